@@ -1,0 +1,225 @@
+"""What a step may ask of the bench, whatever instrument is bolted to it.
+
+Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s`.
+
+    Instrument              has an identity
+    ├── PowerMeter          DC volts, amperes, watts
+    ├── MainsMeter          the same on the AC side
+    ├── LightMeter          illuminance           ── LightArray: several, one per screen zone
+    ├── ColourMeter         CIE 1931 x, y and illuminance
+    └── Actuator            acts on the device under test, and can let go of it
+        ├── PowerSupply
+        ├── ElectronicLoad
+        ├── PatternSource   pictures on the display under test
+        ├── KeyActuator     presses keys
+        ├── Monitor         a display's control channel (the device under test itself)
+        └── KeySource       a keyboard's reports (the device under test itself)
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Identity(NamedTuple):
+    """Who an instrument says it is. What it does not say is empty."""
+
+    maker: str
+    model: str
+    serial_number: str = ""
+    firmware: str = ""
+
+
+class Power(NamedTuple):
+    """One coherent DC sample: all three were taken together."""
+
+    voltage_v: float
+    current_a: float
+    power_w: float
+
+
+class MainsPower(NamedTuple):
+    """One coherent AC sample: RMS volts and amperes, active power."""
+
+    voltage_v: float
+    current_a: float
+    power_w: float
+    frequency_hz: float
+    power_factor: float
+
+
+class Colour(NamedTuple):
+    """CIE 1931 chromaticity and illuminance."""
+
+    x: float
+    y: float
+    illuminance_lux: float
+
+
+class Vcp(NamedTuple):
+    """A continuous control of a monitor: where it stands and how far it goes (MCCS)."""
+
+    current: int
+    maximum: int
+
+
+class KeyEvent(NamedTuple):
+    """A key of the keyboard under test went down or up. `usage` is from HID usage page 0x07."""
+
+    usage: int
+    down: bool
+    at_s: float
+
+
+class Instrument(ABC):
+    """Anything on the bench that the record must name."""
+
+    identity: Identity
+
+
+class PowerMeter(Instrument):
+    @abstractmethod
+    def read(self) -> Power: ...
+
+
+class MainsMeter(Instrument):
+    power_resolution_w: float
+
+    @abstractmethod
+    def read_mains(self) -> MainsPower: ...
+
+
+class LightMeter(Instrument):
+    @abstractmethod
+    def read_illuminance_lux(self) -> float:
+        """Raises `BadReply` when the sensor is saturated at its least sensitive setting."""
+
+
+class LightArray(Instrument):
+    """Light meters that look at the zones of a screen, left to right, top to bottom."""
+
+    zones: int
+
+    @abstractmethod
+    def read_illuminances_lux(self) -> tuple[float, ...]: ...
+
+
+class ColourMeter(Instrument):
+    @abstractmethod
+    def read_colour(self) -> Colour: ...
+
+
+class Actuator(Instrument):
+    """Anything that can act on the device under test."""
+
+    @abstractmethod
+    def make_safe(self) -> None:
+        """Let go of the device. Called after every run, whatever happened in it.
+
+        Must work on a bench in any state, and must not trust what it did before.
+        """
+
+
+class PowerSupply(Actuator):
+    @abstractmethod
+    def set_voltage(self, voltage_v: float) -> None: ...
+
+    @abstractmethod
+    def set_current_limit(self, current_a: float) -> None: ...
+
+    @abstractmethod
+    def switch(self, *, on: bool) -> None: ...
+
+    def make_safe(self) -> None:
+        self.switch(on=False)
+
+
+class ElectronicLoad(Actuator):
+    """Sinks what it is told. Setting a value selects that mode; the input stays as it was."""
+
+    @abstractmethod
+    def sink_current(self, current_a: float) -> None: ...
+
+    @abstractmethod
+    def sink_power(self, power_w: float) -> None: ...
+
+    @abstractmethod
+    def sink_resistance(self, resistance_ohm: float) -> None: ...
+
+    @abstractmethod
+    def hold_voltage(self, voltage_v: float) -> None: ...
+
+    @abstractmethod
+    def switch(self, *, on: bool) -> None: ...
+
+    def make_safe(self) -> None:
+        self.switch(on=False)
+
+
+class PatternSource(Actuator):
+    """Shows test patterns on the display under test."""
+
+    width_px: int
+    height_px: int
+
+    @abstractmethod
+    def show_level(self, red: float, green: float, blue: float) -> None:
+        """The whole screen in one colour; 0.0 to 1.0 of full drive."""
+
+
+class KeyActuator(Actuator):
+    """Fingers over the keyboard under test."""
+
+    keys: frozenset[int]
+    """The usages it can reach."""
+
+    @abstractmethod
+    def press(self, usages: Iterable[int]) -> None: ...
+
+    @abstractmethod
+    def release(self, usages: Iterable[int]) -> None: ...
+
+
+class Monitor(Actuator):
+    """A display's EDID and its controls. Lets go by restoring what it changed."""
+
+    @abstractmethod
+    def read_edid(self) -> bytes:
+        """All blocks, 128 bytes each, unchecked: judging them is the test."""
+
+    @abstractmethod
+    def read_control(self, code: int) -> Vcp: ...
+
+    @abstractmethod
+    def set_control(self, code: int, value: int) -> None:
+        """Set and verify. Raises `Refused` when the monitor keeps another value."""
+
+    @abstractmethod
+    def read_capabilities(self) -> str:
+        """The MCCS capability string, as sent."""
+
+
+class KeySource(Actuator):
+    """The keyboard under test. Its keys reach nobody else while it is held."""
+
+    boot: bool
+    """Whether it offers the boot protocol (HID class 3, subclass 1, protocol 1)."""
+
+    usages: frozenset[int]
+    """Every key usage that its report descriptor can send."""
+
+    rollover: int
+    """Keys it can report at once besides modifiers: 6 for arrays of six, more for bitmaps."""
+
+    @abstractmethod
+    def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
+        """What happened to keys since the last call; waits at most `timeout_s` for the first."""
+
+    @abstractmethod
+    def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None: ...
+
+    @abstractmethod
+    def use_boot_protocol(self, *, boot: bool) -> None: ...
+
+    def make_safe(self) -> None:
+        self.set_leds()

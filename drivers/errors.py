@@ -1,0 +1,41 @@
+"""What a driver may raise. All of it means: the bench is at fault, not the device under test.
+
+    DriverError
+    ├── NotConnected    nothing there, or it went away
+    ├── WrongDevice     something else answered
+    ├── NoReply         it did not answer in time
+    ├── BadReply        it answered nonsense: framing, checksum, syntax
+    ├── Refused         it understood, and said no
+    └── NotPermitted    the operating system did not let us: which group or rule is missing
+
+Asking for something a device cannot do is the caller's mistake: `ValueError`, nothing is sent.
+Every message quotes the dialogue: who was asked what, and what came back.
+"""
+
+
+class DriverError(Exception):
+    """The bench could not do what was asked."""
+
+
+class NotConnected(DriverError):
+    """Nothing there, or it went away."""
+
+
+class WrongDevice(DriverError):
+    """Something else answered."""
+
+
+class NoReply(DriverError):
+    """It did not answer in time."""
+
+
+class BadReply(DriverError):
+    """It answered nonsense."""
+
+
+class Refused(DriverError):
+    """It understood, and said no."""
+
+
+class NotPermitted(DriverError):
+    """The operating system did not let us."""
