@@ -1,0 +1,77 @@
+"""The one door between the station and whoever operates it: a screen, a simulated operator.
+
+Notices go out, commands come in. Nothing here knows of instruments, threads or MQTT.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from station.events import Event
+
+
+class SlotInfo(msgspec.Struct, frozen=True):
+    """A place where devices are tested. `plans` are the ids on offer; the first is the default."""
+
+    name: str
+    kind: str
+    plans: tuple[str, ...]
+
+
+class SlotNotice(msgspec.Struct, frozen=True, tag=True):
+    """Something happened in a slot."""
+
+    slot: str
+    event: Event
+
+
+class DeliveryNotice(msgspec.Struct, frozen=True, tag=True):
+    """Where the records are. `delivered` since the station's data was first created.
+
+    `rejected` records are those that the host put in quarantine; they stay here, too.
+    """
+
+    connected: bool
+    delivered: int
+    waiting: int
+    rejected: int = 0
+
+
+class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
+    """Only on a simulated rig: whether devices are plugged in and scanned by themselves."""
+
+    running: bool
+
+
+Notice = SlotNotice | DeliveryNotice | AutopilotNotice
+
+
+class CommandRefused(Exception):
+    """The command makes no sense now. The text is for the operator."""
+
+
+class Console(Protocol):
+    """What a screen may know and do. Every command returns at once.
+
+    Listeners are called from the station's threads, must be quick and must not raise.
+    """
+
+    station: str
+    simulated: bool
+    slots: tuple[SlotInfo, ...]
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Tell `listener` everything from now on, beginning with one `DeliveryNotice`."""
+
+    def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
+        """Test the device with this tag. Raises `CommandRefused`: busy, unknown plan, bad tag."""
+
+    def stop(self, slot: str) -> None:
+        """Stop what runs there; nothing running is no error."""
+
+    def answer(self, slot: str, key: str) -> None:
+        """Answer the question that the slot has asked. Raises `CommandRefused`."""
+
+    def take_over(self) -> None:
+        """On a simulated rig: the person at the screen operates from now on."""

@@ -1,0 +1,36 @@
+"""Where messages go on the broker. `station` is one topic level: letters, digits, `-`, `_`, `.`."""
+
+import re
+
+PREFIX = "pace/1"
+
+ALL_RUNS = f"{PREFIX}/+/run"
+ALL_STATES = f"{PREFIX}/+/state"
+
+STATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def run(station: str) -> str:
+    """Station to host: one `RunRecord`, QoS 1."""
+    return f"{PREFIX}/{station}/run"
+
+
+def receipt(station: str) -> str:
+    """Host to station: one `Receipt`, QoS 1."""
+    return f"{PREFIX}/{station}/receipt"
+
+
+def state(station: str) -> str:
+    """Station to everybody: `StationState`, QoS 1, retained, with last will."""
+    return f"{PREFIX}/{station}/state"
+
+
+def live(station: str) -> str:
+    """Station to whoever listens: events as they happen, QoS 0, lost when nobody does."""
+    return f"{PREFIX}/{station}/live"
+
+
+def station_of(topic: str) -> str:
+    """The station a topic belongs to; empty when it is not one of ours."""
+    parts = topic.split("/")
+    return parts[2] if len(parts) == 4 and topic.startswith(f"{PREFIX}/") else ""
