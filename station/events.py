@@ -24,6 +24,7 @@ class StepStarted(_Event, frozen=True):
 
     number: int
     title: str
+    step: str = ""
 
 
 class Waiting(_Event, frozen=True):
@@ -77,6 +78,12 @@ class StepFinished(_Event, frozen=True):
     record: StepRecord
 
 
+class NotSaved(_Event, frozen=True):
+    """The record cannot be written to disk. It is kept in memory and tried again."""
+
+    reason: str
+
+
 class RunFinished(_Event, frozen=True):
     """The last event of a run. When listeners hear it, the record is on disk."""
 
@@ -92,5 +99,6 @@ Event = (
     | Answered
     | KeysSeen
     | StepFinished
+    | NotSaved
     | RunFinished
 )

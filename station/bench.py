@@ -1,0 +1,199 @@
+"""The instruments of one slot, by the role they play there."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivers.capabilities import Actuator, Instrument
+from drivers.errors import DriverError, NotConnected
+from station.clock import Clock
+from station.prompts import Operator
+from station.records import InstrumentUsed
+from station.steps import Role, Step
+
+
+class SharedLock:
+    """One instrument, several slots: whoever holds this may use it. Not re-entrant."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.holder = ""
+        self._lock = threading.Lock()
+
+    def acquire(self, holder: str, *, timeout_s: float) -> bool:
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self.holder = holder
+        return True
+
+    def release(self) -> None:
+        self.holder = ""
+        self._lock.release()
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a role is filled. `open` builds the driver, which verifies who answers.
+
+    A `device` is the device under test itself: it is opened when a step first needs it.
+    """
+
+    driver: str
+    kind: type[object]
+    open: Callable[[], Instrument]
+    device: bool = False
+    calibrated_until: str = ""
+    shared: SharedLock | None = None
+
+
+class BenchNotSafe(Exception):
+    """An actuator could not be made to let go of the device."""
+
+
+@dataclass
+class Bench:
+    """Opens instruments, hands them to steps, and lets go of the device.
+
+    Every run opens its bench anew: the identities in a record are of this run, and no driver
+    carries over what it believed before. Instruments that other slots use, too, are opened only
+    while a step holds their lock, and made safe before it is given back.
+    """
+
+    slot: str
+    places: Mapping[str, Place]
+    clock: Clock
+    operator: Operator
+    instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
+    _open: dict[str, Instrument] = field(default_factory=dict)
+
+    def check(self, step: Step) -> None:
+        """Raises `LookupError` when the slot lacks what the step needs. Touches no hardware."""
+        for name, role in step.roles.items():
+            if name == "clock" or name == "operator":
+                continue
+            if name not in self.places:
+                raise LookupError(f"{step.name} needs a {name}, which slot {self.slot} has not")
+            place = self.places[name]
+            if not issubclass(place.kind, role.kind):
+                raise LookupError(
+                    f"{step.name} needs a {role.kind.__name__} as {name}, and in slot {self.slot}"
+                    f" that is {place.driver}"
+                )
+
+    def open_own(self, names: set[str]) -> None:
+        """Open every instrument of these roles that is neither shared nor the device."""
+        for name, place in self.places.items():
+            if name in names and place.shared is None and not place.device:
+                self._opened(name)
+
+    def shared_by(self, step: Step) -> list[SharedLock]:
+        """The locks a step needs, in the one order that everybody takes them in."""
+        locks = {
+            place.shared.name: place.shared
+            for name in step.roles
+            if (place := self.places.get(name)) is not None and place.shared is not None
+        }
+        return [locks[name] for name in sorted(locks)]
+
+    @contextmanager
+    def holding(self, step: Step, locks: list[SharedLock]) -> Iterator[list[Any]]:
+        """What the step's roles stand for. Releases `locks`, which the caller has acquired."""
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.callback(lock.release)
+            for name in step.roles:
+                if (place := self.places.get(name)) is not None and place.shared is not None:
+                    stack.callback(self._put_back, name)
+            yield [self._fill(name, role) for name, role in step.roles.items()]
+
+    def _fill(self, name: str, role: Role) -> object:
+        if name == "clock":
+            return self.clock
+        if name == "operator":
+            return self.operator
+        return _OpenLater(self, name) if role.socket else self._opened(name)
+
+    def _opened(self, name: str) -> Instrument:
+        if name not in self._open:
+            place = self.places[name]
+            self._open[name] = instrument = place.open()
+            who = instrument.identity
+            self.instruments[name] = InstrumentUsed(
+                role=name,
+                driver=place.driver,
+                maker=who.maker,
+                model=who.model,
+                serial_number=who.serial_number,
+                firmware=who.firmware,
+                calibrated_until=place.calibrated_until,
+            )
+        return self._open[name]
+
+    def _put_back(self, name: str) -> None:
+        if (instrument := self._open.pop(name, None)) is None:
+            return
+        try:
+            if isinstance(instrument, Actuator):
+                instrument.make_safe()
+        finally:
+            _close(instrument)
+
+    def make_safe(self) -> str:
+        """Let go of the device: every actuator gets its chance, whatever the others do.
+
+        Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
+        not be made safe even after opening it once more.
+        """
+        remarks, unsafe = [], []
+        for name, instrument in list(self._open.items()):
+            if not isinstance(instrument, Actuator):
+                continue
+            try:
+                instrument.make_safe()
+            except Exception as error:
+                if self.places[name].device:
+                    if not isinstance(error, NotConnected):
+                        remarks.append(f"{name}: {error}")
+                    continue
+                try:
+                    self._reopen_safe(name)
+                    remarks.append(f"{name}: safe after opening it again ({error})")
+                except Exception as second:
+                    unsafe.append(f"{name}: {error}; opened again: {second}")
+        if unsafe:
+            raise BenchNotSafe("; ".join(unsafe))
+        return "; ".join(remarks)
+
+    def _reopen_safe(self, name: str) -> None:
+        _close(self._open.pop(name))
+        instrument = self.places[name].open()
+        self._open[name] = instrument
+        if isinstance(instrument, Actuator):
+            instrument.make_safe()
+
+    def close(self) -> None:
+        """Give every port back. The instruments stay as they are."""
+        while self._open:
+            _close(self._open.popitem()[1])
+
+
+@dataclass(frozen=True)
+class _OpenLater:
+    """Implements `station.steps.Socket`."""
+
+    bench: Bench
+    name: str
+
+    def open(self) -> Instrument:
+        return self.bench._opened(self.name)
+
+
+def _close(instrument: Instrument) -> None:
+    """Drivers that hold a port have `close`; a port that cannot be closed is gone already."""
+    if (close := getattr(instrument, "close", None)) is not None:
+        try:
+            close()
+        except DriverError:
+            return

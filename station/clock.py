@@ -1,0 +1,54 @@
+"""Time that can be cancelled, and that tests can turn by hand."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from drivers.buses import Time
+
+
+class Cancelled(BaseException):
+    """A person stopped the run. Not an `Exception`, so that no step swallows it by accident."""
+
+
+class Clock:
+    """What a step waits with. `cancel` may be called from any thread and wakes a sleeper."""
+
+    def __init__(self, source: Time = time) -> None:
+        self._source = source
+        self._stop = threading.Event()
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if somebody wants that."""
+        if self._stop.is_set():
+            raise Cancelled
+
+    def now(self) -> datetime:
+        """The time of day, for records. Durations come from `monotonic`."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self._source.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises `Cancelled` at once when the run is stopped."""
+        if self._source is time:
+            self._stop.wait(seconds)
+        else:
+            self._source.sleep(seconds)
+        self.check()
+
+    def every(self, period_s: float, count: int) -> Iterator[int]:
+        """Yield `count` times, `period_s` apart, without drifting."""
+        start = self.monotonic()
+        for n in range(count):
+            self.sleep(max(0.0, start + n * period_s - self.monotonic()))
+            yield n
