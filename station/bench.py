@@ -35,14 +35,16 @@ class SharedLock:
 
 @dataclass(frozen=True)
 class Place:
-    """How a role is filled. `open` builds the driver, which verifies who answers.
+    """How a role is filled.
 
+    `open` builds the driver, which verifies who answers, and leaves with the stack what gives
+    back what it holds.
     A `device` is the device under test itself: it is opened when a step first needs it.
     """
 
     driver: str
     kind: type[object]
-    open: Callable[[], Instrument]
+    open: Callable[[ExitStack], Instrument]
     device: bool = False
     calibrated_until: str = ""
     shared: SharedLock | None = None
@@ -66,7 +68,7 @@ class Bench:
     clock: Clock
     operator: Operator
     instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
-    _open: dict[str, Instrument] = field(default_factory=dict)
+    _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
 
     def check(self, step: Step) -> None:
         """Raises `LookupError` when the slot lacks what the step needs. Touches no hardware."""
@@ -118,7 +120,9 @@ class Bench:
     def _opened(self, name: str) -> Instrument:
         if name not in self._open:
             place = self.places[name]
-            self._open[name] = instrument = place.open()
+            with ExitStack() as closing:
+                instrument = place.open(closing)
+                self._open[name] = (instrument, closing.pop_all())
             who = instrument.identity
             self.instruments[name] = InstrumentUsed(
                 role=name,
@@ -129,16 +133,16 @@ class Bench:
                 firmware=who.firmware,
                 calibrated_until=place.calibrated_until,
             )
-        return self._open[name]
+        return self._open[name][0]
 
     def _put_back(self, name: str) -> None:
-        if (instrument := self._open.pop(name, None)) is None:
-            return
-        try:
-            if isinstance(instrument, Actuator):
-                instrument.make_safe()
-        finally:
-            _close(instrument)
+        if name in self._open:
+            instrument = self._open[name][0]
+            try:
+                if isinstance(instrument, Actuator):
+                    instrument.make_safe()
+            finally:
+                self._close(name)
 
     def make_safe(self) -> str:
         """Let go of the device: every actuator gets its chance, whatever the others do.
@@ -146,37 +150,45 @@ class Bench:
         Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
         not be made safe even after opening it once more.
         """
-        remarks, unsafe = [], []
-        for name, instrument in list(self._open.items()):
+        remarks: list[str] = []
+        unsafe: list[str] = []
+        for name, (instrument, _) in list(self._open.items()):
             if not isinstance(instrument, Actuator):
                 continue
             try:
                 instrument.make_safe()
             except Exception as error:
-                if self.places[name].device:
-                    if not isinstance(error, NotConnected):
-                        remarks.append(f"{name}: {error}")
-                    continue
-                try:
-                    self._reopen_safe(name)
-                    remarks.append(f"{name}: safe after opening it again ({error})")
-                except Exception as second:
-                    unsafe.append(f"{name}: {error}; opened again: {second}")
+                if not self.places[name].device:
+                    self._make_safe_anew(name, error, remarks, unsafe)
+                elif not isinstance(error, NotConnected):
+                    remarks.append(f"{name}: {error}")
         if unsafe:
             raise BenchNotSafe("; ".join(unsafe))
         return "; ".join(remarks)
 
-    def _reopen_safe(self, name: str) -> None:
-        _close(self._open.pop(name))
-        instrument = self.places[name].open()
-        self._open[name] = instrument
-        if isinstance(instrument, Actuator):
-            instrument.make_safe()
+    def _make_safe_anew(
+        self, name: str, first: Exception, remarks: list[str], unsafe: list[str]
+    ) -> None:
+        """A new connection knows nothing of the trouble the old one is in."""
+        try:
+            self._close(name)
+            instrument = self._opened(name)
+            if isinstance(instrument, Actuator):
+                instrument.make_safe()
+            remarks.append(f"{name}: safe after opening it again ({first})")
+        except Exception as second:
+            unsafe.append(f"{name}: {first}; opened again: {second}")
 
     def close(self) -> None:
         """Give every port back. The instruments stay as they are."""
-        while self._open:
-            _close(self._open.popitem()[1])
+        for name in list(self._open):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        try:
+            self._open.pop(name)[1].close()
+        except DriverError:
+            return  # a port that cannot be closed is gone already
 
 
 @dataclass(frozen=True)
@@ -188,12 +200,3 @@ class _OpenLater:
 
     def open(self) -> Instrument:
         return self.bench._opened(self.name)
-
-
-def _close(instrument: Instrument) -> None:
-    """Drivers that hold a port have `close`; a port that cannot be closed is gone already."""
-    if (close := getattr(instrument, "close", None)) is not None:
-        try:
-            close()
-        except DriverError:
-            return

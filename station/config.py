@@ -1,0 +1,235 @@
+"""`station.toml`, typed. Every mistake is one line: file, place, and what would be right."""
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from drivers.buses import Hardware
+from drivers.capabilities import Instrument
+from station import plan as plans
+from station.bench import Bench, Place, SharedLock
+from station.clock import Clock
+from station.instruments import DRIVERS, InstrumentTable
+from station.plan import Plan, PlanError
+from station.prompts import Prompter
+from station.publisher import BrokerAddress
+from station.records import topics
+
+Table = TypeVar("Table")
+
+
+class ConfigError(Exception):
+    """The configuration is wrong. One line: file, place, and what would be right."""
+
+
+class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    kind: str
+    plans: tuple[str, ...]
+    roles: dict[str, dict[str, Any]] = {}
+    shared: dict[str, str] = {}
+
+
+class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    station: str
+    operator: str = ""
+    data: str = "/var/lib/pace-station"
+    plan_folders: tuple[str, ...] = ()
+    broker: dict[str, Any] = {}
+    shared: dict[str, dict[str, Any]] = {}
+    slots: dict[str, dict[str, Any]]
+
+
+class Named(msgspec.Struct, frozen=True):
+    """An instrument and the name of its driver."""
+
+    driver: str
+    table: InstrumentTable
+
+
+class SlotConfig(msgspec.Struct, frozen=True):
+    """`shared` are roles, each with the name of the shared instrument that plays it."""
+
+    name: str
+    kind: str
+    plans: tuple[Plan, ...]
+    roles: Mapping[str, Named]
+    shared: Mapping[str, str]
+
+
+class StationConfig(msgspec.Struct, frozen=True):
+    station: str
+    operator: str
+    data: Path
+    broker: BrokerAddress
+    shared: Mapping[str, Named]
+    slots: Mapping[str, SlotConfig]
+
+
+def load(path: Path) -> StationConfig:
+    """Read, check, and check the plans with it. Touches no hardware.
+
+    Raises `ConfigError` or `PlanError`.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        return _check(raw, path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _check(raw: dict[str, Any], folder: Path) -> StationConfig:
+    table = _convert("", raw, _StationTable)
+    if not topics.STATION_NAME.fullmatch(table.station):
+        raise ConfigError(
+            f"station: {table.station!r} is not a name: up to 63 letters, digits, '-', '_' or '.'"
+        )
+    if not table.slots:
+        raise ConfigError("slots: a station needs at least one, as in [slots.left]")
+    shared = {name: _instrument(f"shared.{name}", one) for name, one in table.shared.items()}
+    for name, named in shared.items():
+        if named.table.device:
+            raise ConfigError(f"shared.{name}: {named.driver} is a device under test, not shared")
+    folders = (*(folder / one for one in table.plan_folders), plans.SHIPPED)
+    slots = {name: _slot(name, one, shared, folders) for name, one in table.slots.items()}
+    _no_port_twice(shared, slots)
+    return StationConfig(
+        station=table.station,
+        operator=table.operator,
+        data=Path(table.data),
+        broker=_convert("broker", table.broker, BrokerAddress),
+        shared=shared,
+        slots=slots,
+    )
+
+
+def _slot(
+    name: str, raw: dict[str, Any], shared: Mapping[str, Named], folders: tuple[Path, ...]
+) -> SlotConfig:
+    place = f"slots.{name}"
+    table = _convert(place, raw, _SlotTable)
+    roles = {role: _instrument(f"{place}.roles.{role}", one) for role, one in table.roles.items()}
+    for role, instrument in table.shared.items():
+        if instrument not in shared:
+            raise ConfigError(
+                f"{place}.shared.{role}: no [shared.{instrument}];{_hint(instrument, shared)}"
+            )
+        if role in roles:
+            raise ConfigError(f"{place}.shared.{role}: the slot has its own {role}, too")
+    if not table.plans:
+        raise ConfigError(f"{place}.plans: name at least one plan; `pace plan list` shows them")
+    try:
+        loaded = tuple(plans.find(plan_id, folders) for plan_id in table.plans)
+    except PlanError as error:
+        raise ConfigError(f"{place}.plans: {error}") from error
+    slot = SlotConfig(name, table.kind, loaded, roles, table.shared)
+    bench = Bench(name, _places(slot, shared, {}, None), _NO_CLOCK, _NOBODY)
+    for plan in loaded:
+        if plan.kind != table.kind:
+            raise ConfigError(
+                f"{place}.plans: {plan.id} is for a {plan.kind}, and the slot for a {table.kind}"
+            )
+        for planned in plan.steps:
+            try:
+                bench.check(planned.step)
+            except LookupError as error:
+                raise ConfigError(f"{place}: plan {plan.id}: {error.args[0]}") from error
+    return slot
+
+
+_NO_CLOCK = Clock()
+_NOBODY = Prompter(lambda event: None, _NO_CLOCK)
+
+
+def _instrument(place: str, raw: dict[str, Any]) -> Named:
+    driver = raw.get("driver")
+    if not isinstance(driver, str) or driver not in DRIVERS:
+        raise ConfigError(f"{place}.driver: {driver!r} is no driver;{_hint(str(driver), DRIVERS)}")
+    fields = {name: value for name, value in raw.items() if name != "driver"}
+    return Named(driver, _convert(place, fields, DRIVERS[driver]))
+
+
+def _convert(place: str, raw: Any, kind: type[Table]) -> Table:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at `$")
+        where = f"{place}{where.rstrip('`')}".lstrip(".")
+        raise ConfigError(f"{where}: {text}" if where else text) from error
+
+
+def _hint(name: str, known: Mapping[str, object]) -> str:
+    if close := get_close_matches(name, known, n=1):
+        return f" did you mean {close[0]!r}?"
+    return f" known are {', '.join(sorted(known)) or 'none'}"
+
+
+def _no_port_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig]) -> None:
+    owners: dict[str, str] = {}
+    everything = {f"shared.{name}": named for name, named in shared.items()} | {
+        f"slots.{slot.name}.roles.{role}": named
+        for slot in slots.values()
+        for role, named in slot.roles.items()
+    }
+    for place, named in everything.items():
+        port = getattr(named.table, "port", None)
+        if isinstance(port, str) and (other := owners.setdefault(port, place)) != place:
+            raise ConfigError(f"{place}.port: {port!r} belongs to {other}")
+
+
+def open_bench(
+    config: StationConfig,
+    slot: str,
+    hardware: Hardware,
+    clock: Clock,
+    operator: Prompter,
+    locks: Mapping[str, SharedLock],
+    shared_hardware: Hardware | None = None,
+) -> Bench:
+    """The bench of one slot, for one run. Opens nothing yet.
+
+    `locks` holds one lock for each shared instrument, the same for every slot.
+    """
+    places = _places(config.slots[slot], config.shared, locks, hardware, shared_hardware)
+    return Bench(slot, places, clock, operator)
+
+
+def _places(
+    slot: SlotConfig,
+    shared: Mapping[str, Named],
+    locks: Mapping[str, SharedLock],
+    hardware: Hardware | None,
+    shared_hardware: Hardware | None = None,
+) -> dict[str, Place]:
+    own = {role: _place(named, hardware) for role, named in slot.roles.items()}
+    common = {
+        role: _place(shared[name], shared_hardware or hardware, locks.get(name))
+        for role, name in slot.shared.items()
+    }
+    return own | common
+
+
+def _place(named: Named, hardware: Hardware | None, lock: SharedLock | None = None) -> Place:
+    def open_it(closing: ExitStack) -> Instrument:
+        if hardware is None:
+            raise RuntimeError("this bench is only for checking")
+        return named.table.open(hardware, closing)
+
+    until = named.table.calibrated_until
+    return Place(
+        driver=named.driver,
+        kind=named.table.kind,
+        open=open_it,
+        device=named.table.device,
+        calibrated_until=until.isoformat() if until else "",
+        shared=lock,
+    )

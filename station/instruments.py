@@ -1,0 +1,323 @@
+"""One table for every instrument that `station.toml` may name: its section is its constructor.
+
+A new instrument is a driver, its twin, and one table here.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import date
+from typing import ClassVar
+
+import msgspec
+
+from drivers.buses import ByteStream, Hardware, I2cBus
+from drivers.capabilities import Instrument
+from drivers.ddc import DdcMonitor
+from drivers.hid_keyboard import HidKeyboard
+from drivers.ina219 import Ina219
+from drivers.ina226 import Ina226
+from drivers.ina228 import Ina228
+from drivers.it8500 import It8500
+from drivers.ka3000 import Ka3000
+from drivers.kel103 import Kel103
+from drivers.key_actuator import KeyActuatorBoard
+from drivers.key_layouts import LAYOUTS
+from drivers.pattern_screen import PatternScreen
+from drivers.pca9685 import Pca9685
+from drivers.pzem004t import Pzem004t
+from drivers.rd60xx import Rd60xx
+from drivers.scpi_load import DIALECTS as LOAD_DIALECTS
+from drivers.scpi_load import ScpiLoad
+from drivers.scpi_supply import DIALECTS as SUPPLY_DIALECTS
+from drivers.scpi_supply import ScpiSupply
+from drivers.screen_zones import ScreenZones
+from drivers.tca9548a import Tca9548a
+from drivers.tcs34725 import Tcs34725
+from drivers.tsl2591 import Tsl2591
+from drivers.veml7700 import Veml7700
+
+
+class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every instrument's table may say. `calibrated_until` is a date, as in 2027-03-31."""
+
+    calibrated_until: date | None = None
+
+    kind: ClassVar[type[Instrument]]
+    device: ClassVar[bool] = False  # it is the device under test itself
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        """Build the driver, which verifies who answers; `closing` gives back what it holds."""
+        raise NotImplementedError
+
+
+class _SerialTable(InstrumentTable, frozen=True, kw_only=True):
+    port: str
+    baudrate: int = 0  # 0 is the driver's own
+
+    usual_baudrate: ClassVar[int]
+
+    def line(self, hardware: Hardware, closing: ExitStack) -> ByteStream:
+        line = hardware.serial(self.port, baudrate=self.baudrate or self.usual_baudrate)
+        closing.callback(line.close)
+        return line
+
+
+class MuxHop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One TCA9548A on the way to a chip."""
+
+    address: int
+    channel: int
+
+
+class I2cPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A chip's place on a bus, behind any number of multiplexers."""
+
+    bus: int
+    address: int
+    mux: tuple[MuxHop, ...] = ()
+
+
+def behind(hardware: Hardware, bus: int, hops: tuple[MuxHop, ...]) -> I2cBus:
+    """The bus as it is behind the multiplexers `hops`."""
+    reached = hardware.i2c(bus)
+    for hop in hops:
+        reached = Tca9548a(reached, hop.address).channel(hop.channel)
+    return reached
+
+
+class _I2cTable(InstrumentTable, frozen=True, kw_only=True):
+    bus: int
+    address: int
+    mux: tuple[MuxHop, ...] = ()
+
+    def reach(self, hardware: Hardware) -> I2cBus:
+        return behind(hardware, self.bus, self.mux)
+
+
+class Ka3000Table(_SerialTable, frozen=True, kw_only=True):
+    max_v: float = 30.0
+    max_a: float = 5.0
+    kind = Ka3000
+    usual_baudrate = Ka3000.BAUDRATE
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        line = self.line(hardware, closing)
+        return Ka3000(line, max_v=self.max_v, max_a=self.max_a, time=hardware.time)
+
+
+class Rd60xxTable(_SerialTable, frozen=True, kw_only=True):
+    unit: int = 1
+    kind = Rd60xx
+    usual_baudrate = Rd60xx.BAUDRATE
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Rd60xx(self.line(hardware, closing), unit=self.unit, time=hardware.time)
+
+
+class It8500Table(_SerialTable, frozen=True, kw_only=True):
+    address: int = 0
+    kind = It8500
+    usual_baudrate = It8500.BAUDRATE
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return It8500(self.line(hardware, closing), address=self.address)
+
+
+class Kel103Table(_SerialTable, frozen=True, kw_only=True):
+    kind = Kel103
+    usual_baudrate = Kel103.BAUDRATE
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Kel103(self.line(hardware, closing))
+
+
+class ScpiSupplyTable(_SerialTable, frozen=True, kw_only=True):
+    dialect: str
+    channel: int = 1
+    kind = ScpiSupply
+    usual_baudrate = ScpiSupply.BAUDRATE
+
+    def __post_init__(self) -> None:
+        _one_of("dialect", self.dialect, SUPPLY_DIALECTS)
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        line = self.line(hardware, closing)
+        return ScpiSupply(line, SUPPLY_DIALECTS[self.dialect], channel=self.channel)
+
+
+class ScpiLoadTable(_SerialTable, frozen=True, kw_only=True):
+    dialect: str
+    kind = ScpiLoad
+    usual_baudrate = ScpiLoad.BAUDRATE
+
+    def __post_init__(self) -> None:
+        _one_of("dialect", self.dialect, LOAD_DIALECTS)
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return ScpiLoad(self.line(hardware, closing), LOAD_DIALECTS[self.dialect])
+
+
+class Pzem004tTable(_SerialTable, frozen=True, kw_only=True):
+    address: int = 0xF8
+    kind = Pzem004t
+    usual_baudrate = Pzem004t.BAUDRATE
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Pzem004t(self.line(hardware, closing), address=self.address, time=hardware.time)
+
+
+class Ina219Table(_I2cTable, frozen=True, kw_only=True):
+    shunt_ohm: float
+    max_a: float
+    kind = Ina219
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Ina219(
+            self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm, max_a=self.max_a
+        )
+
+
+class Ina226Table(_I2cTable, frozen=True, kw_only=True):
+    shunt_ohm: float
+    max_a: float
+    kind = Ina226
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Ina226(
+            self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm, max_a=self.max_a
+        )
+
+
+class Ina228Table(_I2cTable, frozen=True, kw_only=True):
+    shunt_ohm: float
+    kind = Ina228
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Ina228(self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm)
+
+
+class Tcs34725Table(_I2cTable, frozen=True, kw_only=True):
+    address: int = 0x29
+    kind = Tcs34725
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Tcs34725(self.reach(hardware), self.address, time=hardware.time)
+
+
+class Tsl2591Table(_I2cTable, frozen=True, kw_only=True):
+    address: int = 0x29
+    kind = Tsl2591
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Tsl2591(self.reach(hardware), self.address, time=hardware.time)
+
+
+class Veml7700Table(_I2cTable, frozen=True, kw_only=True):
+    address: int = 0x10
+    kind = Veml7700
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return Veml7700(self.reach(hardware), self.address, time=hardware.time)
+
+
+class ScreenZonesTable(InstrumentTable, frozen=True, kw_only=True):
+    """Nine VEML7700 on the glass, rows from the top, each row from the left."""
+
+    bus: int
+    zones: tuple[MuxHop, ...]
+    kind = ScreenZones
+
+    def __post_init__(self) -> None:
+        if len(self.zones) != 9:
+            raise ValueError(f"a screen has 9 zones, not {len(self.zones)}")
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return ScreenZones(
+            [Veml7700(behind(hardware, self.bus, (hop,)), time=hardware.time) for hop in self.zones]
+        )
+
+
+class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
+    """PCA9685 boards with a finger on each channel, in the order of the layout's keys."""
+
+    bus: int
+    boards: tuple[int, ...]
+    layout: str
+    kind = KeyActuatorBoard
+
+    def __post_init__(self) -> None:
+        _one_of("layout", self.layout, LAYOUTS)
+        keys = len(LAYOUTS[self.layout].usages)
+        if len(self.boards) * 16 < keys:
+            raise ValueError(f"{keys} keys need {-(-keys // 16)} boards, not {len(self.boards)}")
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        bus = hardware.i2c(self.bus)
+        keys = sorted(LAYOUTS[self.layout].usages)
+        return KeyActuatorBoard(
+            [Pca9685(bus, address, time=hardware.time) for address in self.boards],
+            {usage: divmod(finger, 16) for finger, usage in enumerate(keys)},
+        )
+
+
+class PatternScreenTable(InstrumentTable, frozen=True, kw_only=True):
+    connector: str
+    kind = PatternScreen
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        screen = hardware.screen(self.connector)
+        closing.callback(screen.close)
+        return PatternScreen(screen, self.connector)
+
+
+class DdcMonitorTable(InstrumentTable, frozen=True, kw_only=True):
+    """The display under test, on the DDC bus of the output that feeds it."""
+
+    bus: int
+    kind = DdcMonitor
+    device = True
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        return DdcMonitor(hardware.i2c(self.bus), time=hardware.time)
+
+
+class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
+    """The keyboard under test, at a physical USB port such as `1-1.4`."""
+
+    port: str
+    kind = HidKeyboard
+    device = True
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        device = hardware.usb(self.port)
+        closing.callback(device.close)
+        keyboard = HidKeyboard(device, time=hardware.time)
+        closing.callback(keyboard.close)
+        return keyboard
+
+
+DRIVERS: Mapping[str, type[InstrumentTable]] = {
+    "ka3000": Ka3000Table,
+    "rd60xx": Rd60xxTable,
+    "it8500": It8500Table,
+    "kel103": Kel103Table,
+    "scpi_supply": ScpiSupplyTable,
+    "scpi_load": ScpiLoadTable,
+    "pzem004t": Pzem004tTable,
+    "ina219": Ina219Table,
+    "ina226": Ina226Table,
+    "ina228": Ina228Table,
+    "tcs34725": Tcs34725Table,
+    "tsl2591": Tsl2591Table,
+    "veml7700": Veml7700Table,
+    "screen_zones": ScreenZonesTable,
+    "key_actuator": KeyActuatorTable,
+    "pattern_screen": PatternScreenTable,
+    "ddc": DdcMonitorTable,
+    "hid_keyboard": HidKeyboardTable,
+}
+
+
+def _one_of(name: str, value: str, known: Mapping[str, object]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} {value!r} is not one of {', '.join(sorted(known))}")

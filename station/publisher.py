@@ -1,0 +1,251 @@
+"""Carries records from the outbox to the host, until the host says it has them.
+
+The broker's acknowledgement proves nothing (a broker that is killed forgets what it acknowledged),
+so a record is sent again until its receipt is here: after every reconnect, and every `RESEND_S`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import aiomqtt
+import msgspec
+
+from station.outbox import Outbox, OutboxError, Waiting
+from station.records import StationState, decode_receipt, encode, topics
+
+log = logging.getLogger(__name__)
+
+NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+
+
+class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the broker is, and who we are there. `password_file` holds one line."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    mqtt_version: int = 5
+
+    def __post_init__(self) -> None:
+        if self.mqtt_version not in (3, 5):
+            raise ValueError("mqtt_version is 3 (for 3.1.1) or 5")
+        if not 0 < self.port < 65536:
+            raise ValueError(f"port {self.port} is not between 1 and 65535")
+
+
+class Delivery(NamedTuple):
+    connected: bool
+    delivered: int
+    waiting: int
+    rejected: int
+
+
+class Publisher:
+    """Runs its own event loop in its own thread; may be told things from any thread."""
+
+    RESEND_S = 20.0
+    WINDOW = 64
+    BACKOFF_S = (0.5, 60.0)
+
+    def __init__(
+        self,
+        station: str,
+        broker: BrokerAddress,
+        outbox: Outbox,
+        *,
+        state: Callable[[], StationState],
+        on_delivery: Callable[[Delivery], None],
+    ) -> None:
+        """`state` says what is to be retained; `on_delivery` hears every change of the counts."""
+        self._station = station
+        self._broker = broker
+        self._outbox = outbox
+        self._state = state
+        self._on_delivery = on_delivery
+        self._connected = False
+        self._in_flight: dict[str, float] = {}
+        self._live: asyncio.Queue[bytes] = asyncio.Queue(1000)
+        self._loop = asyncio.new_event_loop()
+        self._records_wake = asyncio.Event()
+        self._state_wake = asyncio.Event()
+        self._reported: Delivery | None = None
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say goodbye to the broker and end. What waits keeps waiting on disk."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def wake(self) -> None:
+        """There is a new record, or the state has changed."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._records_wake.set)
+            self._loop.call_soon_threadsafe(self._state_wake.set)
+
+    def tell_live(self, payload: bytes) -> None:
+        """Send to the live topic if that is possible now; else it is forgotten."""
+        if self._connected:
+            self._loop.call_soon_threadsafe(self._put_live, payload)
+
+    def _put_live(self, payload: bytes) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._live.put_nowait(payload)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self._report()
+        work = asyncio.create_task(self._stay_connected())
+        await self._stop.wait()
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+    async def _stay_connected(self) -> None:
+        delay_s = self.BACKOFF_S[0]
+        while True:
+            try:
+                async with self._client() as client:
+                    log.info("connected to %s:%d", self._broker.host, self._broker.port)
+                    delay_s = self.BACKOFF_S[0]
+                    await self._converse(client)
+            except (aiomqtt.MqttError, OSError, ValueError) as error:
+                log.warning("%s:%d: %s", self._broker.host, self._broker.port, error)
+            except OutboxError:
+                log.exception("the outbox cannot be read")
+            finally:
+                self._set_connected(connected=False)
+            await asyncio.sleep(delay_s * random.uniform(0.75, 1.25))
+            delay_s = min(delay_s * 2, self.BACKOFF_S[1])
+
+    def _client(self) -> aiomqtt.Client:
+        broker = self._broker
+        password = None
+        if broker.password_file:
+            password = Path(broker.password_file).read_text().strip()
+        five = broker.mqtt_version == 5
+        gone = StationState(station=self._station, online=False)
+        return aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.username or None,
+            password=password,
+            identifier=f"pace-station-{self._station}",
+            protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
+            clean_session=None if five else True,
+            will=aiomqtt.Will(topics.state(self._station), encode(gone), qos=1, retain=True),
+            keepalive=30,
+            socket_options=NO_DELAY,
+            tls_context=ssl.create_default_context() if broker.tls else None,
+            timeout=10,
+        )
+
+    async def _converse(self, client: aiomqtt.Client) -> None:
+        """Until the connection breaks, which the first task to notice raises."""
+        await client.subscribe(topics.receipt(self._station), qos=1)
+        self._in_flight.clear()
+        self._set_connected(connected=True)
+        tasks = [
+            asyncio.create_task(job(client))
+            for job in (self._hear_receipts, self._send_records, self._send_state, self._send_live)
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await self._publish_state(client, StationState(station=self._station, online=False))
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hear_receipts(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            try:
+                receipt = decode_receipt(bytes(message.payload))
+            except (msgspec.MsgspecError, TypeError) as error:
+                log.warning("%s: not a receipt: %s", message.topic, error)
+                continue
+            rejected = [(one.record_id, one.reason) for one in receipt.rejected]
+            for record_id, reason in rejected:
+                log.error("the host holds record %s in quarantine: %s", record_id, reason)
+            self._outbox.receipt(receipt.stored, rejected)
+            for record_id in (*receipt.stored, *(one for one, _ in rejected)):
+                self._in_flight.pop(record_id, None)
+            self._report()
+            self._records_wake.set()
+
+    async def _send_records(self, client: aiomqtt.Client) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._records_wake.clear()
+            now_s = loop.time()
+            for record_id, sent_s in list(self._in_flight.items()):
+                if now_s - sent_s >= self.RESEND_S:
+                    log.warning(
+                        "record %s was sent %.0f s ago and has no receipt: does a host listen on"
+                        " this broker, and may this station publish there?",
+                        record_id,
+                        now_s - sent_s,
+                    )
+                    del self._in_flight[record_id]
+            self._report()
+            for record in self._next_records():
+                self._in_flight[record.record_id] = loop.time()
+                await client.publish(topics.run(self._station), record.body, qos=1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.RESEND_S / 4):
+                    await self._records_wake.wait()
+
+    def _next_records(self) -> tuple[Waiting, ...]:
+        room = self.WINDOW - len(self._in_flight)
+        return self._outbox.waiting(room, but_not=tuple(self._in_flight)) if room > 0 else ()
+
+    async def _send_state(self, client: aiomqtt.Client) -> None:
+        """Whenever it has changed, at most once a second."""
+        last: StationState | None = None
+        while True:
+            self._state_wake.clear()
+            if (state := self._state()) != last:
+                await self._publish_state(client, state)
+                last = state
+            await asyncio.sleep(1.0)
+            await self._state_wake.wait()
+
+    async def _publish_state(self, client: aiomqtt.Client, state: StationState) -> None:
+        await client.publish(
+            topics.state(self._station), encode(state), qos=1, retain=True, timeout=2.0
+        )
+
+    async def _send_live(self, client: aiomqtt.Client) -> None:
+        while True:
+            await client.publish(topics.live(self._station), await self._live.get(), qos=0)
+
+    def _set_connected(self, *, connected: bool) -> None:
+        if connected != self._connected:
+            self._connected = connected
+            self._report()
+
+    def _report(self) -> None:
+        delivery = Delivery(self._connected, *self._outbox.counts())
+        if delivery != self._reported:
+            self._reported = delivery
+            self._on_delivery(delivery)

@@ -1,0 +1,221 @@
+"""Mains adapters: what they deliver, at what cost, cold, hot and abused."""
+
+from statistics import fmean
+from typing import NamedTuple
+
+from drivers.capabilities import ElectronicLoad, MainsMeter, Power, PowerMeter
+from station.clock import Clock
+from station.prompts import Operator
+from station.records import Reading
+from station.steps import BenchFault, NotApplicable, Yields, step
+
+LOAD_POINTS_PERCENT = (25, 50, 75, 100)
+"""Of rated current: the points of the external power supply efficiency test."""
+
+
+class _LoadBench(NamedTuple):
+    """An adapter between two meters. The load's own meter keeps the other honest."""
+
+    load: ElectronicLoad
+    dc_meter: PowerMeter
+    clock: Clock
+
+    def sink(self, current_a: float, settle_s: float) -> Power:
+        self.load.sink_current(current_a)
+        self.load.switch(on=True)
+        self.clock.sleep(settle_s)
+        return self.read(current_a)
+
+    def read(self, wanted_a: float = 0.0) -> Power:
+        """One sample that both ends of the cable agree on. Raises `BenchFault` otherwise."""
+        sample = self.dc_meter.read()
+        if isinstance(self.load, PowerMeter):
+            second = self.load.read()
+            if abs(second.voltage_v - sample.voltage_v) > 0.3 + 0.03 * sample.voltage_v:
+                raise BenchFault(
+                    f"the meter sees {sample.voltage_v:.2f} V and the load {second.voltage_v:.2f} V"
+                    ": a lead between them is broken or loose"
+                )
+            if abs(second.current_a - sample.current_a) > 0.05 + 0.03 * sample.current_a:
+                raise BenchFault(
+                    f"the meter sees {sample.current_a:.3f} A and the load {second.current_a:.3f} A"
+                    ": current is going another way, or one of them is wrong"
+                )
+            if second.voltage_v > 3.0 and second.current_a < 0.95 * wanted_a - 0.02:
+                raise BenchFault(
+                    f"the load was told to sink {wanted_a:.3f} A and sinks {second.current_a:.3f} A"
+                    f" with {second.voltage_v:.1f} V to do it: it is the load that does not"
+                )
+        return sample
+
+
+@step(mains_voltage="V", mains_frequency="Hz")
+def mains(
+    mains_meter: MainsMeter, *, nominal_v: float = 230.0, tolerance_percent: float = 15.0
+) -> Yields:
+    """The mains that the adapter is about to be judged on. Bad mains is the bench's fault."""
+    sample = mains_meter.read_mains()
+    if abs(sample.voltage_v - nominal_v) > nominal_v * tolerance_percent / 100:
+        raise BenchFault(
+            f"the mains is {sample.voltage_v:.1f} V, not within {tolerance_percent:g} % of"
+            f" {nominal_v:g} V: nothing can be said about an adapter on it"
+        )
+    yield Reading("mains_voltage", sample.voltage_v)
+    yield Reading("mains_frequency", sample.frequency_hz)
+
+
+@step(no_load_voltage="V", no_load_deviation="%")
+def no_load(
+    load: ElectronicLoad,
+    dc_meter: PowerMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    rated_voltage_v: float,
+    settle_s: float = 2.0,
+) -> Yields:
+    """Output voltage with nothing connected, and its deviation from the rating.
+
+    Where there is none at all, the operator is asked whether both plugs are in.
+    """
+    load.switch(on=False)
+    clock.sleep(settle_s)
+    sample = _LoadBench(load, dc_meter, clock).read()
+    if sample.voltage_v < 1.0 and not operator.confirm(
+        "adapter.plugged",
+        "The adapter gives no voltage. Are its mains cord and its output plug fully in?",
+    ):
+        raise BenchFault("the adapter was not plugged in")
+    yield Reading("no_load_voltage", sample.voltage_v)
+    yield Reading("no_load_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
+
+
+@step(no_load_power="W")
+def no_load_power(
+    load: ElectronicLoad,
+    mains_meter: MainsMeter,
+    clock: Clock,
+    *,
+    resolution_needed_w: float = 0.02,
+    settle_s: float = 30.0,
+    samples: int = 10,
+) -> Yields:
+    """Mains power with nothing connected, where the meter is fine enough to tell."""
+    if mains_meter.power_resolution_w > resolution_needed_w:
+        raise NotApplicable(
+            f"the mains meter resolves {mains_meter.power_resolution_w:g} W, and judging this"
+            f" takes {resolution_needed_w:g} W"
+        )
+    load.switch(on=False)
+    clock.sleep(settle_s)
+    taken = [mains_meter.read_mains().power_w for _ in clock.every(1.0, samples)]
+    yield Reading("no_load_power", fmean(taken))
+
+
+@step(
+    deviation_25="%",
+    deviation_50="%",
+    deviation_75="%",
+    deviation_100="%",
+    efficiency_25="%",
+    efficiency_50="%",
+    efficiency_75="%",
+    efficiency_100="%",
+    average_efficiency="%",
+    regulation="%",
+)
+def load_points(
+    load: ElectronicLoad,
+    dc_meter: PowerMeter,
+    mains_meter: MainsMeter,
+    clock: Clock,
+    *,
+    rated_voltage_v: float,
+    rated_current_a: float,
+    settle_s: float = 5.0,
+) -> Yields:
+    """Voltage and efficiency at 25, 50, 75 and 100 % of rated current.
+
+    `regulation` is the span of the four voltages in per cent of the rating.
+    """
+    bench = _LoadBench(load, dc_meter, clock)
+    voltages_v, efficiencies = [], []
+    for percent in LOAD_POINTS_PERCENT:
+        sample = bench.sink(rated_current_a * percent / 100, settle_s)
+        mains_w = mains_meter.read_mains().power_w
+        if sample.power_w > mains_w * 1.02 + 0.5:
+            raise BenchFault(
+                f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong"
+            )
+        efficiency = 100 * sample.power_w / mains_w if mains_w > 0 else 0.0
+        voltages_v.append(sample.voltage_v)
+        efficiencies.append(efficiency)
+        deviation = _deviation_percent(sample.voltage_v, rated_voltage_v)
+        yield Reading(f"deviation_{percent}", deviation)
+        yield Reading(f"efficiency_{percent}", efficiency)
+    yield Reading("average_efficiency", fmean(efficiencies))
+    yield Reading("regulation", 100 * (max(voltages_v) - min(voltages_v)) / rated_voltage_v)
+
+
+@step(hot_deviation="%", warm_up_change="%")
+def hot(
+    load: ElectronicLoad,
+    dc_meter: PowerMeter,
+    clock: Clock,
+    *,
+    rated_voltage_v: float,
+    rated_current_a: float,
+    soak_percent: float = 50.0,
+    soak_s: float = 300.0,
+    settle_s: float = 5.0,
+) -> Yields:
+    """Full load again after a soak: tired parts show when they are warm."""
+    bench = _LoadBench(load, dc_meter, clock)
+    cold = bench.sink(rated_current_a, settle_s)
+    load.sink_current(rated_current_a * soak_percent / 100)
+    clock.sleep(soak_s)
+    warm = bench.sink(rated_current_a, settle_s)
+    yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))
+    change = 100 * (warm.voltage_v - cold.voltage_v) / rated_voltage_v
+    yield Reading("warm_up_change", change)
+
+
+@step(overload_power="%", recovery_time="s", recovered_deviation="%")
+def overload(
+    load: ElectronicLoad,
+    dc_meter: PowerMeter,
+    clock: Clock,
+    *,
+    rated_voltage_v: float,
+    rated_current_a: float,
+    overload_percent: float = 180.0,
+    hold_s: float = 2.0,
+    recovery_s: float = 10.0,
+) -> Yields:
+    """Ask for far too much, then let go: it protects itself, and comes back by itself.
+
+    `overload_power` is in per cent of rated power. `recovery_time` is how long it took after the
+    load let go until the voltage was within 5 %; one that never came back shows `recovery_s`.
+    """
+    bench = _LoadBench(load, dc_meter, clock)
+    bench.load.sink_current(rated_current_a * overload_percent / 100)
+    bench.load.switch(on=True)
+    clock.sleep(hold_s)
+    abused = dc_meter.read()
+    rated_w = rated_voltage_v * rated_current_a
+    yield Reading("overload_power", 100 * abused.voltage_v * abused.current_a / rated_w)
+    load.switch(on=False)
+    start_s = clock.monotonic()
+    back_s, sample = recovery_s, dc_meter.read()
+    while (elapsed_s := clock.monotonic() - start_s) < recovery_s:
+        sample = dc_meter.read()
+        if abs(_deviation_percent(sample.voltage_v, rated_voltage_v)) <= 5.0:
+            back_s = elapsed_s
+            break
+        clock.sleep(0.1)
+    yield Reading("recovery_time", back_s)
+    yield Reading("recovered_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
+
+
+def _deviation_percent(voltage_v: float, rated_voltage_v: float) -> float:
+    return 100 * (voltage_v - rated_voltage_v) / rated_voltage_v

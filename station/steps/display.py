@@ -1,0 +1,293 @@
+"""Displays: what they say of themselves, what they show, and what they draw.
+
+A sensor flush on the glass sees an illuminance of π times the luminance of a Lambertian screen.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import fmean
+
+from drivers import edid as edid_format
+from drivers.capabilities import (
+    Colour,
+    ColourMeter,
+    LightArray,
+    Monitor,
+    PatternSource,
+    PowerMeter,
+)
+from drivers.errors import NoReply, NotConnected
+from station.clock import Clock
+from station.prompts import Operator
+from station.records import Reading
+from station.steps import BenchFault, Learned, Socket, Yields, step
+
+BRIGHTNESS = 0x10  # MCCS: Luminance
+POWER_MODE = 0xD6  # MCCS: Power mode
+POWER_ON, POWER_OFF = 1, 4  # DPM on; DPM off, as VESA DPMS names them
+CENTRE = 4  # of nine zones
+
+D65_UV = (0.1978, 0.4683)  # CIE 1976 u', v' of x 0.3127, y 0.3290
+SRGB_PRIMARIES_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue": (0.1754, 0.1579)}
+
+
+@step(edid_answers="", edid_checksum_ok="", edid_errors="", edid_year="a")
+def edid(monitor: Socket[Monitor], operator: Operator) -> Yields:
+    """The display identification data: there, sound, and from a year that can be.
+
+    A mute display is only the display's fault once the operator has looked at the cable.
+    """
+    try:
+        data = monitor.open().read_edid()
+    except (NotConnected, NoReply) as error:
+        if not operator.confirm(
+            "display.plugged",
+            "The display does not answer. Is its power light on, and its video cable fully in?",
+        ):
+            raise BenchFault(f"the display was not connected: {error}") from error
+        yield Reading("edid_answers", False)
+        return
+    parsed = edid_format.parse(data)
+    yield Learned(
+        maker=parsed.manufacturer or "",
+        model=parsed.name or (f"{parsed.product_code:04X}" if parsed.product_code else ""),
+        serial_number=parsed.serial_text or str(parsed.serial_number or ""),
+        year=parsed.year or parsed.model_year,
+    )
+    yield Reading("edid_answers", True)
+    yield Reading("edid_checksum_ok", parsed.checksum_ok)
+    yield Reading("edid_errors", len(parsed.errors))
+    if (year := parsed.year or parsed.model_year) is not None:
+        yield Reading("edid_year", year)
+
+
+@step(brightness_monotonic="", brightness_range="", brightness_lowest="cd/m²")
+def brightness_sweep(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    clock: Clock,
+    *,
+    points: int = 6,
+    settle_s: float = 1.0,
+    tolerance_percent: float = 2.0,
+) -> Yields:
+    """White at `points` brightness settings from lowest to highest, over DDC/CI.
+
+    Monotonic: no setting is darker than the one before by more than the tolerance.
+    `brightness_range` is highest over lowest luminance.
+    """
+    if points < 2:
+        raise ValueError(f"a sweep takes at least 2 points, not {points}")
+    screen.show_level(1.0, 1.0, 1.0)
+    highest = monitor.read_control(BRIGHTNESS).maximum
+    seen = []
+    for n in range(points):
+        monitor.set_control(BRIGHTNESS, round(highest * n / (points - 1)))
+        clock.sleep(settle_s)
+        seen.append(_centre_cd_m2(zones))
+    steps_up = pairwise(seen)
+    monotonic = all(b >= a * (1 - tolerance_percent / 100) for a, b in steps_up)
+    yield Reading("brightness_monotonic", monotonic)
+    yield Reading("brightness_range", seen[-1] / max(seen[0], 0.01))
+    yield Reading("brightness_lowest", seen[0])
+
+
+@step(luminance="cd/m²")
+def luminance(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    clock: Clock,
+    *,
+    settle_s: float = 2.0,
+) -> Yields:
+    """White at full brightness, at the centre."""
+    _full_brightness(monitor, screen, clock, settle_s)
+    yield Reading("luminance", _centre_cd_m2(zones))
+
+
+@step(uniformity="%", darkest_zone="")
+def uniformity(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    clock: Clock,
+    *,
+    settle_s: float = 2.0,
+) -> Yields:
+    """Darkest over brightest of nine zones on white; zones count from 1 at the top left."""
+    _full_brightness(monitor, screen, clock, settle_s)
+    seen = _luminances_cd_m2(zones)
+    if max(seen) <= 0.0:
+        raise BenchFault("no zone sees any light: check the sensors before judging the display")
+    yield Reading("uniformity", 100 * min(seen) / max(seen))
+    yield Reading("darkest_zone", seen.index(min(seen)) + 1)
+
+
+@step(contrast="", black="cd/m²")
+def contrast(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    clock: Clock,
+    *,
+    settle_s: float = 2.0,
+) -> Yields:
+    """White over black at the centre, at full brightness.
+
+    A black below what the sensors resolve counts as that resolution, 0.002 cd/m².
+    """
+    _full_brightness(monitor, screen, clock, settle_s)
+    white = _centre_cd_m2(zones)
+    screen.show_level(0.0, 0.0, 0.0)
+    clock.sleep(settle_s)
+    black = _centre_cd_m2(zones)
+    yield Reading("contrast", white / max(black, 0.002))
+    yield Reading("black", black)
+
+
+@step(
+    white_deviation="",
+    grey_deviation="",
+    red_deviation="",
+    green_deviation="",
+    blue_deviation="",
+)
+def colour(
+    monitor: Monitor,
+    screen: PatternSource,
+    probe: ColourMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    settle_s: float = 1.0,
+) -> Yields:
+    """Distances in the CIE 1976 u'v' plane: white from D65, grey from white, primaries from sRGB.
+
+    The probe may serve several benches: the operator brings it here.
+    """
+    if not operator.confirm(
+        "display.probe_here", "Is the colour probe at the centre of the screen?"
+    ):
+        raise BenchFault("the colour probe was not brought to the screen")
+    _full_brightness(monitor, screen, clock, settle_s)
+    white = _uv(probe.read_colour())
+    yield Reading("white_deviation", math.dist(white, D65_UV))
+    shown = {"grey": (0.5, 0.5, 0.5), "red": (1.0, 0.0, 0.0)}
+    shown |= {"green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
+    for name, levels in shown.items():
+        screen.show_level(*levels)
+        clock.sleep(settle_s)
+        wanted = SRGB_PRIMARIES_UV.get(name, white)
+        yield Reading(f"{name}_deviation", math.dist(_uv(probe.read_colour()), wanted))
+
+
+@step(dark_luminance="cd/m²", warm_up="%")
+def backlight(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    clock: Clock,
+    *,
+    off_s: float = 10.0,
+    warm_up_s: float = 60.0,
+    settle_s: float = 3.0,
+) -> Yields:
+    """The backlight goes off and comes back: light while off, and soon after in % of later."""
+    _full_brightness(monitor, screen, clock, settle_s)
+    before = _centre_cd_m2(zones)
+    monitor.set_control(POWER_MODE, POWER_OFF)
+    clock.sleep(off_s)
+    dark = _centre_cd_m2(zones)
+    monitor.set_control(POWER_MODE, POWER_ON)
+    clock.sleep(warm_up_s)
+    after = _centre_cd_m2(zones)
+    yield Reading("dark_luminance", dark)
+    yield Reading("warm_up", 100 * after / before if before > 0 else 0.0)
+
+
+@step(standby_power="W", on_power="W")
+def standby_power(
+    monitor: Monitor,
+    screen: PatternSource,
+    meter: PowerMeter,
+    clock: Clock,
+    *,
+    settle_s: float = 10.0,
+    samples: int = 10,
+) -> Yields:
+    """What it draws on white, and when it is told to sleep."""
+    _full_brightness(monitor, screen, clock, settle_s)
+    on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
+    monitor.set_control(POWER_MODE, POWER_OFF)
+    clock.sleep(settle_s)
+    standby_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
+    monitor.set_control(POWER_MODE, POWER_ON)
+    yield Reading("standby_power", standby_w)
+    yield Reading("on_power", on_w)
+
+
+@step(bright_pixels="", dark_pixels="", picture_faults="")
+def pixel_faults(
+    monitor: Monitor,
+    screen: PatternSource,
+    operator: Operator,
+    clock: Clock,
+    *,
+    settle_s: float = 0.5,
+) -> Yields:
+    """The operator looks at plain screens and counts. Nine stands for nine or more.
+
+    `bright_pixels` shine on black, `dark_pixels` stay dark on white, red, green or blue (the
+    largest count of the four); `picture_faults` are lines, clusters, spots and burn-in.
+    """
+    _full_brightness(monitor, screen, clock, settle_s)
+
+    def look(name: str, levels: tuple[float, float, float], ask: Callable[[str, str], int]) -> int:
+        screen.show_level(*levels)
+        clock.sleep(settle_s)
+        kind = "bright" if name == "black" else "dark"
+        return ask(f"display.{kind}_pixels.{name}", f"How many {kind} dots on the {name} screen?")
+
+    bright = look("black", (0.0, 0.0, 0.0), operator.count)
+    dark = max(
+        look("white", (1.0, 1.0, 1.0), operator.count),
+        look("red", (1.0, 0.0, 0.0), operator.count),
+        look("green", (0.0, 1.0, 0.0), operator.count),
+        look("blue", (0.0, 0.0, 1.0), operator.count),
+    )
+    screen.show_level(0.5, 0.5, 0.5)
+    clock.sleep(settle_s)
+    faults = operator.confirm(
+        "display.picture_faults", "Any lines, spots, scratches or burnt-in picture on the grey?"
+    )
+    yield Reading("bright_pixels", bright)
+    yield Reading("dark_pixels", dark)
+    yield Reading("picture_faults", faults)
+
+
+def _full_brightness(
+    monitor: Monitor, screen: PatternSource, clock: Clock, settle_s: float
+) -> None:
+    monitor.set_control(BRIGHTNESS, monitor.read_control(BRIGHTNESS).maximum)
+    screen.show_level(1.0, 1.0, 1.0)
+    clock.sleep(settle_s)
+
+
+def _luminances_cd_m2(zones: LightArray) -> tuple[float, ...]:
+    seen = zones.read_illuminances_lux()
+    if len(seen) != 9:
+        raise BenchFault(f"{len(seen)} zones answered, and a screen has 9")
+    return tuple(lux / math.pi for lux in seen)
+
+
+def _centre_cd_m2(zones: LightArray) -> float:
+    return _luminances_cd_m2(zones)[CENTRE]
+
+
+def _uv(colour: Colour) -> tuple[float, float]:
+    """CIE 1931 x, y to CIE 1976 u', v' (CIE 15)."""
+    scale = -2 * colour.x + 12 * colour.y + 3
+    return 4 * colour.x / scale, 9 * colour.y / scale

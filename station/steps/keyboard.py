@@ -1,0 +1,366 @@
+"""Keyboards: every key goes down and up once when it is pressed, and nothing else happens."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from drivers.capabilities import KeyActuator, KeyEvent, KeySource, LightMeter, PowerMeter
+from drivers.errors import NotConnected
+from drivers.key_layouts import LAYOUTS, usage_name
+from station.clock import Clock
+from station.events import Choice, KeysSeen
+from station.prompts import Operator
+from station.records import Reading
+from station.steps import BenchFault, Learned, Socket, Yields, step
+
+DONE, CANNOT = Choice("d", "Done"), Choice("c", "Cannot be pressed")
+
+
+@step(enumerates="", boot_protocol="", keys_offered="", idle_current="A")
+def enumeration(
+    keyboard: Socket[KeySource],
+    meter: PowerMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    port_voltage_v: float = 5.0,
+    tolerance_percent: float = 10.0,
+    patience_s: float = 3.0,
+) -> Yields:
+    """It appears on its port as a keyboard. The port's own voltage is checked first."""
+    sample = meter.read()
+    if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:
+        raise BenchFault(
+            f"the port gives {sample.voltage_v:.2f} V, not {port_voltage_v:g} V: it could not"
+            " feed any keyboard"
+        )
+    deadline_s = clock.monotonic() + patience_s
+    source = None
+    while source is None:
+        try:
+            source = keyboard.open()
+        except NotConnected as error:
+            if clock.monotonic() < deadline_s:
+                clock.sleep(0.25)
+                continue
+            if not operator.confirm(
+                "keyboard.plugged", "No keyboard answers. Is it plugged into this slot's port?"
+            ):
+                raise BenchFault(f"the keyboard was not plugged in: {error}") from error
+            yield Reading("enumerates", False)
+            return
+    who = source.identity
+    yield Learned(maker=who.maker, model=who.model, serial_number=who.serial_number)
+    yield Reading("enumerates", True)
+    yield Reading("boot_protocol", source.boot)
+    yield Reading("keys_offered", len(source.usages))
+    clock.sleep(0.5)
+    yield Reading("idle_current", meter.read().current_a)
+
+
+@step(stuck_keys="", stuck="")
+def stuck_keys(keyboard: KeySource, clock: Clock, *, watch_s: float = 2.0) -> Yields:
+    """Keys that are down although nobody presses any."""
+    down: set[int] = set()
+    _follow(_events(keyboard, clock, watch_s), down)
+    yield Reading("stuck_keys", len(down))
+    yield Reading("stuck", _names(down))
+
+
+@step(missing_keys="", wrong_keys="", unreleased_keys="", chatter="", missing="", wrong="")
+def every_key(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    operator: Operator,
+    clock: Clock,
+    *,
+    layout: str,
+    presses: int = 2,
+    hold_s: float = 0.06,
+    gap_s: float = 0.06,
+) -> Yields:
+    """The actuator taps every key of the layout. Each answers with itself, once, and lets go.
+
+    A key that stays silent is pressed once more by hand: only when the hand gets no answer
+    either is it the key, and not the finger above it.
+    """
+    wanted = _layout_usages(layout)
+    if unreachable := wanted - actuator.keys:
+        raise BenchFault(f"the actuator has no finger for {_names(unreachable)}")
+    found = _Findings()
+    for usage in sorted(wanted):
+        for _ in range(presses):
+            found.add(usage, _tap(keyboard, actuator, clock, (usage,), hold_s, gap_s))
+        yield found.shown(layout)
+    for usage in sorted(wanted - found.went_down):
+        if _by_hand(keyboard, operator, clock, usage):
+            raise BenchFault(
+                f"the key {usage_name(usage)} answers to a hand and not to its finger: mend the"
+                " actuator"
+            )
+    yield from found.readings(wanted)
+
+
+@step(missing_keys="", wrong_keys="", unreleased_keys="", chatter="", missing="", wrong="")
+def every_key_by_hand(
+    keyboard: KeySource,
+    operator: Operator,
+    clock: Clock,
+    *,
+    layout: str,
+    patience_s: float = 15.0,
+) -> Yields:
+    """The operator presses every key, and sees them light up on the screen.
+
+    After `patience_s` without a new key the operator says whether to go on. Nobody knows which
+    key a hand meant to press, so a key that answers with another shows as one missing and one
+    wrong: outside the layout.
+    """
+    wanted = _layout_usages(layout)
+    found = _Findings()
+    yield found.shown(layout)
+    operator.ask(
+        "keyboard.begin",
+        "Press every key once, row by row. They light up here. Ready?",
+        Choice("y", "Begin"),
+    )
+    down: set[int] = set()
+    quiet_since_s = clock.monotonic()
+    while not wanted <= found.went_up:
+        fresh = keyboard.read_events(0.2)
+        clock.check()
+        if fresh:
+            quiet_since_s = clock.monotonic()
+            found.listen(fresh, wanted)
+            _follow(fresh, down)
+            yield found.shown(layout, down)
+        elif clock.monotonic() - quiet_since_s >= patience_s:
+            rest = wanted - found.went_up
+            again = operator.confirm(
+                "keyboard.go_on",
+                f"{len(rest)} keys have not answered: {_names(rest, most=8)}. Press them now?",
+            )
+            if not again:
+                break
+            quiet_since_s = clock.monotonic()
+    yield from found.readings(wanted)
+
+
+@step(chatter="", taps_lost="")
+def chatter(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    clock: Clock,
+    *,
+    keys: tuple[str, ...] = ("Space", "Enter", "Backspace", "E", "A", "N"),
+    presses: int = 10,
+    hold_s: float = 0.06,
+    gap_s: float = 0.06,
+) -> Yields:
+    """The keys that wear most, tapped many times: more downs than taps is chatter."""
+    extra = lost = 0
+    for name in keys:
+        usage = _usage(name)
+        for _ in range(presses):
+            downs = sum(
+                event.down and event.usage == usage
+                for event in _tap(keyboard, actuator, clock, (usage,), hold_s, gap_s)
+            )
+            extra += max(0, downs - 1)
+            lost += downs == 0
+    yield Reading("chatter", extra)
+    yield Reading("taps_lost", lost)
+
+
+@step(ghost_keys="", blocked_pairs="", ghosts="", blocked="")
+def ghosting(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    clock: Clock,
+    *,
+    pairs: tuple[tuple[str, str], ...] = (
+        ("A", "S"),
+        ("E", "R"),
+        ("Space", "W"),
+        ("Left Shift", "A"),
+        ("Right Shift", "L"),
+        ("Left Ctrl", "C"),
+        ("Left Alt", "Tab"),
+    ),
+    chords: tuple[tuple[str, ...], ...] = (
+        ("Q", "W", "A"),
+        ("E", "D", "F"),
+        ("U", "I", "J"),
+        ("Left Ctrl", "Left Alt", "Delete"),
+        ("Left Ctrl", "Left Shift", "S"),
+    ),
+    hold_s: float = 0.08,
+    gap_s: float = 0.08,
+) -> Yields:
+    """Several keys at once: two always arrive, and no chord makes a key appear by itself.
+
+    A keyboard may leave out the third key of a chord; it may not invent one.
+    """
+    ghosts: set[int] = set()
+    blocked: list[str] = []
+    for names in (*pairs, *chords):
+        held = tuple(_usage(name) for name in names)
+        went_down = {
+            e.usage for e in _tap(keyboard, actuator, clock, held, hold_s, gap_s) if e.down
+        }
+        ghosts |= went_down - set(held)
+        if len(names) == 2 and not set(held) <= went_down:
+            blocked.append("+".join(names))
+    yield Reading("ghost_keys", len(ghosts))
+    yield Reading("blocked_pairs", len(blocked))
+    yield Reading("ghosts", _names(ghosts))
+    yield Reading("blocked", ", ".join(blocked))
+
+
+@step(caps_led="lx")
+def leds(
+    keyboard: KeySource,
+    light: LightMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    blinks: int = 3,
+    settle_s: float = 0.2,
+    least_lux: float = 1.0,
+) -> Yields:
+    """Caps Lock on and off under a light sensor: the smallest rise of all blinks.
+
+    Where the sensor sees nothing, the operator looks: a lamp that is lit is the sensor's fault.
+    """
+    rises = []
+    for _ in range(blinks):
+        keyboard.set_leds()
+        clock.sleep(settle_s)
+        dark_lux = light.read_illuminance_lux()
+        keyboard.set_leds(caps=True)
+        clock.sleep(settle_s)
+        rises.append(light.read_illuminance_lux() - dark_lux)
+    if min(rises) < least_lux and operator.confirm(
+        "keyboard.led.caps", "The sensor sees no Caps Lock lamp. Is the lamp on now?"
+    ):
+        raise BenchFault("the Caps Lock lamp is lit and its sensor does not see it")
+    keyboard.set_leds()
+    yield Reading("caps_led", min(rises))
+
+
+@step(num_led="", caps_led="", scroll_led="")
+def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
+    """Each lock lamp alone, and the operator says which is lit."""
+    for name in ("num", "caps", "scroll"):
+        keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")
+        lit = operator.confirm(
+            f"keyboard.led.{name}", f"Is the {name.capitalize()} Lock lamp lit, and no other?"
+        )
+        yield Reading(f"{name}_led", lit)
+    keyboard.set_leds()
+
+
+class _Findings:
+    """What the taps have shown so far."""
+
+    def __init__(self) -> None:
+        self.went_down: set[int] = set()
+        self.went_up: set[int] = set()
+        self.wrong: set[int] = set()
+        self.chatter = 0
+
+    def add(self, usage: int, events: Iterable[KeyEvent]) -> None:
+        """One tap of one key."""
+        downs: Counter[int] = Counter()
+        for event in events:
+            if event.usage != usage:
+                self.wrong.add(event.usage)
+            elif event.down:
+                downs[usage] += 1
+                self.went_down.add(usage)
+            else:
+                self.went_up.add(usage)
+        self.chatter += max(0, downs[usage] - 1)
+
+    def listen(self, events: Iterable[KeyEvent], wanted: frozenset[int]) -> None:
+        """Keys pressed by hand, nobody knows which."""
+        for event in events:
+            if event.usage not in wanted:
+                self.wrong.add(event.usage)
+            elif event.down:
+                self.went_down.add(event.usage)
+            else:
+                self.went_up.add(event.usage)
+
+    def shown(self, layout: str, down: Iterable[int] = ()) -> KeysSeen:
+        return KeysSeen(layout, tuple(down), tuple(self.went_down), tuple(self.wrong))
+
+    def readings(self, wanted: frozenset[int]) -> Iterator[Reading]:
+        missing = wanted - self.went_down
+        yield Reading("missing_keys", len(missing))
+        yield Reading("wrong_keys", len(self.wrong))
+        yield Reading("unreleased_keys", len(self.went_down - self.went_up))
+        yield Reading("chatter", self.chatter)
+        yield Reading("missing", _names(missing))
+        yield Reading("wrong", _names(self.wrong))
+
+
+def _tap(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    clock: Clock,
+    usages: tuple[int, ...],
+    hold_s: float,
+    gap_s: float,
+) -> list[KeyEvent]:
+    actuator.press(usages)
+    try:
+        events = _events(keyboard, clock, hold_s)
+    finally:
+        actuator.release(usages)
+    return events + _events(keyboard, clock, gap_s)
+
+
+def _events(keyboard: KeySource, clock: Clock, duration_s: float) -> list[KeyEvent]:
+    """Everything that happens during `duration_s`."""
+    heard: list[KeyEvent] = []
+    end_s = clock.monotonic() + duration_s
+    while (left_s := end_s - clock.monotonic()) > 0:
+        heard += keyboard.read_events(left_s)
+        clock.check()
+    return heard
+
+
+def _follow(events: Iterable[KeyEvent], down: set[int]) -> None:
+    for event in events:
+        (down.add if event.down else down.discard)(event.usage)
+
+
+def _by_hand(keyboard: KeySource, operator: Operator, clock: Clock, usage: int) -> bool:
+    """Whether the key answers when a hand presses it."""
+    key = operator.ask(
+        f"keyboard.press.{usage}",
+        f"The key {usage_name(usage)} did not answer. Press it by hand, then say so here.",
+        DONE,
+        CANNOT,
+    )
+    pressed = _events(keyboard, clock, 0.5)
+    return key == DONE.key and any(event.usage == usage and event.down for event in pressed)
+
+
+def _layout_usages(layout: str) -> frozenset[int]:
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout {layout!r} is not one of {', '.join(sorted(LAYOUTS))}")
+    return frozenset(LAYOUTS[layout].usages)
+
+
+def _usage(name: str) -> int:
+    for usage in range(0x04, 0xE8):
+        if usage_name(usage) == name:
+            return usage
+    raise ValueError(f"no key is called {name!r}")
+
+
+def _names(usages: Iterable[int], most: int = 12) -> str:
+    ordered = sorted(usages)
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return ", ".join(usage_name(usage) for usage in ordered[:most]) + more

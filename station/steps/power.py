@@ -1,0 +1,37 @@
+"""Feeding the device under test from the bench's own supply."""
+
+from drivers.capabilities import PowerMeter, PowerSupply
+from station.clock import Clock
+from station.records import Reading
+from station.steps import BenchFault, Yields, step
+
+
+@step(supply_voltage="V", supply_current="A")
+def powers_up(
+    supply: PowerSupply,
+    meter: PowerMeter,
+    clock: Clock,
+    *,
+    voltage_v: float,
+    current_limit_a: float,
+    settle_s: float = 1.0,
+    tolerance_percent: float = 5.0,
+) -> Yields:
+    """Switch the supply on, and leave it on for the steps that follow.
+
+    A voltage outside the tolerance while the supply is not at its current limit is the bench's
+    fault; a supply at its limit is held down by the device, and the limit on the current tells.
+    """
+    supply.set_voltage(voltage_v)
+    supply.set_current_limit(current_limit_a)
+    supply.switch(on=True)
+    clock.sleep(settle_s)
+    sample = meter.read()
+    off_by = abs(sample.voltage_v - voltage_v)
+    if off_by > voltage_v * tolerance_percent / 100 and sample.current_a < 0.95 * current_limit_a:
+        raise BenchFault(
+            f"the supply was set to {voltage_v:.2f} V, and the meter sees {sample.voltage_v:.2f} V"
+            f" at {sample.current_a:.3f} A: check the leads between supply, meter and device"
+        )
+    yield Reading("supply_voltage", sample.voltage_v)
+    yield Reading("supply_current", sample.current_a)

@@ -1,0 +1,110 @@
+"""Everything the operator reads, in one place, so that it can be translated.
+
+Braces are filled with `str.format`. What comes from devices, plans and instruments is not here.
+"""
+
+from station.records import Verdict
+
+# The words that are read across a room; only A to Z are drawn large.
+READY = "READY"
+MARGINAL = "MARGINAL"
+DANGER = "DANGER"
+VERDICTS = {
+    Verdict.PASS: "PASS",
+    Verdict.FAIL: "FAIL",
+    Verdict.ERROR: "ERROR",
+    Verdict.ABORTED: "ABORTED",
+    Verdict.SKIPPED: "SKIPPED",
+}
+
+# Header
+SIMULATED = "SIMULATED"
+CONNECTED = "connected"
+NOT_CONNECTED = "no connection, results are kept here"
+COUNTS = "delivered {delivered} · waiting {waiting} · rejected {rejected}"
+COUNTS_SHORT = "sent {delivered} · wait {waiting} · rej {rejected}"
+
+# The line below the header
+AUTOPILOT = "Demonstration: simulated devices run by themselves. Press Ctrl+T to operate yourself."
+TAKEN_OVER = "You operate now: type any asset tag and press Enter."
+UNSAFE_BANNER = "{slots}: DEVICE MAY STILL BE POWERED. Switch off at the mains before touching it."
+
+# A slot
+DEVICE_OF = "{maker} {model}"
+STEP = "Step {number} of {total}"
+OUTSIDE = "{count} outside limits"
+STARTING = "starting"
+STOPPING = "stopping …"
+MAKING_SAFE = "making safe"
+WAITING_FOR = "WAITING FOR {instrument}"
+HELD_BY = "held by {slot}"
+ASKS = "QUESTION"
+SELECT_TO_ANSWER = "{key} selects this slot, then answer"
+SCAN_HERE = "Scan or type a tag to start"
+SELECT_TO_SCAN = "{key} selects this slot"
+BENCH_FAULT = "The bench is at fault, not the device."
+STILL_POWERED = "DEVICE MAY STILL BE POWERED"
+SWITCH_OFF = "Switch off at the mains before touching it."
+ABORTED_NOTE = "Stopped before the end: says nothing about the device."
+SKIPPED_NOTE = "Nothing here could be tested."
+MARGINAL_NOTE = "Passed, but close to a limit:"
+FAILED_NOTE = "Outside limits:"
+PLAN = "Plan: {plan}"
+PLAN_OF = "Plan {number} of {total}: {plan}"
+KEYS_LEFT = "{seen} of {total} keys seen"
+KEYS_BAD = "{count} suspicious"
+YES = "yes"
+NO = "no"
+
+# The list of steps
+NOT_RUN = "not run"
+RUNNING = "running"
+NO_STEPS = "Nothing has been tested here yet."
+STEP_VERDICTS = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "FAIL",
+    Verdict.ERROR: "ERROR",
+    Verdict.ABORTED: "aborted",
+    Verdict.SKIPPED: "skipped",
+}
+
+# Tabs, while one slot is enlarged
+TAB_IDLE = "ready"
+TAB_ASKS = "ASKS"
+TAB_WAITS = "waits"
+
+# The bottom of the screen
+QUESTION_FROM = "{slot} asks:"
+OTHERS_ASK = "Also asking: {slots}. Tab goes there."
+OTHERS_ASK_FIRST = "Asking: {slots}. Tab goes there."
+PROMPT = "{slot} > "
+IDLE_HINT = "Scan a device for {slot}, or type its tag and press Enter."
+BUSY_HINT = "{slot} is testing."
+CLEAR_TO_ANSWER = "Press Esc to clear the line, then answer."
+TOO_QUICK = "Too quick: the question had only just appeared. Read it, then answer."
+QUIT_RUNNING = "Still testing: {slots}. Ctrl+Q once more stops them and quits; Esc stays."
+QUIT_HOW = "Ctrl+Q quits."
+
+# Refusals
+BUSY_SOME_FREE = "{tag} not started: {slot} is busy. Free: {free}."
+BUSY_NONE_FREE = "{tag} not started: every slot is busy."
+UNKNOWN_SLOT = "There is no slot {name!r}. Slots: {slots}."
+TAG_TOO_LONG = "That is too long for a tag."
+NOTHING_RUNS = "Nothing runs in {slot}."
+PLAN_WHEN_FREE = "The plan can be changed when {slot} is free."
+ONE_PLAN = "{slot} has only one plan."
+NO_TAKE_OVER = "There is no demonstration to take over."
+UNEXPECTED = "That did not work: {error}"
+
+# Footer: key, meaning
+KEY_SLOT = "slot"
+KEY_NEXT = "next"
+KEY_ENLARGE = "enlarge"
+KEY_BACK = "back"
+KEY_SCROLL = "scroll"
+KEY_PLAN = "plan"
+KEY_STOP = "STOP"
+KEY_TAKE_OVER = "take over"
+KEY_QUIT = "quit"
+
+SPACE = "Space"
