@@ -1,0 +1,49 @@
+"""The AC side of the simulated world: a mains line and what hangs on it."""
+
+from typing import NamedTuple, Protocol
+
+
+class MainsLoad(NamedTuple):
+    """What a consumer takes: active power, and its ratio to the apparent power."""
+
+    power_w: float
+    power_factor: float = 1.0
+
+
+class MainsConsumer(Protocol):
+    """Hangs on the mains: an adapter, a monitor."""
+
+    def load_at(self, voltage_v: float) -> MainsLoad:
+        """What it takes at this RMS voltage."""
+
+
+class MainsLine:
+    """One outlet behind the meter. 0 V is switched off; `voltage_v` may be set at any time."""
+
+    def __init__(
+        self,
+        consumer: MainsConsumer | None = None,
+        *,
+        voltage_v: float = 230.0,
+        frequency_hz: float = 50.0,
+    ) -> None:
+        self.consumer = consumer
+        self.voltage_v = voltage_v
+        self.frequency_hz = frequency_hz
+
+    def load(self) -> MainsLoad:
+        """What is taken now: nothing when nothing is plugged in or the mains is off."""
+        if self.consumer is None or self.voltage_v <= 0:
+            return MainsLoad(0.0)
+        return self.consumer.load_at(self.voltage_v)
+
+
+class SteadyConsumer:
+    """The plainest consumer: takes the same at any voltage."""
+
+    def __init__(self, power_w: float, power_factor: float = 1.0) -> None:
+        self.power_w = power_w
+        self.power_factor = power_factor
+
+    def load_at(self, voltage_v: float) -> MainsLoad:
+        return MainsLoad(self.power_w, self.power_factor)
