@@ -1,0 +1,229 @@
+"""A serial port through pyserial, read with poll and `os.read`: three times pyserial's own speed.
+
+pyserial opens, configures and locks the port; bytes then go over its descriptor directly.
+"""
+
+import contextlib
+import errno
+import fcntl
+import math
+import os
+import select
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import serial
+
+from drivers.errors import BadReply, DriverError, NoReply, NotConnected, NotPermitted, WrongDevice
+
+_MOST_AT_ONCE = 4096  # the kernel's line discipline holds no more (N_TTY_BUF_SIZE)
+_BABBLE_READS = 1024  # 4 MiB that nobody asked for is no answer any more
+
+
+class SerialLine:
+    """Implements `drivers.buses.ByteStream` on a real port: 8 data bits, no parity, one stop bit.
+
+    `timeout_s` bounds one `read` or `read_until` as a whole, `write_timeout_s` one `write`: a USB
+    adapter that hangs does not hang the station. Not to be shared between threads.
+
+    Raises `NotConnected` when there is no such port, `NotPermitted` when we may not open it or
+    another program holds it, `WrongDevice` when `port` is something other than a serial port.
+    """
+
+    def __init__(
+        self, port: str, *, baudrate: int, timeout_s: float = 1.0, write_timeout_s: float = 1.0
+    ) -> None:
+        if baudrate <= 0:
+            raise ValueError(f"{port}: {baudrate} baud is no speed")
+        for name, value_s in (("timeout_s", timeout_s), ("write_timeout_s", write_timeout_s)):
+            if not (math.isfinite(value_s) and value_s >= 0):
+                raise ValueError(f"{port}: {name} = {value_s} is not a time to wait")
+        self.port = port
+        self.closed = False
+        self._timeout_s = timeout_s
+        self._timeout_ms = timeout_s * 1000
+        self._write_timeout_s = write_timeout_s
+        self._received = b""
+        self._serial = _open(port, baudrate, write_timeout_s)
+        self._descriptor: int = self._serial.fileno()
+        readable = select.poll()
+        readable.register(self._descriptor, select.POLLIN)
+        self._wait_ms: Callable[[float], object] = readable.poll
+
+    def write(self, data: bytes, /) -> int:
+        """Hand all of `data` to the kernel and return its length.
+
+        Raises `NoReply` when the port does not take it in time; what was not sent yet is dropped,
+        so that a device that wakes up later does not obey an old command.
+        """
+        try:
+            sent = os.write(self._descriptor, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._gone(f"writing {data[:32]!r}: {error}") from error
+        return sent if sent == len(data) else self._write_rest(data, sent)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Wait until `size` bytes are there or the line's timeout is over."""
+        if size < 0:
+            raise ValueError(f"{self.port}: cannot read {size} bytes")
+        give_up_s = time.monotonic() + self._timeout_s
+        while len(self._received) < size and self._receive(give_up_s):
+            pass
+        data, self._received = self._received[:size], self._received[size:]
+        return data
+
+    def read_until(self, expected: bytes, /) -> bytes:
+        """Everything up to and including `expected`, or what came before the timeout."""
+        if not expected:
+            raise ValueError(f"{self.port}: read until what?")
+        started_s = time.monotonic()
+        # Mostly the answer comes whole and alone. A microsecond more between its question and
+        # this poll halves the round trips on a pty: the kernel wakes another core for each.
+        if not self._received and self._wait_ms(self._timeout_ms):
+            self._take()
+        searched = 0
+        while (end := self._received.find(expected, searched)) < 0:
+            searched = max(0, len(self._received) - len(expected) + 1)
+            if not self._receive(started_s + self._timeout_s):
+                data, self._received = self._received, b""
+                return data
+        end += len(expected)
+        data, self._received = self._received[:end], self._received[end:]
+        return data
+
+    def reset_input_buffer(self) -> None:
+        """Forget what has been received and not read, here and in the kernel.
+
+        Reads rather than flushes: poll first waits for what the driver has not yet handed to the
+        line discipline, which TCIFLUSH leaves behind.
+        """
+        now_s = time.monotonic()
+        for _ in range(_BABBLE_READS):
+            self._received = b""
+            if not self._receive(now_s):
+                return
+        raise BadReply(f"{self.port}: never stops talking: … {self._received[-32:]!r}")
+
+    def close(self) -> None:
+        """Give the port back. Closing twice is fine."""
+        if self.closed:
+            return
+        self.closed = True
+        with contextlib.suppress(OSError):  # an unplugged port has nothing to unlock
+            fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
+        # The number may soon be somebody else's file.
+        self._descriptor = -1
+        self._wait_ms = self._refuse
+        self._received = b""
+        with contextlib.suppress(OSError):
+            self._serial.close()
+
+    def _write_rest(self, data: bytes, sent: int) -> int:
+        give_up_s = time.monotonic() + self._write_timeout_s
+        writable = select.poll()
+        writable.register(self._descriptor, select.POLLOUT)
+        while sent < len(data):
+            left_s = give_up_s - time.monotonic()
+            if not writable.poll(max(0.0, left_s) * 1000) or left_s < 0:
+                with contextlib.suppress(termios.error):
+                    termios.tcflush(self._descriptor, termios.TCOFLUSH)
+                raise NoReply(
+                    f"{self.port}: takes no data, {sent} of {len(data)} bytes"
+                    f" within {self._write_timeout_s:g} s: {data[:32]!r}"
+                )
+            try:
+                sent += os.write(self._descriptor, data[sent:])
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._gone(f"writing {data[:32]!r}: {error}") from error
+        return sent
+
+    def _receive(self, give_up_s: float) -> bool:
+        """Wait for more bytes; whether any came until `give_up_s`."""
+        while True:
+            left_s = give_up_s - time.monotonic()
+            if not self._wait_ms(max(0.0, left_s) * 1000):
+                return False
+            if self._take():
+                return True
+            if left_s <= 0:
+                return False
+
+    def _take(self) -> bool:
+        """Fetch what the kernel has; whether it had anything."""
+        try:
+            chunk = os.read(self._descriptor, _MOST_AT_ONCE)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise self._gone(f"reading, after {self._received[-32:]!r}: {error}") from error
+        if not chunk:  # VMIN = 1: the end of the file is a hang-up and nothing else
+            raise self._gone(f"reading, after {self._received[-32:]!r}: hang-up")
+        self._received += chunk
+        return True
+
+    def _gone(self, doing: str) -> NotConnected:
+        if self.closed:
+            return NotConnected(f"{self.port}: closed")
+        return NotConnected(f"{self.port}: the port is gone ({doing})")
+
+    def _refuse(self, timeout_ms: float, /) -> NoReturn:
+        raise NotConnected(f"{self.port}: closed")
+
+
+def _open(port: str, baudrate: int, write_timeout_s: float) -> "serial.Serial":
+    try:
+        opened = serial.Serial(
+            port,
+            baudrate,
+            timeout=0,
+            write_timeout=write_timeout_s,
+            exclusive=True,
+            inter_byte_timeout=0,  # sets VMIN = 1: a read of nothing is then a hang-up
+        )
+    except OSError as error:
+        raise _explained(port, error.errno, error) from error
+    except termios.error as error:  # not an OSError
+        raise _explained(port, error.args[0], error) from error
+    # flock keeps out only who asks; this keeps out everybody but root.
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
+    return opened
+
+
+def _explained(port: str, number: int | None, error: Exception) -> DriverError:
+    """What a failed opening means, and what to do about it."""
+    match number:
+        case errno.EACCES | errno.EPERM:
+            return NotPermitted(
+                f"{port}: no permission: add this user to the group dialout"
+                f" (sudo adduser $USER dialout, then log in again) or install the udev rules"
+            )
+        case errno.EBUSY | errno.EAGAIN:
+            holders = ", ".join(find_holders(port))
+            return NotPermitted(
+                f"{port}: held by {holders or f'another program (sudo fuser -v {port} names it)'}"
+            )
+        case errno.ENOENT:
+            return NotConnected(f"{port}: no such serial port")
+        case None | errno.ENOTTY:  # pyserial gives no number when it cannot configure a port
+            return WrongDevice(f"{port}: is not a serial port ({error})")
+        case _:
+            return NotConnected(f"{port}: cannot be opened ({error})")
+
+
+def find_holders(path: str) -> tuple[str, ...]:
+    """Processes that have `path` open, such as `minicom (1234)`, as far as we may look."""
+    target = os.path.realpath(path)
+    found: list[str] = []
+    for process in sorted(Path("/proc").glob("[0-9]*")):
+        with contextlib.suppress(OSError):  # ended, or another user's
+            if any(os.path.realpath(link) == target for link in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+    return tuple(found)
