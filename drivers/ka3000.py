@@ -1,0 +1,187 @@
+"""Korad KA3000 series bench supplies (KA3005P, Tenma 72-2540, Velleman PS3005D, RND 320-KA3005P).
+
+"KA Series Remote Control Syntax V2.0": ASCII over USB serial at 9600 baud without any terminator.
+Replies have fixed lengths; what they do beside the book is in libsigrok's korad-kaxxxxp.
+"""
+
+import re
+from typing import NamedTuple
+
+from drivers.buses import ByteStream, Time
+from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
+from drivers.errors import BadReply, NoReply, Refused, WrongDevice
+
+IDENTITY = re.compile(
+    r"(?P<maker>KORAD|TENMA|VELLEMAN|RND) ?"
+    r"(?P<model>K[AD]\d{4}\w*?|72-\d{4}|(?:LAB)?PS\d{4}\w*?|320-K[AD]\d{4}\w*?)"
+    r" ?V(?P<firmware>\d+\.\d+)(?: SN:(?P<serial>\w+))?",
+    re.ASCII | re.IGNORECASE,
+)
+MOST_IDENTITY = 64  # longer than any; it ends when nothing follows
+VOLTAGE = re.compile(rb"\d\d\.\d\d")
+CURRENT = re.compile(rb"\d\.\d\d\d")
+
+PACING_S = 0.08
+SLOW_PACING_S = 0.53  # after setting something, and after STATUS?
+BITS_PER_BYTE = 10
+
+# "STATUS?"
+CONSTANT_VOLTAGE = 0x01
+BEEPER = 0x10
+OVER_CURRENT_PROTECTION = 0x20
+OUTPUT_ON = 0x40
+OVER_VOLTAGE_PROTECTION = 0x80
+
+
+class Ka3000Status(NamedTuple):
+    """`over_voltage_protection` is None where the model tells it only while the output is on."""
+
+    output_on: bool
+    constant_voltage: bool
+    over_voltage_protection: bool | None
+    over_current_protection: bool
+    beeper: bool
+
+
+class Ka3000(PowerSupply, PowerMeter):
+    """One output, with its own read-back. It is off after construction.
+
+    Commands that follow each other too fast are lost, so every one waits for its turn in `time`.
+    Nothing in an answer tells which question it belongs to: after a failure the identity has to
+    come back right before anything else is asked. Raises `WrongDevice` when it is somebody else's.
+    """
+
+    BAUDRATE = 9600
+
+    def __init__(
+        self, line: ByteStream, *, max_v: float = 30.0, max_a: float = 5.0, time: Time
+    ) -> None:
+        if not (0 < max_v < 100 and 0 < max_a < 10):
+            raise ValueError(f"{max_v} V, {max_a} A: the protocol has room for 99.99 V, 9.999 A")
+        self._line = line
+        self._max_v = max_v
+        self._max_a = max_a
+        self._time = time
+        self._next_s = time.monotonic()
+        self._slow = False
+        self._in_step = True
+        self._name = "Korad KA3000"
+        self._raw_identity = self._ask_identity()
+        # Sometimes 0x01 or 0xBC follows.
+        text = self._raw_identity.rstrip(b"\x00\x01\xbc\r\n ").decode("ascii", errors="replace")
+        match = IDENTITY.fullmatch(text)
+        if match is None:
+            raise WrongDevice(f"expected a KA3000 supply, but '*IDN?' → {self._raw_identity!r}")
+        maker, model, firmware = match["maker"], match["model"], match["firmware"]
+        self.identity = Identity(maker, model, match["serial"] or "", firmware)
+        self._name = f"{maker} {model}"
+        velleman = maker.upper() == "VELLEMAN"
+        self._slow = velleman and model.upper() == "PS3005D" and firmware.startswith("1.")
+        self._hides_protection = velleman and model.upper().startswith("LABPS")
+        self.switch(on=False)
+
+    def set_voltage(self, voltage_v: float) -> None:
+        if not 0 <= voltage_v <= self._max_v:
+            raise ValueError(f"{voltage_v} V is outside 0…{self._max_v} V")
+        self._set("VSET1", f"{voltage_v:05.2f}", VOLTAGE)
+
+    def set_current_limit(self, current_a: float) -> None:
+        if not 0 < current_a <= self._max_a:
+            raise ValueError(f"{current_a} A is outside 0…{self._max_a} A")
+        self._set("ISET1", f"{current_a:05.3f}", CURRENT)
+
+    def switch(self, *, on: bool) -> None:
+        self._command(f"OUT{on:d}")
+        status = self.read_status()
+        if status.output_on is not on:
+            raise Refused(f"{self._name}: 'OUT{on:d}' → {status}")
+
+    def set_over_voltage_protection(self, *, on: bool) -> None:
+        """Switch off by itself when the output is above what was set."""
+        self._command(f"OVP{on:d}")
+        status = self.read_status()
+        if status.over_voltage_protection is (not on):
+            raise Refused(f"{self._name}: 'OVP{on:d}' → {status}")
+
+    def set_over_current_protection(self, *, on: bool) -> None:
+        """Switch off by itself at the current limit, instead of holding the current."""
+        self._command(f"OCP{on:d}")
+        status = self.read_status()
+        if status.over_current_protection is not on:
+            raise Refused(f"{self._name}: 'OCP{on:d}' → {status}")
+
+    def read(self) -> Power:
+        voltage_v = float(self._ask("VOUT1?", VOLTAGE))
+        current_a = float(self._ask("IOUT1?", CURRENT))
+        return Power(voltage_v, current_a, voltage_v * current_a)
+
+    def read_status(self) -> Ka3000Status:
+        bits = self._exchange("STATUS?", 1)[0]
+        told = bool(bits & OUTPUT_ON) or not self._hides_protection
+        return Ka3000Status(
+            output_on=bool(bits & OUTPUT_ON),
+            constant_voltage=bool(bits & CONSTANT_VOLTAGE),
+            over_voltage_protection=bool(bits & OVER_VOLTAGE_PROTECTION) if told else None,
+            over_current_protection=bool(bits & OVER_CURRENT_PROTECTION),
+            beeper=bool(bits & BEEPER),
+        )
+
+    def _set(self, what: str, value: str, pattern: re.Pattern[bytes]) -> None:
+        self._command(f"{what}:{value}")
+        if (kept := self._ask(f"{what}?", pattern)) != value:
+            raise Refused(f"{self._name}: '{what}:{value}', but '{what}?' → {kept!r}")
+
+    def _ask(self, question: str, pattern: re.Pattern[bytes]) -> str:
+        reply = self._exchange(question, 5)
+        if not pattern.fullmatch(reply):
+            self._in_step = False
+            raise BadReply(f"{self._name}: {question!r} → {reply!r}, not {pattern.pattern!r}")
+        return reply.decode("ascii")
+
+    def _exchange(self, question: str, size: int) -> bytes:
+        if not self._in_step:
+            self._find_step()
+        self._in_step = False
+        # What lies in the buffer belongs to nobody: ISET1? is followed by a sixth byte.
+        self._send(question, empty=True)
+        reply = self._line.read(size)
+        self._rest(SLOW_PACING_S if self._slow and question == "STATUS?" else PACING_S)
+        if not reply:
+            raise NoReply(f"{self._name}: {question!r} → nothing")
+        if len(reply) < size:
+            raise BadReply(f"{self._name}: {question!r} → {reply!r}, not {size} bytes")
+        self._in_step = True
+        return reply
+
+    def _command(self, text: str) -> None:
+        """Never answered, so it goes out whatever was lost before."""
+        self._send(text)
+        on_the_wire_s = len(text) * BITS_PER_BYTE / self.BAUDRATE
+        self._rest(on_the_wire_s + (SLOW_PACING_S if self._slow else PACING_S))
+
+    def _ask_identity(self) -> bytes:
+        self._send("*IDN?", empty=True)
+        identity = self._line.read(MOST_IDENTITY)
+        self._rest(PACING_S)
+        if not identity:
+            raise NoReply(f"{self._name}: '*IDN?' → nothing")
+        return identity
+
+    def _find_step(self) -> None:
+        answer = self._ask_identity()
+        if answer != self._raw_identity:
+            raise BadReply(
+                f"{self._name}: '*IDN?' → {answer!r}, not {self._raw_identity!r}:"
+                " answers are out of step"
+            )
+
+    def _send(self, text: str, *, empty: bool = False) -> None:
+        wait_s = self._next_s - self._time.monotonic()
+        if wait_s > 0:
+            self._time.sleep(wait_s)
+        if empty:
+            self._line.reset_input_buffer()
+        self._line.write(text.encode("ascii"))
+
+    def _rest(self, pacing_s: float) -> None:
+        self._next_s = self._time.monotonic() + pacing_s
