@@ -1,0 +1,120 @@
+"""IEEE 1284-2000 device ids, 7.6, as printers report them (USB printer class 1.1, 4.2.1).
+
+    MFG:EPSON;CMD:ESCPL2,BDC,D4;MDL:L360 Series;CLS:PRINTER;DES:EPSON L360 Series;
+
+Keys come in any order and case, in a short form and a long one.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class DeviceId(NamedTuple):
+    """What a device says it is. What it does not say is None or empty."""
+
+    maker: str | None
+    model: str | None
+    commands: tuple[str, ...]
+    """The languages it understands."""
+    printer_class: str | None
+    description: str | None
+    serial_number: str | None
+    other: Mapping[str, str]
+    """Any other field, by its key in capitals."""
+    errors: tuple[str, ...]
+
+
+_KEYS = {
+    "MFG": "maker",
+    "MANUFACTURER": "maker",
+    "MDL": "model",
+    "MODEL": "model",
+    "CMD": "commands",
+    "COMMAND SET": "commands",
+    "CLS": "printer_class",
+    "CLASS": "printer_class",
+    "DES": "description",
+    "DESCRIPTION": "description",
+    "SERN": "serial_number",
+    "SN": "serial_number",
+    "SERIALNUMBER": "serial_number",
+    "SERIAL NUMBER": "serial_number",
+}
+
+# Two bytes of length and "MFG:x;MDL:y;": what claims to be shorter is wrong about its length.
+_SHORTEST = 14
+
+
+def parse(text: str) -> DeviceId:
+    """Decode all that can be decoded; whatever is wrong is in `errors`. Never raises."""
+    found: dict[str, str] = {}
+    other: dict[str, str] = {}
+    errors = []
+    for part in text.split(";"):
+        field = part.strip(" \t\r\n\0")
+        key, colon, value = (piece.strip() for piece in field.partition(":"))
+        name = _KEYS.get(key.upper())
+        if not field:
+            continue
+        if not (key and colon):
+            errors.append(f"{field!r} has no key")
+        elif name is None:
+            other.setdefault(key.upper(), value)
+        elif not found.get(name):
+            found[name] = value
+        elif name == "commands":
+            found[name] += "," + value
+        elif found[name] != value:
+            errors.append(f"{key} comes again: {value!r}")
+    if not found:
+        errors.append("no fields of a device id")
+    commands = (command.strip() for command in found.get("commands", "").split(","))
+    return DeviceId(
+        maker=found.get("maker"),
+        model=found.get("model"),
+        commands=tuple(filter(None, commands)),
+        printer_class=found.get("printer_class"),
+        description=found.get("description"),
+        serial_number=found.get("serial_number"),
+        other=other,
+        errors=tuple(errors),
+    )
+
+
+def parse_bytes(data: bytes) -> DeviceId:
+    """The same with the two bytes of length in front, as GET_DEVICE_ID answers. Never raises.
+
+    The length is big-endian and counts itself. Vendors got both wrong, and a host may have read
+    less, or more, than the length says.
+    """
+    text, errors = _without_length(data)
+    try:
+        device_id = parse(text.decode("utf-8"))
+    except UnicodeDecodeError:
+        device_id = parse(text.decode("latin-1"))
+    return device_id._replace(errors=(*errors, *device_id.errors))
+
+
+def _without_length(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    head = data[:2]
+    if len(head) < 2:
+        return b"", (f"{len(data)} bytes, too short for a length",)
+    if all(0x20 <= byte < 0x7F for byte in head):
+        return data, ("no length in front",)
+    length, swapped = (int.from_bytes(head, order) for order in ("big", "little"))
+    if _SHORTEST <= length <= len(data):
+        return _cut(data, length)
+    if _SHORTEST <= swapped <= len(data):
+        text, errors = _cut(data, swapped)
+        return text, ("length is little-endian", *errors)
+    return data[2:], (f"length is {length} ({head.hex(' ')}), but there are {len(data)} bytes",)
+
+
+def _cut(data: bytes, length: int) -> tuple[bytes, tuple[str, ...]]:
+    """What follows the id is padding, unless the length forgot to count its own two bytes."""
+    left = data[length:].rstrip(b"\0")
+    if not left:
+        return data[2:length], ()
+    if len(left) <= 2:
+        return data[2 : length + 2], ("length does not count itself",)
+    return data[2:length], (f"{len(left)} bytes follow what the length says",)

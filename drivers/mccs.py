@@ -1,0 +1,172 @@
+"""MCCS capability strings: VESA Monitor Control Command Set 2.2a, 3.3; VESA DDC/CI 1.1, 4.6.
+
+    (prot(monitor)type(LCD)model(U2415)cmds(01 02 03)vcp(02 10 12 14(05 08 0B))mccs_ver(2.1))
+
+Monitors' firmware writes them by hand: brackets are missing, blanks are not, groups come twice or
+one inside the other. What they mean is nearly always clear, and what was wrong is in `errors`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+
+class Capabilities(NamedTuple):
+    """What a monitor says it can do. What it does not say is None or empty."""
+
+    prot: str | None
+    type: str | None
+    model: str | None
+    cmds: tuple[int, ...]
+    """DDC/CI operations it understands."""
+    vcp: Mapping[int, tuple[int, ...]]
+    """Its controls, each with the values it takes; none are listed for a continuous control."""
+    mccs_ver: str | None
+    other: Mapping[str, str]
+    """Any other group, by name, as sent."""
+    errors: tuple[str, ...]
+
+
+def parse(text: str) -> Capabilities:
+    """Decode all that can be decoded; whatever is wrong is in `errors`. Never raises.
+
+    For binary groups (`edid bin(128(…))`) the text must have one character per byte (Latin-1).
+    """
+    return _Reading(text).capabilities()
+
+
+# A word is a group's name or a number; "edid bin" and "vdif bin" are the names of two words.
+_WORD = re.compile(r"[\s,\0]*([^\s,\0()]*(?:\s+bin(?=\s*\())?)[\s,\0]*", re.IGNORECASE)
+_BINARY = re.compile(r"\(\s*(\d{1,5})\s*\(")
+_HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+_TEXTS = ("prot", "type", "model", "mccs_ver")
+_DEEPEST = 8
+
+
+class _Reading:
+    def __init__(self, text: str) -> None:
+        self.texts: dict[str, str] = {}
+        self.cmds: list[int] = []
+        self.vcp: dict[int, tuple[int, ...]] = {}
+        self.other: dict[str, str] = {}
+        self.errors: list[str] = []
+        self._read_groups(text, depth=0)
+        if not (self.texts or self.cmds or self.vcp or self.other):
+            self.errors.append("no groups")
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            prot=self.texts.get("prot"),
+            type=self.texts.get("type"),
+            model=self.texts.get("model"),
+            cmds=tuple(self.cmds),
+            vcp=self.vcp,
+            mccs_ver=self.texts.get("mccs_ver"),
+            other=self.other,
+            errors=tuple(self.errors),
+        )
+
+    def _read_groups(self, text: str, depth: int) -> None:
+        for word, body in self._items(text):
+            if body is None:
+                self.errors.append(f"{word!r} is no group")
+            elif not word:  # the brackets around everything
+                self._deeper(self._read_groups, body, depth)
+            else:
+                self._read_group(word, body, depth)
+
+    def _read_group(self, word: str, body: str, depth: int) -> None:
+        name = word.lower()
+        # "MStarcmds(…)": somebody forgot the model's own brackets.
+        for known in ("cmds", "vcp"):
+            if name.endswith(known) and name != known:
+                self.errors.append(f"{word!r} read as {known!r}")
+                name = known
+        if name == "vcp":
+            self._deeper(self._read_vcp, body, depth)
+        elif name == "cmds":
+            for item, values in self._items(body):
+                self.cmds += self._numbers(item, "cmds", bytes_only=True)
+                if values is not None:
+                    self.errors.append(f"cmds: {item!r} has values ({values})")
+        elif name in _TEXTS and name not in self.texts:
+            self.texts[name] = body.strip()
+        elif name in _TEXTS or word in self.other:
+            self.errors.append(f"{word!r} comes again: {body.strip()!r}")
+        else:
+            self.other[word] = body.strip()
+
+    def _read_vcp(self, text: str, depth: int) -> None:
+        for word, body in self._items(text):
+            if body is not None and not _HEX.fullmatch(word):
+                # A group inside vcp: its closing bracket is missing, or "vcp(vcp(…))".
+                self.errors.append(f"{word!r} inside vcp")
+                self._deeper(self._read_groups, f"{word}({body})", depth)
+                continue
+            codes = self._numbers(word, "vcp", bytes_only=True)
+            for code in codes:
+                self.vcp.setdefault(code, ())
+            if body is not None and codes:
+                values = self._values(codes[-1], body)
+                had = self.vcp[codes[-1]]
+                more = values if not had else [value for value in values if value not in had]
+                self.vcp[codes[-1]] = (*had, *more)
+
+    def _values(self, code: int, text: str) -> list[int]:
+        values = []
+        for word, body in self._items(text):
+            values += self._numbers(word, f"values of {code:02X}", bytes_only=False)
+            if body is not None:
+                self.errors.append(f"values of {code:02X}: ({body}) left out")
+        return values
+
+    def _numbers(self, word: str, where: str, *, bytes_only: bool) -> list[int]:
+        """Hexadecimal. Some write one digit, some no blanks between bytes, some 16-bit values."""
+        if not _HEX.fullmatch(word):
+            self.errors.append(f"{where}: {word!r} is no number")
+            return []
+        if len(word) <= 2 or (len(word) == 4 and not bytes_only):
+            return [int(word, 16)]
+        if len(word) % 2:
+            self.errors.append(f"{where}: {word!r} has an odd number of digits")
+            return []
+        return list(bytes.fromhex(word))
+
+    def _items(self, text: str) -> Iterator[tuple[str, str | None]]:
+        """Words, each with what stands in brackets after it, if anything does."""
+        at = 0
+        while at < len(text):
+            match = _WORD.match(text, at)
+            word, at = (match[1], match.end()) if match else ("", at)
+            body = None
+            if text[at : at + 1] == "(":
+                end = self._closing(text, at, binary=word.lower().endswith("bin"))
+                body, at = text[at + 1 : end], end + 1
+            if word or body is not None:
+                yield word, body
+            elif text[at : at + 1] == ")":
+                self.errors.append("a ) too many")
+                at += 1
+
+    def _closing(self, text: str, at: int, *, binary: bool) -> int:
+        """Where the bracket that opens at `at` is closed."""
+        depth = 0
+        position = at
+        if binary and (size := _BINARY.match(text, at)):
+            position, depth = size.end() + int(size[1]), 2  # the bytes may be brackets too
+        for bracket in re.compile(r"[()]").finditer(text, position):
+            depth += 1 if bracket[0] == "(" else -1
+            if not depth:
+                return bracket.start()
+        self.errors.append("a ) is missing")
+        return len(text)
+
+    def _deeper(self, read: "_Read", text: str, depth: int) -> None:
+        if depth < _DEEPEST:
+            read(text, depth + 1)
+        else:
+            self.errors.append("brackets nested too deep")
+
+
+class _Read(Protocol):
+    def __call__(self, text: str, depth: int) -> None: ...
