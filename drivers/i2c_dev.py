@@ -1,0 +1,196 @@
+"""One `/dev/i2c-*` through smbus2: combined transfers, and Linux's fault codes in our words.
+
+Sources: Linux Documentation/i2c/fault-codes.rst, functionality.rst and smbus-protocol.rst.
+"""
+
+import contextlib
+import errno
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from smbus2 import I2cFunc, SMBus, i2c_msg
+
+from drivers.errors import BadReply, DriverError, NoReply, NotConnected, NotPermitted, Refused
+
+_LONGEST_MESSAGE = 8192  # i2c-dev refuses more in one message
+_LONGEST_BLOCK = 32  # I2C_SMBUS_BLOCK_MAX
+
+_STRETCHED = (
+    "the chip may hold the clock longer than the adapter waits, which the Raspberry Pi's own does"
+    " badly: try 50 kHz (dtparam=i2c_arm_baudrate=50000) or a software bus (dtoverlay=i2c-gpio)"
+)
+
+
+class Adapter(Protocol):
+    """What we use of `smbus2.SMBus`."""
+
+    funcs: I2cFunc
+
+    def i2c_rdwr(self, *messages: i2c_msg) -> None: ...
+    def write_quick(self, i2c_addr: int) -> None: ...
+    def read_byte(self, i2c_addr: int) -> int: ...
+    def write_byte(self, i2c_addr: int, value: int) -> None: ...
+    def read_byte_data(self, i2c_addr: int, register: int) -> int: ...
+    def write_byte_data(self, i2c_addr: int, register: int, value: int) -> None: ...
+    def read_word_data(self, i2c_addr: int, register: int) -> int: ...
+    def write_word_data(self, i2c_addr: int, register: int, value: int) -> None: ...
+    def read_i2c_block_data(self, i2c_addr: int, register: int, length: int) -> list[int]: ...
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int]) -> None: ...
+    def close(self) -> None: ...
+
+
+class I2cDev:
+    """Implements `drivers.buses.I2cBus` on an adapter of the kernel's.
+
+    An adapter that cannot do plain I²C (a PC's SMBus, i2c-stub) does what SMBus has the same bytes
+    on the wire for: an address alone, one byte, a register with 1 to 32 bytes. Anything else is
+    `Refused` there, never approximated.
+
+    Raises `NotConnected` when there is no such bus, `NotPermitted` when we may not open it.
+    """
+
+    def __init__(
+        self,
+        bus: int,
+        *,
+        folder: Path = Path("/dev"),
+        open_adapter: Callable[[str], Adapter] = SMBus,
+    ) -> None:
+        if bus < 0:
+            raise ValueError(f"there is no I²C bus {bus}")
+        self.path = str(folder / f"i2c-{bus}")
+        self.closed = False
+        self._lock = threading.RLock()
+        try:
+            self._adapter = open_adapter(self.path)
+        except OSError as error:
+            raise self._not_opened(error) from error
+        self._functions = I2cFunc(self._adapter.funcs)
+
+    def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
+        """Write, then after a repeated start read, to the 7-bit `address`, as one transaction.
+
+        With nothing to write or read the address alone is sent: is somebody there?
+        """
+        if not 0 <= address <= 0x7F:
+            raise ValueError(f"{self.path}: {address:#x} is not a 7-bit address")
+        if not 0 <= read_size <= _LONGEST_MESSAGE or len(write) > _LONGEST_MESSAGE:
+            raise ValueError(
+                f"{self.path}: cannot write {len(write)} and read {read_size} bytes at once,"
+                f" {_LONGEST_MESSAGE} are the most"
+            )
+        with self._lock:
+            if self.closed:
+                raise NotConnected(f"{self.path}: closed")
+            try:
+                if self._functions & I2cFunc.I2C:
+                    return self._combined(address, write, read_size)
+                return self._as_smbus(address, write, read_size)
+            except OSError as error:
+                raise self._failed(error, address, write, read_size) from error
+
+    def hold(self) -> AbstractContextManager[object]:
+        """Several transfers that nobody else may come between; re-entrant in one thread."""
+        return self._lock
+
+    def close(self) -> None:
+        """Closing twice is fine."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                with contextlib.suppress(OSError):
+                    self._adapter.close()
+
+    def _combined(self, address: int, write: bytes, read_size: int) -> bytes:
+        messages = [i2c_msg.write(address, write)] if write or not read_size else []
+        if not read_size:
+            self._adapter.i2c_rdwr(*messages)
+            return b""
+        answer: Any = i2c_msg.read(address, read_size)  # its stub denies that bytes() works
+        self._adapter.i2c_rdwr(*messages, answer)
+        return bytes(answer)
+
+    def _as_smbus(self, address: int, write: bytes, read_size: int) -> bytes:
+        """The SMBus transfer with the same bytes on the wire, if there is one."""
+        bus, can = self._adapter, self._functions
+        register, data = write[:1], write[1:]
+        match len(write), read_size:
+            case 0, 0 if can & I2cFunc.SMBUS_QUICK:
+                bus.write_quick(address)
+            case 1, 0 if can & I2cFunc.SMBUS_WRITE_BYTE:
+                bus.write_byte(address, register[0])
+            case 2, 0 if can & I2cFunc.SMBUS_WRITE_BYTE_DATA:
+                bus.write_byte_data(address, register[0], data[0])
+            case 3, 0 if can & I2cFunc.SMBUS_WRITE_WORD_DATA:
+                bus.write_word_data(address, register[0], int.from_bytes(data, "little"))
+            case _, 0 if 1 <= len(data) <= _LONGEST_BLOCK and can & I2cFunc.SMBUS_WRITE_I2C_BLOCK:
+                bus.write_i2c_block_data(address, register[0], list(data))
+            case 0, 1 if can & I2cFunc.SMBUS_READ_BYTE:
+                return bytes([bus.read_byte(address)])
+            case 1, 1 if can & I2cFunc.SMBUS_READ_BYTE_DATA:
+                return bytes([bus.read_byte_data(address, register[0])])
+            case 1, 2 if can & I2cFunc.SMBUS_READ_WORD_DATA:
+                return bus.read_word_data(address, register[0]).to_bytes(2, "little")
+            case 1, size if 1 <= size <= _LONGEST_BLOCK and can & I2cFunc.SMBUS_READ_I2C_BLOCK:
+                return bytes(bus.read_i2c_block_data(address, register[0], size))
+            case _:
+                raise Refused(
+                    f"{self.path}: this adapter only does SMBus, which has nothing like"
+                    f" {_asked(address, write, read_size)}"
+                )
+        return b""
+
+    def _failed(self, error: OSError, address: int, write: bytes, read_size: int) -> DriverError:
+        asked = f"{self.path}: {_asked(address, write, read_size)}"
+        match error.errno:
+            case errno.ENODEV | errno.ENXIO | errno.EREMOTEIO | errno.EIO if not Path(
+                self.path
+            ).exists():
+                self.close()
+                return NotConnected(f"{asked}: the bus is gone")
+            case errno.ENXIO | errno.EREMOTEIO | errno.ENODEV:
+                return NotConnected(f"{asked}: no acknowledge from {address:#04x}")
+            case errno.EIO:  # "vague", say the fault codes: on the Raspberry Pi not a plain NAK
+                return NotConnected(
+                    f"{asked}: input/output error: no acknowledge from {address:#04x}, or"
+                    f" {_STRETCHED}"
+                )
+            case errno.ETIMEDOUT:
+                return NoReply(f"{asked}: not done in time: {_STRETCHED}")
+            case errno.EAGAIN | errno.EBUSY:
+                return NoReply(
+                    f"{asked}: the bus is taken: another master, a short to ground, or a driver"
+                    f" of the kernel's that owns this chip ({error.strerror})"
+                )
+            case errno.EBADMSG | errno.EPROTO:
+                return BadReply(f"{asked}: not what the protocol allows ({error.strerror})")
+            case errno.EACCES | errno.EPERM:
+                return NotPermitted(f"{asked}: {error.strerror}")
+            case errno.EINVAL | errno.EOPNOTSUPP:
+                return Refused(f"{asked}: this adapter cannot do that ({error.strerror})")
+            case _:
+                return NoReply(f"{asked}: {error}")
+
+    def _not_opened(self, error: OSError) -> DriverError:
+        match error.errno:
+            case errno.ENOENT | errno.ENXIO | errno.ENODEV:
+                return NotConnected(
+                    f"{self.path}: no such bus: on a Raspberry Pi switch it on with raspi-config"
+                    f" (or dtparam=i2c_arm=on) and load i2c-dev"
+                )
+            case errno.EACCES | errno.EPERM:
+                return NotPermitted(
+                    f"{self.path}: no permission: add this user to the group i2c"
+                    f" (sudo adduser $USER i2c, then log in again) or install the udev rules"
+                )
+            case _:
+                return NotConnected(f"{self.path}: cannot be opened ({error})")
+
+
+def _asked(address: int, write: bytes, read_size: int) -> str:
+    parts = [f"write {write.hex(' ')}"] if write or not read_size else []
+    parts += [f"read {read_size}"] if read_size else []
+    return f"{address:#04x} {', '.join(parts)}"
