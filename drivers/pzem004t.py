@@ -1,7 +1,7 @@
 """Peacefair PZEM-004T v3.0, mains energy meter: Modbus RTU at 9600 baud, 5 V TTL, isolated.
 
-"PZEM-004T V3.0 User Manual": measuring ranges in section 1, registers in 2.3 and 2.4, reset of the
-energy in 2.6. Function 0x41, calibration, is not offered: it cannot be undone.
+"PZEM-004T V3.0 User Manual": measuring ranges in section 1, registers in 2.3 and 2.4, then "Reset
+energy". Function 0x41, calibration, is not offered: it cannot be undone.
 """
 
 from drivers.buses import ByteStream, Time
@@ -47,6 +47,8 @@ class Pzem004t(MainsMeter):
     ) -> None:
         if not 1 <= address <= GENERAL_ADDRESS:
             raise ValueError(f"PZEM-004T: address {address:#04x} is outside 0x01…0xf8")
+        if not range_a > 0:
+            raise ValueError(f"PZEM-004T: a range of {range_a} A measures nothing")
         self._modbus = ModbusRtu(line, address, "PZEM-004T", time=time, silence_s=POLL_S)
         self._range_a = range_a
         try:

@@ -232,6 +232,12 @@ def test_it_cannot_have_such_an_address(address: int) -> None:
     assert device.heard == 0
 
 
+@pytest.mark.parametrize("range_a", [0.0, -1.0, float("nan")])
+def test_it_cannot_have_such_a_range(range_a: float) -> None:
+    with pytest.raises(ValueError, match="measures nothing"):
+        connect(Scripted(""), range_a=range_a)
+
+
 def test_nobody_there_is_no_reply() -> None:
     with pytest.raises(NoReply):
         connect(Mute())
