@@ -168,11 +168,15 @@ class Ka3000(PowerSupply, PowerMeter):
         return identity
 
     def _find_step(self) -> None:
-        answer = self._ask_identity()
-        if answer != self._raw_identity:
+        """Two questions, because the answer to the first may be that of an earlier attempt."""
+        identity = self._ask_identity()
+        self._send("VSET1?", empty=True)
+        voltage = self._line.read(5)
+        self._rest(PACING_S)
+        if identity != self._raw_identity or not VOLTAGE.fullmatch(voltage):
             raise BadReply(
-                f"{self._name}: '*IDN?' → {answer!r}, not {self._raw_identity!r}:"
-                " answers are out of step"
+                f"{self._name}: '*IDN?', 'VSET1?' → {identity!r}, {voltage!r}, not"
+                f" {self._raw_identity!r} and volts: answers are out of step"
             )
 
     def _send(self, text: str, *, empty: bool = False) -> None:

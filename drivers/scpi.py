@@ -54,7 +54,7 @@ class Scpi:
         self._trailing_s = trailing_s
         self._time = time
         self._answered_at_s = time.monotonic()
-        self._identity = b""
+        self._identity = ""
         self._in_step = False
 
     def query(self, text: str) -> str:
@@ -80,6 +80,8 @@ class Scpi:
             raise BadReply(f"{self.name}: {text!r} → {reply!r}, not ASCII") from error
         if not answer:
             raise BadReply(f"{self.name}: {text!r} → {reply!r}, an empty line")
+        if answer == self._identity and text != "*IDN?":
+            raise BadReply(f"{self.name}: {text!r} → {answer!r}: answers are out of step")
         self._in_step = True
         if self._trailing_s:
             self._answered_at_s = self._time.monotonic()
@@ -133,9 +135,8 @@ class Scpi:
 
     def ask_identity(self) -> str:
         """The answer to `*IDN?`, which from now on tells that question and answer are in step."""
-        identity = self.query("*IDN?")
-        self._identity = identity.encode("ascii")
-        return identity
+        self._identity = self.query("*IDN?")
+        return self._identity
 
     def _complaint(self, text: str, reply: bytes) -> NoReply | BadReply:
         if not reply:
@@ -147,11 +148,12 @@ class Scpi:
         if not self._identity:
             return
         self._line.write(b"*IDN?" + self._end)
+        identity = self._identity.encode("ascii")
         late = b""
         for _ in range(MOST_LATE_LINES):
             reply = self._line.read_until(b"\n")
             # endswith: the rest of a late answer may stand before it on the same line
-            if reply.endswith(b"\n") and reply.rstrip().endswith(self._identity):
+            if reply.endswith(b"\n") and reply.rstrip().endswith(identity):
                 if self._trailing_s:
                     self._answered_at_s = self._time.monotonic()
                 return
