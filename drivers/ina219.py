@@ -54,7 +54,7 @@ class Ina219(PowerMeter):
     ) -> None:
         if not 0.0001 <= shunt_ohm <= 10:
             raise ValueError(f"INA219: a shunt of {shunt_ohm} Ω is outside 0.0001…10 Ω")
-        if not 0 < max_a * shunt_ohm <= SHUNT_FULL_SCALE_V:
+        if not 0 < max_a * shunt_ohm <= SHUNT_FULL_SCALE_V * (1 + 1e-9):  # 3.2 A × 0.1 Ω is fine
             raise ValueError(
                 f"INA219: {max_a} A through {shunt_ohm} Ω is outside 0…{SHUNT_FULL_SCALE_V} V"
             )

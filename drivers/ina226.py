@@ -56,7 +56,7 @@ class Ina226(PowerMeter):
     ) -> None:
         if not 0.0001 <= shunt_ohm <= 10:
             raise ValueError(f"INA226: a shunt of {shunt_ohm} Ω is outside 0.0001…10 Ω")
-        if not 0 < max_a * shunt_ohm <= SHUNT_FULL_SCALE_V:
+        if not 0 < max_a * shunt_ohm <= SHUNT_FULL_SCALE_V * (1 + 1e-9):
             raise ValueError(
                 f"INA226: {max_a} A through {shunt_ohm} Ω is outside 0…{SHUNT_FULL_SCALE_V} V"
             )

@@ -1,5 +1,6 @@
 """TI TCA9548A, eight I²C buses behind one address. Datasheet: TI SCPS207."""
 
+import contextlib
 from contextlib import AbstractContextManager
 
 from drivers.buses import I2cBus
@@ -36,11 +37,12 @@ class Tca9548a:
         self._address = address
         self.where = f"TCA9548A at {address:#04x}"
         with bus.hold():
-            for mask in (0x80, 0x01, 0x00):  # bit 7 is what smaller relatives do not have
-                try:
+            try:
+                for mask in (0x01, 0x80, 0x00):  # bit 7 is what smaller relatives do not have
                     self._select(mask)
-                except BadReply as error:
-                    raise WrongDevice(str(error)) from error
+            except BadReply as error:
+                self._let_go()
+                raise WrongDevice(str(error)) from error
         self.identity = Identity("Texas Instruments", "TCA9548A")
 
     def channel(self, number: int) -> I2cBus:
@@ -57,16 +59,28 @@ class Tca9548a:
         if address == self._address:
             raise ValueError(f"{self.where}: a device behind it cannot have the same address")
         with self._bus.hold():
-            self._select(1 << channel)
             try:
-                return self._bus.transfer(address, write, read_size)
-            except DriverError as error:
-                raise type(error)(f"{self.where}, channel {channel}: {error}") from error
-            finally:
-                self._select(0)
+                self._select(1 << channel)
+                answer = self._relay(channel, address, write, read_size)
+            except BaseException:
+                self._let_go()
+                raise
+            self._select(0)
+            return answer
 
     def hold(self) -> AbstractContextManager[object]:
         return self._bus.hold()
+
+    def _relay(self, channel: int, address: int, write: bytes, read_size: int) -> bytes:
+        try:
+            return self._bus.transfer(address, write, read_size)
+        except DriverError as error:
+            raise type(error)(f"{self.where}, channel {channel}: {error}") from error
+
+    def _let_go(self) -> None:
+        """Deselects all without a word: the error that is under way says more."""
+        with contextlib.suppress(DriverError):
+            self._bus.transfer(self._address, b"\x00")
 
     def _select(self, mask: int) -> None:
         # Two transactions: the channels change on the stop condition that ends the first.

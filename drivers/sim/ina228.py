@@ -146,7 +146,7 @@ class SimulatedIna228:
             self._temperature = round(self.die_temperature_c / 7.8125e-3)
         cal = self._registers[0x02]
         # SHUNT_CAL = 13107.2e6 × LSB × R, so it divides; at 4096 the scales are the same.
-        current = round(self._shunt * 4096 / cal) if cal else 0
+        current = int(self._shunt * 4096 / cal) if cal else 0
         power = abs(current) * self._bus // 16384
         self._overflow = not -(2**19) <= current < 2**19 or power >= 2**24
         self._current, self._power = current, power
