@@ -1,4 +1,4 @@
-"""A monitor's data channel: E-EDID by VESA E-DDC 1.2, controls by VESA DDC/CI 1.1 and MCCS 2.2a.
+"""A monitor's data channel: E-EDID by VESA E-DDC 1.3, controls by VESA DDC/CI 1.1 and MCCS 2.2a.
 
     EDID     0x50  write the offset, read 128 bytes; 0x30 selects the segment of 256 bytes
     DDC/CI   0x37  ask:     51 8n <n bytes> checksum      checksum: XOR with 6E, the address
@@ -240,7 +240,7 @@ class DdcMonitor(Monitor):
         raise problem
 
     def _read_segment(self, segment: int, offset: int) -> bytes:
-        """E-DDC wants all of this in one transaction, and the segment forgotten at its end.
+        """E-DDC (2.2.5) wants all of this in one transaction, and the segment forgotten at its end.
 
         Displays that forget it sooner, at the stop before the read, give segment 0 again. Displays
         that never forget it are reminded. Those without segments are not asked for any.

@@ -57,10 +57,9 @@ def parse(data: bytes) -> Edid:
     """
     checksum_errors = tuple(_checksum_errors(data))
     errors = [*_shape_errors(data), *checksum_errors]
-    right = sum(is_ == should for is_, should in zip(data, HEADER, strict=False))
     if data[:8] != HEADER:
         errors.insert(0, f"header is {_hex(data[:8])}, not {_hex(HEADER)}")
-    if len(data) < BLOCK_SIZE or right < LEAST_HEADER_BYTES:
+    if not _is_edid(data):
         return Edid(errors=tuple(errors))
     if data[0x12] != 1:
         errors.append(f"version {data[0x12]}.{data[0x13]} is unknown, read as 1.4")
@@ -95,17 +94,22 @@ def parse(data: bytes) -> Edid:
 
 
 def blocks_promised(data: bytes) -> int:
-    """How many blocks the display has, by what it says in the ones given; at least 1.
+    """How many blocks the display has, by what it says in the ones given; 1 if that is no EDID.
 
-    HDMI 2.1 sinks hide all but one extension from old sources, and give the true number in an
-    override block at the very start of the first extension (HDMI 2.1, 10.3.6).
+    HDMI 2.1 sinks hide all but one extension from old sources, and give the true number in the
+    "HDMI Forum EDID Extension Override Data Block" that begins the first extension.
     """
-    if len(data) < BLOCK_SIZE:
+    if not _is_edid(data):
         return 1
     first = data[BLOCK_SIZE : BLOCK_SIZE + 7]
     if len(first) == 7 and first[0] == CTA_EXTENSION and first[4:6] == b"\xe2\x78" and first[6]:
         return 1 + first[6]
     return 1 + data[0x7E]
+
+
+def _is_edid(data: bytes) -> bool:
+    right = sum(is_ == should for is_, should in zip(data, HEADER, strict=False))
+    return len(data) >= BLOCK_SIZE and right >= LEAST_HEADER_BYTES
 
 
 def _blocks(data: bytes) -> list[bytes]:

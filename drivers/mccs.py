@@ -1,4 +1,4 @@
-"""MCCS capability strings: VESA Monitor Control Command Set 2.2a, 3.3; VESA DDC/CI 1.1, 4.6.
+"""MCCS capability strings: VESA Monitor Control Command Set 2.2a; VESA DDC/CI 1.1, 4.6.
 
     (prot(monitor)type(LCD)model(U2415)cmds(01 02 03)vcp(02 10 12 14(05 08 0B))mccs_ver(2.1))
 
@@ -37,7 +37,7 @@ def parse(text: str) -> Capabilities:
 
 # A word is a group's name or a number; "edid bin" and "vdif bin" are the names of two words.
 _WORD = re.compile(r"[\s,\0]*([^\s,\0()]*(?:\s+bin(?=\s*\())?)[\s,\0]*", re.IGNORECASE)
-_BINARY = re.compile(r"\(\s*(\d{1,5})\s*\(")
+_BRACKET = re.compile(r"\bbin\s*\(\s*(\d{1,5})\s*\(|[()]", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _TEXTS = ("prot", "type", "model", "mccs_ver")
 _DEEPEST = 8
@@ -137,10 +137,10 @@ class _Reading:
         at = 0
         while at < len(text):
             match = _WORD.match(text, at)
-            word, at = (match[1], match.end()) if match else ("", at)
+            word, start, at = (match[1], match.start(1), match.end()) if match else ("", at, at)
             body = None
             if text[at : at + 1] == "(":
-                end = self._closing(text, at, binary=word.lower().endswith("bin"))
+                end = self._closing(text, start)
                 body, at = text[at + 1 : end], end + 1
             if word or body is not None:
                 yield word, body
@@ -148,14 +148,16 @@ class _Reading:
                 self.errors.append("a ) too many")
                 at += 1
 
-    def _closing(self, text: str, at: int, *, binary: bool) -> int:
-        """Where the bracket that opens at `at` is closed."""
+    def _closing(self, text: str, at: int) -> int:
+        """Where the first bracket after `at` is closed."""
         depth = 0
-        position = at
-        if binary and (size := _BINARY.match(text, at)):
-            position, depth = size.end() + int(size[1]), 2  # the bytes may be brackets too
-        for bracket in re.compile(r"[()]").finditer(text, position):
-            depth += 1 if bracket[0] == "(" else -1
+        while bracket := _BRACKET.search(text, at):
+            at = bracket.end()
+            if bracket[1]:  # "bin(128(": so many bytes, of which any may look like a bracket
+                at += int(bracket[1])
+                depth += 2
+            else:
+                depth += 1 if bracket[0] == "(" else -1
             if not depth:
                 return bracket.start()
         self.errors.append("a ) is missing")

@@ -1,6 +1,6 @@
 """A monitor under test: its EDID memory, its DDC/CI controls, its light, and the power it takes.
 
-After VESA E-EDID A.2 (EDID 1.4), E-DDC 1.2, DDC/CI 1.1 and MCCS 2.2a.
+After VESA E-EDID A.2 (EDID 1.4), E-DDC 1.3, DDC/CI 1.1 and MCCS 2.2a.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,6 +51,8 @@ def build_edid(
         raise ValueError(f"manufacturer {manufacturer!r} is not three capital letters")
     if version not in ("1.3", "1.4"):
         raise ValueError(f"EDID version {version!r}: only 1.3 and 1.4 are built")
+    if not (0 <= product_code < 1 << 16 and 0 <= serial_number < 1 << 32):
+        raise ValueError(f"product code {product_code}, serial number {serial_number}: too large")
     if model_year and version == "1.3":
         raise ValueError("EDID 1.3 has no model year")
     first, second, third = (ord(letter) - ord("@") for letter in manufacturer)
@@ -347,7 +349,7 @@ class _Eeprom:
 
 
 class _SegmentPointer:
-    """E-DDC 1.2, 2.2.5. Only displays with more than 256 bytes of EDID have one.
+    """E-DDC 1.3, 2.2.5. Only displays with more than 256 bytes of EDID have one.
 
     It is to be forgotten at the end of the transaction, which many displays do not do. A transfer
     ends with a stop here, so those that do never read but segment 0.
