@@ -1,4 +1,4 @@
-"""IEEE 1284-2000 device ids, 7.6, as printers report them (USB printer class 1.1, 4.2.1).
+"""IEEE 1284-2000 device ids, as printers report them (USB printer class 1.1, 4.2.1).
 
     MFG:EPSON;CMD:ESCPL2,BDC,D4;MDL:L360 Series;CLS:PRINTER;DES:EPSON L360 Series;
 
@@ -51,7 +51,7 @@ def parse(text: str) -> DeviceId:
     other: dict[str, str] = {}
     errors = []
     for part in text.split(";"):
-        field = part.strip(" \t\r\n\0")
+        field = part.replace("\0", "").strip()
         key, colon, value = (piece.strip() for piece in field.partition(":"))
         name = _KEYS.get(key.upper())
         if not field:

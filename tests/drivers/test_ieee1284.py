@@ -27,7 +27,7 @@ def test_every_field_of_a_good_id() -> None:
 
 def test_long_keys_mean_the_same_in_any_order_and_case() -> None:
     told = ieee1284.parse(
-        "SerialNumber: VGFK012345 ;description:EPSON L360 Series;CLASS:PRINTER;\n"
+        " \v;SerialNumber: VGFK012345 ;description:EPSON L360 Series;CLASS:PRINTER;\n"
         "  Model:L360 Series;COMMAND SET: ESCPL2, BDC,D4 ,D4PX,,ESCPR2;cid:EpsonRGB;"
         "Manufacturer:EPSON"
     )
