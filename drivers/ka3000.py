@@ -62,7 +62,7 @@ class Ka3000(PowerSupply, PowerMeter):
         self._max_v = max_v
         self._max_a = max_a
         self._time = time
-        self._next_s = time.monotonic()
+        self._next_s = time.monotonic() + SLOW_PACING_S  # who knows when it was last asked
         self._slow = False
         self._in_step = True
         self._name = "Korad KA3000"

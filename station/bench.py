@@ -179,6 +179,22 @@ class Bench:
         except Exception as second:
             unsafe.append(f"{name}: {first}; opened again: {second}")
 
+    def release_everything(self) -> list[str]:
+        """Before the first run: nobody knows what the last one left behind.
+
+        Opens every actuator, shared ones too, makes it safe and closes it. Returns the troubles.
+        """
+        troubles = []
+        for name, place in self.places.items():
+            if place.device or not issubclass(place.kind, Actuator):
+                continue
+            try:
+                self._opened(name)
+                self._put_back(name)
+            except Exception as error:
+                troubles.append(f"{name}: {error}")
+        return troubles
+
     def close(self) -> None:
         """Give every port back. The instruments stay as they are."""
         for name in list(self._open):

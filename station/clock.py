@@ -1,5 +1,6 @@
 """Time that can be cancelled, and that tests can turn by hand."""
 
+import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -52,3 +53,11 @@ class Clock:
         for n in range(count):
             self.sleep(max(0.0, start + n * period_s - self.monotonic()))
             yield n
+
+
+def clock_is_synchronised() -> bool:
+    """Whether the kernel believes that the time of day is right (adjtimex(2), TIME_ERROR)."""
+    unsynchronised = 5
+    buffer = ctypes.create_string_buffer(512)  # a struct timex with modes = 0 only asks
+    answer: int = ctypes.CDLL(None).adjtimex(buffer)
+    return 0 <= answer < unsynchronised

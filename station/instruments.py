@@ -50,7 +50,9 @@ class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         raise NotImplementedError
 
 
-class _SerialTable(InstrumentTable, frozen=True, kw_only=True):
+class SerialTable(InstrumentTable, frozen=True, kw_only=True):
+    """An instrument on a serial line; see `Hardware.serial` for what `port` may be."""
+
     port: str
     baudrate: int = 0  # 0 is the driver's own
 
@@ -69,14 +71,6 @@ class MuxHop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: int
 
 
-class I2cPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A chip's place on a bus, behind any number of multiplexers."""
-
-    bus: int
-    address: int
-    mux: tuple[MuxHop, ...] = ()
-
-
 def behind(hardware: Hardware, bus: int, hops: tuple[MuxHop, ...]) -> I2cBus:
     """The bus as it is behind the multiplexers `hops`."""
     reached = hardware.i2c(bus)
@@ -85,7 +79,9 @@ def behind(hardware: Hardware, bus: int, hops: tuple[MuxHop, ...]) -> I2cBus:
     return reached
 
 
-class _I2cTable(InstrumentTable, frozen=True, kw_only=True):
+class I2cTable(InstrumentTable, frozen=True, kw_only=True):
+    """A chip on a bus, perhaps behind multiplexers."""
+
     bus: int
     address: int
     mux: tuple[MuxHop, ...] = ()
@@ -94,7 +90,7 @@ class _I2cTable(InstrumentTable, frozen=True, kw_only=True):
         return behind(hardware, self.bus, self.mux)
 
 
-class Ka3000Table(_SerialTable, frozen=True, kw_only=True):
+class Ka3000Table(SerialTable, frozen=True, kw_only=True):
     max_v: float = 30.0
     max_a: float = 5.0
     kind = Ka3000
@@ -105,7 +101,7 @@ class Ka3000Table(_SerialTable, frozen=True, kw_only=True):
         return Ka3000(line, max_v=self.max_v, max_a=self.max_a, time=hardware.time)
 
 
-class Rd60xxTable(_SerialTable, frozen=True, kw_only=True):
+class Rd60xxTable(SerialTable, frozen=True, kw_only=True):
     unit: int = 1
     kind = Rd60xx
     usual_baudrate = Rd60xx.BAUDRATE
@@ -114,7 +110,7 @@ class Rd60xxTable(_SerialTable, frozen=True, kw_only=True):
         return Rd60xx(self.line(hardware, closing), unit=self.unit, time=hardware.time)
 
 
-class It8500Table(_SerialTable, frozen=True, kw_only=True):
+class It8500Table(SerialTable, frozen=True, kw_only=True):
     address: int = 0
     kind = It8500
     usual_baudrate = It8500.BAUDRATE
@@ -123,7 +119,7 @@ class It8500Table(_SerialTable, frozen=True, kw_only=True):
         return It8500(self.line(hardware, closing), address=self.address)
 
 
-class Kel103Table(_SerialTable, frozen=True, kw_only=True):
+class Kel103Table(SerialTable, frozen=True, kw_only=True):
     kind = Kel103
     usual_baudrate = Kel103.BAUDRATE
 
@@ -131,7 +127,7 @@ class Kel103Table(_SerialTable, frozen=True, kw_only=True):
         return Kel103(self.line(hardware, closing))
 
 
-class ScpiSupplyTable(_SerialTable, frozen=True, kw_only=True):
+class ScpiSupplyTable(SerialTable, frozen=True, kw_only=True):
     dialect: str
     channel: int = 1
     kind = ScpiSupply
@@ -145,7 +141,7 @@ class ScpiSupplyTable(_SerialTable, frozen=True, kw_only=True):
         return ScpiSupply(line, SUPPLY_DIALECTS[self.dialect], channel=self.channel)
 
 
-class ScpiLoadTable(_SerialTable, frozen=True, kw_only=True):
+class ScpiLoadTable(SerialTable, frozen=True, kw_only=True):
     dialect: str
     kind = ScpiLoad
     usual_baudrate = ScpiLoad.BAUDRATE
@@ -157,7 +153,7 @@ class ScpiLoadTable(_SerialTable, frozen=True, kw_only=True):
         return ScpiLoad(self.line(hardware, closing), LOAD_DIALECTS[self.dialect])
 
 
-class Pzem004tTable(_SerialTable, frozen=True, kw_only=True):
+class Pzem004tTable(SerialTable, frozen=True, kw_only=True):
     address: int = 0xF8
     kind = Pzem004t
     usual_baudrate = Pzem004t.BAUDRATE
@@ -166,37 +162,47 @@ class Pzem004tTable(_SerialTable, frozen=True, kw_only=True):
         return Pzem004t(self.line(hardware, closing), address=self.address, time=hardware.time)
 
 
-class Ina219Table(_I2cTable, frozen=True, kw_only=True):
+class Ina219Table(I2cTable, frozen=True, kw_only=True):
     shunt_ohm: float
     max_a: float
     kind = Ina219
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         return Ina219(
-            self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm, max_a=self.max_a
+            self.reach(hardware),
+            self.address,
+            time=hardware.time,
+            shunt_ohm=self.shunt_ohm,
+            max_a=self.max_a,
         )
 
 
-class Ina226Table(_I2cTable, frozen=True, kw_only=True):
+class Ina226Table(I2cTable, frozen=True, kw_only=True):
     shunt_ohm: float
     max_a: float
     kind = Ina226
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         return Ina226(
-            self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm, max_a=self.max_a
+            self.reach(hardware),
+            self.address,
+            time=hardware.time,
+            shunt_ohm=self.shunt_ohm,
+            max_a=self.max_a,
         )
 
 
-class Ina228Table(_I2cTable, frozen=True, kw_only=True):
+class Ina228Table(I2cTable, frozen=True, kw_only=True):
     shunt_ohm: float
     kind = Ina228
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
-        return Ina228(self.reach(hardware), self.address, shunt_ohm=self.shunt_ohm)
+        return Ina228(
+            self.reach(hardware), self.address, time=hardware.time, shunt_ohm=self.shunt_ohm
+        )
 
 
-class Tcs34725Table(_I2cTable, frozen=True, kw_only=True):
+class Tcs34725Table(I2cTable, frozen=True, kw_only=True):
     address: int = 0x29
     kind = Tcs34725
 
@@ -204,7 +210,7 @@ class Tcs34725Table(_I2cTable, frozen=True, kw_only=True):
         return Tcs34725(self.reach(hardware), self.address, time=hardware.time)
 
 
-class Tsl2591Table(_I2cTable, frozen=True, kw_only=True):
+class Tsl2591Table(I2cTable, frozen=True, kw_only=True):
     address: int = 0x29
     kind = Tsl2591
 
@@ -212,7 +218,7 @@ class Tsl2591Table(_I2cTable, frozen=True, kw_only=True):
         return Tsl2591(self.reach(hardware), self.address, time=hardware.time)
 
 
-class Veml7700Table(_I2cTable, frozen=True, kw_only=True):
+class Veml7700Table(I2cTable, frozen=True, kw_only=True):
     address: int = 0x10
     kind = Veml7700
 
@@ -257,6 +263,7 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
         return KeyActuatorBoard(
             [Pca9685(bus, address, time=hardware.time) for address in self.boards],
             {usage: divmod(finger, 16) for finger, usage in enumerate(keys)},
+            time=hardware.time,
         )
 
 

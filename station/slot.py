@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from station.clock import Clock
+from station.clock import Cancelled, Clock
 from station.events import Event
 from station.prompts import Prompter
 
@@ -59,5 +59,7 @@ class Slot:
         try:
             for event in begin(clock, prompter):
                 self._emit(self.name, event)
+        except Cancelled:
+            log.info("slot %s: stopped before the run could begin", self.name)
         except Exception:
             log.exception("slot %s: the run broke off; its journal will tell", self.name)

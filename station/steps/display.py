@@ -28,6 +28,9 @@ POWER_MODE = 0xD6  # MCCS: Power mode
 POWER_ON, POWER_OFF = 1, 4  # DPM on; DPM off, as VESA DPMS names them
 CENTRE = 4  # of nine zones
 
+PIXEL_CLASSES = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
+"""ISO 13406-2: always bright and always dark pixels per million, as liquisearch.com reports it."""
+
 D65_UV = (0.1978, 0.4683)  # CIE 1976 u', v' of x 0.3127, y 0.3290
 SRGB_PRIMARIES_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue": (0.1754, 0.1579)}
 
@@ -67,6 +70,7 @@ def brightness_sweep(
     monitor: Monitor,
     screen: PatternSource,
     zones: LightArray,
+    operator: Operator,
     clock: Clock,
     *,
     points: int = 6,
@@ -87,6 +91,7 @@ def brightness_sweep(
         monitor.set_control(BRIGHTNESS, round(highest * n / (points - 1)))
         clock.sleep(settle_s)
         seen.append(_centre_cd_m2(zones))
+    _believe(seen[-1], operator)
     steps_up = pairwise(seen)
     monotonic = all(b >= a * (1 - tolerance_percent / 100) for a, b in steps_up)
     yield Reading("brightness_monotonic", monotonic)
@@ -99,13 +104,16 @@ def luminance(
     monitor: Monitor,
     screen: PatternSource,
     zones: LightArray,
+    operator: Operator,
     clock: Clock,
     *,
     settle_s: float = 2.0,
 ) -> Yields:
     """White at full brightness, at the centre."""
     _full_brightness(monitor, screen, clock, settle_s)
-    yield Reading("luminance", _centre_cd_m2(zones))
+    white = _centre_cd_m2(zones)
+    _believe(white, operator)
+    yield Reading("luminance", white)
 
 
 @step(uniformity="%", darkest_zone="")
@@ -229,7 +237,7 @@ def standby_power(
     yield Reading("on_power", on_w)
 
 
-@step(bright_pixels="", dark_pixels="", picture_faults="")
+@step(bright_pixels="", dark_pixels="", pixel_class="", picture_faults="")
 def pixel_faults(
     monitor: Monitor,
     screen: PatternSource,
@@ -241,7 +249,8 @@ def pixel_faults(
     """The operator looks at plain screens and counts. Nine stands for nine or more.
 
     `bright_pixels` shine on black, `dark_pixels` stay dark on white, red, green or blue (the
-    largest count of the four); `picture_faults` are lines, clusters, spots and burn-in.
+    largest count of the four); `pixel_class` is the ISO 13406-2 class that both fit into, 5 for
+    none; `picture_faults` are lines, clusters, spots and burn-in.
     """
     _full_brightness(monitor, screen, clock, settle_s)
 
@@ -265,7 +274,29 @@ def pixel_faults(
     )
     yield Reading("bright_pixels", bright)
     yield Reading("dark_pixels", dark)
+    yield Reading("pixel_class", pixel_class(bright, dark, screen.width_px * screen.height_px))
     yield Reading("picture_faults", faults)
+
+
+def _believe(white_cd_m2: float, operator: Operator) -> None:
+    """A white screen without light: the display's fault only if the operator sees none either."""
+    if white_cd_m2 < 5.0 and operator.confirm(
+        "display.lit", "The sensors see no light. Do you see a white screen?"
+    ):
+        raise BenchFault("the screen is white and the sensors see no light: check their cable")
+
+
+def pixel_class(bright: int, dark: int, pixels: int) -> int:
+    """The first of classes 1 to 4 that allows this many, scaled up to whole pixels; else 5.
+
+    Nine or more of either cannot be told from any larger number, so they fit into no class.
+    """
+    if bright < 9 and dark < 9:
+        for number, (most_bright, most_dark) in PIXEL_CLASSES.items():
+            allowed = [math.ceil(most * pixels / 1e6) for most in (most_bright, most_dark)]
+            if bright <= allowed[0] and dark <= allowed[1]:
+                return number
+    return 5
 
 
 def _full_brightness(

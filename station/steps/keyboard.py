@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource, LightMeter, PowerMeter
 from drivers.errors import NotConnected
-from drivers.key_layouts import LAYOUTS, usage_name
+from drivers.key_layouts import LAYOUTS, Layout, usage_name
 from station.clock import Clock
 from station.events import Choice, KeysSeen
 from station.prompts import Operator
@@ -83,21 +83,22 @@ def every_key(
     A key that stays silent is pressed once more by hand: only when the hand gets no answer
     either is it the key, and not the finger above it.
     """
-    wanted = _layout_usages(layout)
+    board = _layout(layout)
+    wanted = board.usages
     if unreachable := wanted - actuator.keys:
         raise BenchFault(f"the actuator has no finger for {_names(unreachable)}")
-    found = _Findings()
+    found = _Findings(board)
     for usage in sorted(wanted):
         for _ in range(presses):
             found.add(usage, _tap(keyboard, actuator, clock, (usage,), hold_s, gap_s))
-        yield found.shown(layout)
+        yield found.shown()
     for usage in sorted(wanted - found.went_down):
         if _by_hand(keyboard, operator, clock, usage):
             raise BenchFault(
                 f"the key {usage_name(usage)} answers to a hand and not to its finger: mend the"
                 " actuator"
             )
-    yield from found.readings(wanted)
+    yield from found.readings()
 
 
 @step(missing_keys="", wrong_keys="", unreleased_keys="", chatter="", missing="", wrong="")
@@ -115,9 +116,10 @@ def every_key_by_hand(
     key a hand meant to press, so a key that answers with another shows as one missing and one
     wrong: outside the layout.
     """
-    wanted = _layout_usages(layout)
-    found = _Findings()
-    yield found.shown(layout)
+    board = _layout(layout)
+    wanted = board.usages
+    found = _Findings(board)
+    yield found.shown()
     operator.ask(
         "keyboard.begin",
         "Press every key once, row by row. They light up here. Ready?",
@@ -130,9 +132,9 @@ def every_key_by_hand(
         clock.check()
         if fresh:
             quiet_since_s = clock.monotonic()
-            found.listen(fresh, wanted)
+            found.listen(fresh)
             _follow(fresh, down)
-            yield found.shown(layout, down)
+            yield found.shown(down)
         elif clock.monotonic() - quiet_since_s >= patience_s:
             rest = wanted - found.went_up
             again = operator.confirm(
@@ -142,7 +144,7 @@ def every_key_by_hand(
             if not again:
                 break
             quiet_since_s = clock.monotonic()
-    yield from found.readings(wanted)
+    yield from found.readings()
 
 
 @step(chatter="", taps_lost="")
@@ -260,9 +262,13 @@ def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields
 
 
 class _Findings:
-    """What the taps have shown so far."""
+    """What the taps have shown so far. Keys count by their place on the board.
 
-    def __init__(self) -> None:
+    A few keys send one usage from this maker's boards and another from that one's: both are right.
+    """
+
+    def __init__(self, board: Layout) -> None:
+        self._board = board
         self.went_down: set[int] = set()
         self.went_up: set[int] = set()
         self.wrong: set[int] = set()
@@ -272,7 +278,7 @@ class _Findings:
         """One tap of one key."""
         downs: Counter[int] = Counter()
         for event in events:
-            if event.usage != usage:
+            if self._place(event.usage) != usage:
                 self.wrong.add(event.usage)
             elif event.down:
                 downs[usage] += 1
@@ -281,21 +287,26 @@ class _Findings:
                 self.went_up.add(usage)
         self.chatter += max(0, downs[usage] - 1)
 
-    def listen(self, events: Iterable[KeyEvent], wanted: frozenset[int]) -> None:
+    def listen(self, events: Iterable[KeyEvent]) -> None:
         """Keys pressed by hand, nobody knows which."""
         for event in events:
-            if event.usage not in wanted:
+            if (place := self._place(event.usage)) is None:
                 self.wrong.add(event.usage)
             elif event.down:
-                self.went_down.add(event.usage)
+                self.went_down.add(place)
             else:
-                self.went_up.add(event.usage)
+                self.went_up.add(place)
 
-    def shown(self, layout: str, down: Iterable[int] = ()) -> KeysSeen:
-        return KeysSeen(layout, tuple(down), tuple(self.went_down), tuple(self.wrong))
+    def _place(self, usage: int) -> int | None:
+        key = self._board.key(usage)
+        return key.usage if key is not None else None
 
-    def readings(self, wanted: frozenset[int]) -> Iterator[Reading]:
-        missing = wanted - self.went_down
+    def shown(self, down: Iterable[int] = ()) -> KeysSeen:
+        seen = tuple(sorted(self.went_down))
+        return KeysSeen(self._board.name, tuple(sorted(down)), seen, tuple(sorted(self.wrong)))
+
+    def readings(self) -> Iterator[Reading]:
+        missing = self._board.usages - self.went_down
         yield Reading("missing_keys", len(missing))
         yield Reading("wrong_keys", len(self.wrong))
         yield Reading("unreleased_keys", len(self.went_down - self.went_up))
@@ -347,10 +358,10 @@ def _by_hand(keyboard: KeySource, operator: Operator, clock: Clock, usage: int) 
     return key == DONE.key and any(event.usage == usage and event.down for event in pressed)
 
 
-def _layout_usages(layout: str) -> frozenset[int]:
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout {layout!r} is not one of {', '.join(sorted(LAYOUTS))}")
-    return frozenset(LAYOUTS[layout].usages)
+def _layout(name: str) -> Layout:
+    if name not in LAYOUTS:
+        raise ValueError(f"layout {name!r} is not one of {', '.join(sorted(LAYOUTS))}")
+    return LAYOUTS[name]
 
 
 def _usage(name: str) -> int:

@@ -1,0 +1,294 @@
+"""The station at work: slots, outbox and publisher behind one `Console`."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import version
+from typing import TypeVar
+
+import msgspec
+
+from drivers.buses import Hardware
+from station.bench import SharedLock
+from station.clock import Clock, clock_is_synchronised
+from station.config import SlotConfig, StationConfig, open_bench
+from station.console import (
+    AutopilotNotice,
+    CommandRefused,
+    DeliveryNotice,
+    Notice,
+    SlotInfo,
+    SlotNotice,
+)
+from station.events import (
+    Event,
+    NotSaved,
+    RunFinished,
+    RunStarted,
+    StepStarted,
+)
+from station.outbox import Outbox, OutboxError
+from station.plan import Plan
+from station.prompts import Prompter
+from station.publisher import Delivery, Publisher
+from station.records import (
+    Device,
+    RunRecord,
+    SlotState,
+    StationState,
+    Verdict,
+    encode,
+    new_record_id,
+)
+from station.run import run
+from station.slot import Slot
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+SOFTWARE = f"pace-station {version('pace-station')}"
+SAVE_AGAIN_S = 2.0
+
+
+def _real_clock(slot: str) -> Clock:
+    return Clock()
+
+
+class StationService:
+    """Implements `station.console.Console`.
+
+    `hardware` has one entry for each slot, and one named "" for the shared instruments.
+    """
+
+    def __init__(
+        self,
+        config: StationConfig,
+        hardware: Mapping[str, Hardware],
+        outbox: Outbox,
+        *,
+        new_clock: Callable[[str], Clock] = _real_clock,
+        simulated: bool = False,
+    ) -> None:
+        self.station = config.station
+        self.simulated = simulated
+        self.slots = tuple(
+            SlotInfo(slot.name, slot.kind, tuple(plan.id for plan in slot.plans))
+            for slot in config.slots.values()
+        )
+        self._config = config
+        self._hardware = hardware
+        self._outbox = outbox
+        self._locks = {name: SharedLock(name) for name in config.shared}
+        self._listeners: list[Callable[[Notice], None]] = []
+        self._take_over: Callable[[], None] = lambda: None
+        self._states = {slot: SlotState(slot=slot) for slot in config.slots}
+        self._delivery = DeliveryNotice(False, *outbox.counts())
+        self._autopilot: AutopilotNotice | None = None
+        self._commands = threading.Lock()
+        self._closing = threading.Event()
+        self._slots = {
+            name: Slot(name, self._hear, partial(new_clock, name)) for name in config.slots
+        }
+        self._publisher = Publisher(
+            config.station,
+            config.broker,
+            outbox,
+            state=self._state,
+            on_delivery=self._on_delivery,
+        )
+
+    def open(self) -> tuple[RunRecord, ...]:
+        """Make every bench safe, recover what a power cut broke off, and go on line.
+
+        Returns the recovered records, which are ABORTED.
+        """
+        for slot in self._config.slots.values():
+            self._make_safe(slot)
+        recovered = self._outbox.recover()
+        for record in recovered:
+            log.warning("run %s in %s was broken off", record.record_id, record.slot)
+        self._publisher.start()
+        return recovered
+
+    def close(self) -> None:
+        """Stop what runs, wait until every device is let go of, and go off line."""
+        self._closing.set()
+        for slot in self._slots.values():
+            slot.cancel()
+        for slot in self._slots.values():
+            slot.join()
+        self._publisher.close()
+        self._outbox.close()
+
+    # What a console may do
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        listener(self._delivery)
+        if self._autopilot is not None:
+            listener(self._autopilot)
+        self._listeners.append(listener)
+
+    def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
+        config = self._slot_config(slot)
+        tag = asset_tag.strip()
+        if not tag or len(tag) > 80 or not tag.isprintable():
+            raise CommandRefused(
+                f"{asset_tag[:80]!r} is no asset tag: 1 to 80 printable characters"
+            )
+        chosen = next((one for one in config.plans if one.id == plan), None)
+        if not plan:
+            chosen = config.plans[0]
+        if chosen is None:
+            offered = ", ".join(one.id for one in config.plans)
+            raise CommandRefused(f"{slot} does not offer the plan {plan!r}, but {offered}")
+        with self._commands:
+            if self._closing.is_set():
+                raise CommandRefused("the station is shutting down")
+            for name, other in self._slots.items():
+                if other.busy and self._states[name].asset_tag == tag:
+                    raise CommandRefused(f"{tag} is being tested in {name} already")
+            if self._slots[slot].busy:
+                raise CommandRefused(f"{slot} is busy with {self._states[slot].asset_tag}")
+            self._states[slot] = SlotState(slot=slot, asset_tag=tag, plan=chosen.id)
+            self._slots[slot].start(
+                lambda clock, prompter: self._run(config, chosen, tag, clock, prompter)
+            )
+
+    def stop(self, slot: str) -> None:
+        self._slot_config(slot)
+        self._slots[slot].cancel()
+
+    def answer(self, slot: str, key: str) -> None:
+        self._slot_config(slot)
+        if not self._slots[slot].answer(key):
+            raise CommandRefused(f"{slot} asks nothing that {key!r} would answer")
+
+    def take_over(self) -> None:
+        self._take_over()
+
+    # What a simulated rig may do, besides
+
+    def fly(self, take_over: Callable[[], None]) -> None:
+        """Announce an autopilot, and what ends it."""
+
+        def end() -> None:
+            take_over()
+            self._autopilot = AutopilotNotice(running=False)
+            self._tell(self._autopilot)
+
+        self._take_over = end
+        self._autopilot = AutopilotNotice(running=True)
+        self._tell(self._autopilot)
+
+    # How a run goes
+
+    def _slot_config(self, slot: str) -> SlotConfig:
+        if slot not in self._config.slots:
+            raise CommandRefused(f"there is no slot {slot!r}")
+        return self._config.slots[slot]
+
+    def _run(
+        self, slot: SlotConfig, plan: Plan, tag: str, clock: Clock, prompter: Prompter
+    ) -> Iterator[Event]:
+        draft = RunRecord(
+            record_id=new_record_id(),
+            sequence=0,
+            station=self.station,
+            slot=slot.name,
+            operator=self._config.operator,
+            device=Device(asset_tag=tag, kind=slot.kind),
+            plan=plan.id,
+            plan_sha256=plan.sha256,
+            guideline=plan.guideline,
+            instruments=(),
+            software=SOFTWARE,
+            clock_synchronised=clock_is_synchronised(),
+            simulated=self.simulated,
+            started_at=clock.now(),
+            duration_s=0.0,
+            steps=(),
+            verdict=Verdict.ABORTED,
+        )
+        draft = self._saved(slot.name, clock, lambda: self._outbox.begin(draft))
+        bench = open_bench(
+            self._config,
+            slot.name,
+            self._hardware[slot.name],
+            clock,
+            prompter,
+            self._locks,
+            self._hardware[""],
+        )
+        for event in run(plan, bench, draft):
+            if isinstance(event, RunFinished):
+                self._saved(slot.name, None, partial(self._outbox.finish, event.record))
+                self._publisher.wake()
+            else:
+                self._outbox.note(draft.record_id, event)
+            yield event
+
+    def _saved(self, slot: str, clock: Clock | None, save: Callable[[], Result]) -> Result:
+        """Try until the disk takes it. Nobody sees a verdict that is not on disk."""
+        while True:
+            try:
+                return save()
+            except OutboxError as error:
+                log.exception("slot %s: not saved", slot)
+                self._hear(slot, NotSaved(str(error)))
+                if self._closing.wait(SAVE_AGAIN_S):
+                    raise
+                if clock is not None:
+                    clock.check()
+
+    def _hear(self, slot: str, event: Event) -> None:
+        """From the slot's thread."""
+        state = self._states[slot]
+        match event:
+            case RunStarted():
+                self._states[slot] = msgspec.structs.replace(state, verdict=None)
+            case StepStarted(title=title):
+                self._states[slot] = msgspec.structs.replace(state, step=title)
+            case RunFinished(record=record):
+                self._states[slot] = msgspec.structs.replace(state, step="", verdict=record.verdict)
+            case _:
+                pass
+        notice = SlotNotice(slot, event)
+        self._tell(notice)
+        if not isinstance(event, RunFinished):  # the record itself goes its own way
+            self._publisher.tell_live(encode(notice))
+
+    def _tell(self, notice: Notice) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener(notice)
+            except Exception:
+                log.exception("a listener raised on %s", type(notice).__name__)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        self._delivery = DeliveryNotice(*delivery)
+        self._tell(self._delivery)
+
+    def _state(self) -> StationState:
+        return StationState(
+            station=self.station,
+            online=True,
+            software=SOFTWARE,
+            waiting=self._delivery.waiting,
+            slots=tuple(self._states.values()),
+        )
+
+    def _make_safe(self, slot: SlotConfig) -> None:
+        clock = Clock()
+        bench = open_bench(
+            self._config,
+            slot.name,
+            self._hardware[slot.name],
+            clock,
+            Prompter(lambda event: None, clock),
+            self._locks,
+            self._hardware[""],
+        )
+        for trouble in bench.release_everything():
+            log.error("slot %s is not known to be safe: %s", slot.name, trouble)
