@@ -10,7 +10,6 @@ from drivers.registers import Chip, Register
 COMMAND = 0xA0  # "Command Register": normal operation, with auto-increment
 ENABLE = Register(0x00, size=1)
 CONTROL = Register(0x01, size=1)
-PACKAGE_ID = Register(0x11, size=1)
 DEVICE_ID = Register(0x12, size=1)
 STATUS = Register(0x13, size=1)
 CHANNELS = 0x14  # channel 0 (all light) and 1 (infrared), little-endian
