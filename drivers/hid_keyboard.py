@@ -1,5 +1,6 @@
 """USB keyboards as devices under test. USB HID 1.11 with appendices B and C; HUT 1.5."""
 
+import math
 from contextlib import suppress
 
 from drivers.buses import Time, UsbDevice, UsbInterface
@@ -44,10 +45,11 @@ IDLE_500_MS = 125
 
 LEDS = {"num": 0x01, "caps": 0x02, "scroll": 0x03}  # HUT, "LED Page (0x08)"
 
-# A transfer must stay open for at least one polling interval (up to 10 ms), or the host
-# controller may take it back before it has asked the keyboard even once.
-LISTEN_S = 0.03
+# Boards with two talking interfaces can only be heard on one at a time. A transfer must stay open
+# for at least a polling interval (up to 10 ms), or the host controller takes it back before it has
+# asked even once; and whoever has just spoken is heard out, or the dates of a chatter would blur.
 LOOK_S = 0.012
+HEAR_OUT_S = 0.1
 MOST_REPORTS = 64
 
 
@@ -107,6 +109,7 @@ class HidKeyboard(KeySource):
         self._device = device
         self._time = time
         self._down: frozenset[int] = frozenset()
+        self._spoke_s = -math.inf
         self._boot_protocol = False
         self._held: list[int] = []
         self._closed = False
@@ -153,7 +156,8 @@ class HidKeyboard(KeySource):
             if not events and self._time.monotonic() >= deadline_s:
                 return ()
         self._boards.remove(board)
-        self._boards.insert(0, board)  # who spoke last is listened to first, and longest
+        self._boards.insert(0, board)
+        self._spoke_s = self._time.monotonic()
         for _ in range(MOST_REPORTS):
             report = self._device.read(board.endpoint, self._report_bytes(board), 0.0)
             if not report:
@@ -219,11 +223,12 @@ class HidKeyboard(KeySource):
             self._device.claim(interface.number)
             self._held.append(interface.number)
         self._descriptors = {each.number: self._report_descriptor(each) for each in interfaces}
-        self._boards = [
+        boards = [
             _Board(each, self._descriptors[each.number])
             for each in interfaces
             if each.endpoints_in and self._descriptors[each.number].key_fields()
         ]
+        self._boards = sorted(boards, key=lambda board: -board.descriptor.rollover())
         if not self._boards:
             raise WrongDevice(f"{self.where}: none of its HID interfaces sends keys")
         self.leds = frozenset(
@@ -259,12 +264,15 @@ class HidKeyboard(KeySource):
 
     def _next_report(self, deadline_s: float) -> tuple[_Board, bytes] | None:
         """The next report of any interface; None when there was none in time."""
+        speaking = self._speaking()
         while True:
-            for board in self._speaking():
-                left_s = max(0.0, deadline_s - self._time.monotonic())
-                if len(self._speaking()) > 1:
-                    left_s = min(left_s, LISTEN_S if board is self._boards[0] else LOOK_S)
-                report = self._device.read(board.endpoint, self._report_bytes(board), left_s)
+            for board in speaking:
+                now_s = self._time.monotonic()
+                listen_s = max(0.0, deadline_s - now_s)
+                if len(speaking) > 1:
+                    more_s = self._spoke_s + HEAR_OUT_S - now_s if board is speaking[0] else 0.0
+                    listen_s = min(listen_s, max(LOOK_S, more_s))
+                report = self._device.read(board.endpoint, self._report_bytes(board), listen_s)
                 if report:
                     return board, report
             if self._time.monotonic() >= deadline_s:

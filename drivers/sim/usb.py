@@ -32,6 +32,7 @@ LIBUSB = {
 
 HID, PRINTER, MASS_STORAGE = 3, 7, 8  # the classes that our kernel has drivers for
 FRAME_S = 0.001
+KERNEL_READS = 200  # at a time: a device may talk without end
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class _Plugged:
         self.device = device
         self.present = True
         self.kernel: set[int] = set()
-        self.claims: dict[int, _Handle] = {}
+        self.claims: dict[int, Handle] = {}
         self.packets: dict[int, deque[bytes]] = {}
         self.next_poll_s: dict[int, float] = {}
         self.down: dict[int, frozenset[int]] = {}
@@ -157,7 +158,9 @@ class _Plugged:
         self.configurations: list[SimpleNamespace] = []
 
 
-class _Handle:
+class Handle:
+    """What pyusb calls a handle: one program's opening of a device."""
+
     def __init__(self, plugged: _Plugged) -> None:
         self.plugged = plugged
 
@@ -181,8 +184,11 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
 
     # The cable's side
 
-    def plug(self, port: str, device: SimulatedUsbDevice) -> None:
-        """Put a device into a free port, such as `1-1.4`; the kernel enumerates and binds it."""
+    def plug(self, port: str, device: SimulatedUsbDevice, *, configured: bool = True) -> None:
+        """Put a device into a free port, such as `1-1.4`; the kernel enumerates and binds it.
+
+        It leaves a device unconfigured that wants more current than its hub has.
+        """
         with self._lock:
             if port in self._plugged:
                 raise ValueError(f"port {port} is taken")
@@ -192,6 +198,8 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             self._plugged[port] = plugged
             if device.enumerates:
                 self._enumerate(plugged)
+                if configured:
+                    self._configure(plugged, plugged.configurations[0].bConfigurationValue)
 
     def unplug(self, port: str) -> None:
         with self._lock:
@@ -199,6 +207,14 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             if port not in self._plugged:
                 raise ValueError(f"nothing is plugged into port {port}")
             self._gone(self._plugged[port])
+
+    def held_by_kernel(self, port: str) -> frozenset[int]:
+        """The interfaces there that a kernel driver listens to."""
+        return frozenset(self._plugged[port].kernel)
+
+    def claimed(self, port: str) -> frozenset[int]:
+        """The interfaces there that some program has claimed."""
+        return frozenset(self._plugged[port].claims)
 
     @property
     def console(self) -> list[int]:
@@ -234,34 +250,34 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         found: SimpleNamespace = dev.configurations[config].interfaces[intf][alt].endpoints[ep]
         return found
 
-    def open_device(self, dev: _Plugged) -> _Handle:
+    def open_device(self, dev: _Plugged) -> Handle:
         with self._lock:
             if not dev.present:
                 raise _error(errno.ENODEV)
             if dev.port in self.forbidden:
                 raise _error(errno.EACCES)
-            return _Handle(dev)
+            return Handle(dev)
 
-    def close_device(self, dev_handle: _Handle) -> None:
+    def close_device(self, dev_handle: Handle) -> None:
         with self._lock:
             claims = dev_handle.plugged.claims
             for interface in [each for each, owner in claims.items() if owner is dev_handle]:
                 del claims[interface]
 
-    def set_configuration(self, dev_handle: _Handle, config_value: int) -> None:
+    def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             if plugged.kernel or plugged.claims:
                 raise _error(errno.EBUSY)
             self._configure(plugged, config_value)
 
-    def get_configuration(self, dev_handle: _Handle) -> int:
+    def get_configuration(self, dev_handle: Handle) -> int:
         return self._ask(dev_handle, Setup(0x80, 0x08, 0, 0, 1), b"", 1000)[0]
 
-    def set_interface_altsetting(self, dev_handle: _Handle, intf: int, altsetting: int) -> None:
+    def set_interface_altsetting(self, dev_handle: Handle, intf: int, altsetting: int) -> None:
         self._ask(dev_handle, Setup(0x01, 0x0B, altsetting, intf, 0), b"", 1000)
 
-    def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             if not any(each[0].bInterfaceNumber == intf for each in _interfaces(plugged)):
@@ -271,18 +287,18 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             if plugged.claims.setdefault(intf, dev_handle) is not dev_handle:
                 raise _error(errno.EBUSY)
 
-    def release_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def release_interface(self, dev_handle: Handle, intf: int) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             if plugged.claims.get(intf) is not dev_handle:
                 raise _error(errno.ENOENT)
             del plugged.claims[intf]
 
-    def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
+    def is_kernel_driver_active(self, dev_handle: Handle, intf: int) -> bool:
         with self._lock:
             return intf in self._present(dev_handle).kernel
 
-    def detach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
+    def detach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             if intf not in plugged.kernel:
@@ -290,7 +306,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             self._kernel_listens()
             self._present(dev_handle).kernel.discard(intf)
 
-    def attach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
+    def attach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             if intf in plugged.claims:
@@ -300,7 +316,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
 
     def ctrl_transfer(
         self,
-        dev_handle: _Handle,
+        dev_handle: Handle,
         bmRequestType: int,  # noqa: N803  # pyusb's name
         bRequest: int,  # noqa: N803
         wValue: int,  # noqa: N803
@@ -319,7 +335,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         return len(answer)
 
     def intr_read(
-        self, dev_handle: _Handle, ep: int, intf: int, buff: "array[int]", timeout: int
+        self, dev_handle: Handle, ep: int, intf: int, buff: "array[int]", timeout: int
     ) -> int:
         if not timeout:
             raise RuntimeError("a transfer without a timeout would wait for ever")
@@ -339,7 +355,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         return len(received)
 
     def intr_write(
-        self, dev_handle: _Handle, ep: int, intf: int, data: "array[int]", timeout: int
+        self, dev_handle: Handle, ep: int, intf: int, data: "array[int]", timeout: int
     ) -> int:
         self._endpoint(dev_handle, ep)
         with self._lock:
@@ -358,10 +374,10 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
     bulk_read = intr_read
     bulk_write = intr_write
 
-    def clear_halt(self, dev_handle: _Handle, ep: int) -> None:
+    def clear_halt(self, dev_handle: Handle, ep: int) -> None:
         self._ask(dev_handle, Setup(0x02, 0x01, 0, ep, 0), b"", 1000)
 
-    def reset_device(self, dev_handle: _Handle) -> None:
+    def reset_device(self, dev_handle: Handle) -> None:
         with self._lock:
             plugged = self._present(dev_handle)
             value = plugged.configurations[0].bConfigurationValue
@@ -379,7 +395,6 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         for index in range(plugged.descriptor.bNumConfigurations):
             data = device.control(Setup(0x80, 0x06, 0x0200 | index, 0, 0xFFFF), b"")
             plugged.configurations.append(_configuration(data))
-        self._configure(plugged, plugged.configurations[0].bConfigurationValue)
 
     def _configure(self, plugged: _Plugged, value: int) -> None:
         plugged.device.control(Setup(0x00, 0x09, value, 0, 0), b"")
@@ -410,7 +425,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
                         self._kernel_reads(plugged, endpoint.bEndpointAddress)
 
     def _kernel_reads(self, plugged: _Plugged, endpoint: int) -> None:
-        while endpoint & 0x80:
+        for _ in range(KERNEL_READS if endpoint & 0x80 else 0):
             try:
                 report = plugged.device.transfer_in(endpoint)
             except Stall:
@@ -429,12 +444,12 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         self._plugged.pop(plugged.port, None)
         plugged.device.reset()
 
-    def _present(self, handle: _Handle) -> _Plugged:
+    def _present(self, handle: Handle) -> _Plugged:
         if not handle.plugged.present:
             raise _error(errno.ENODEV)
         return handle.plugged
 
-    def _check_recipient(self, handle: _Handle, setup: Setup) -> None:
+    def _check_recipient(self, handle: Handle, setup: Setup) -> None:
         """Requests to an interface need it, except a vendor's and GET_DEVICE_ID of a printer."""
         plugged = self._present(handle)
         if setup.request_type & 0x60 == 0x40:
@@ -452,13 +467,13 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
                     if any(e.bEndpointAddress == setup.index for e in alternates[0].endpoints):
                         self._check_interface(handle, alternates[0].bInterfaceNumber)
 
-    def _check_interface(self, handle: _Handle, interface: int) -> None:
+    def _check_interface(self, handle: Handle, interface: int) -> None:
         plugged = self._present(handle)
         owner = plugged.claims.get(interface, handle)
         if interface in plugged.kernel or owner is not handle:
             raise _error(errno.EBUSY)
 
-    def _endpoint(self, handle: _Handle, address: int) -> tuple[int, float]:
+    def _endpoint(self, handle: Handle, address: int) -> tuple[int, float]:
         """Bytes in a packet, seconds between two polls."""
         with self._lock:
             for alternates in _interfaces(self._present(handle)):
@@ -469,7 +484,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
         raise _error(errno.ENOENT)
 
     def _next_packet(
-        self, handle: _Handle, endpoint: int, interface: int, deadline_s: float
+        self, handle: Handle, endpoint: int, interface: int, deadline_s: float
     ) -> bytes | None:
         """Ask once in each polling interval, until there is something or time is up."""
         polls = handle.plugged.next_poll_s
@@ -485,7 +500,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             if packet is not None:
                 return packet
 
-    def _poll(self, handle: _Handle, endpoint: int, interface: int) -> bytes | None:
+    def _poll(self, handle: Handle, endpoint: int, interface: int) -> bytes | None:
         with self._lock:
             plugged = self._present(handle)
             self._check_interface(handle, interface)
@@ -504,7 +519,7 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
                 waiting += [report[at : at + size] for at in range(0, max(1, len(report)), size)]
             return waiting.popleft()
 
-    def _ask(self, handle: _Handle, setup: Setup, data: bytes, timeout_ms: int) -> bytes:
+    def _ask(self, handle: Handle, setup: Setup, data: bytes, timeout_ms: int) -> bytes:
         with self._lock:
             plugged = self._present(handle)
             try:
