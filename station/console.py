@@ -39,9 +39,13 @@ class DeliveryNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
-    """Only on a simulated rig: whether devices are plugged in and scanned by themselves."""
+    """Only on a simulated rig: whether devices are plugged in and scanned by themselves.
+
+    `page` is the address where the records can be looked at, if anybody serves them.
+    """
 
     running: bool
+    page: str = ""
 
 
 Notice = SlotNotice | DeliveryNotice | AutopilotNotice

@@ -37,6 +37,9 @@ from drivers.tsl2591 import Tsl2591
 from drivers.veml7700 import Veml7700
 
 
+SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
+
+
 class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every instrument's table may say. `calibrated_until` is a date, as in 2027-03-31."""
 
@@ -261,7 +264,10 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
         bus = hardware.i2c(self.bus)
         keys = sorted(LAYOUTS[self.layout].usages)
         return KeyActuatorBoard(
-            [Pca9685(bus, address, time=hardware.time) for address in self.boards],
+            [
+                Pca9685(bus, address, time=hardware.time, frequency_hz=SOLENOID_HZ)
+                for address in self.boards
+            ],
             {usage: divmod(finger, 16) for finger, usage in enumerate(keys)},
             time=hardware.time,
         )

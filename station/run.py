@@ -136,9 +136,10 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                         learned.append(item)
             finally:
                 items.close()
-        if planned.limits and (missed := planned.limits.keys() - {m.name for m in taken}):
+        verdict, reason = Verdict.worst(_verdicts(taken)), ""
+        missed = planned.limits.keys() - {m.name for m in taken}
+        if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
             raise LookupError(f"never measured {', '.join(sorted(missed))}")
-        verdict, reason = Verdict.worst([m.verdict for m in taken if m.verdict]), ""
     except NotApplicable as why:
         verdict, reason = Verdict.worst([Verdict.SKIPPED, *_verdicts(taken)]), str(why)
     except Cancelled:

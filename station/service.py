@@ -170,16 +170,16 @@ class StationService:
 
     # What a simulated rig may do, besides
 
-    def fly(self, take_over: Callable[[], None]) -> None:
-        """Announce an autopilot, and what ends it."""
+    def fly(self, take_over: Callable[[], None], *, page: str = "") -> None:
+        """Announce an autopilot, and what ends it. `page` is where its records can be seen."""
 
         def end() -> None:
             take_over()
-            self._autopilot = AutopilotNotice(running=False)
+            self._autopilot = AutopilotNotice(running=False, page=page)
             self._tell(self._autopilot)
 
         self._take_over = end
-        self._autopilot = AutopilotNotice(running=True)
+        self._autopilot = AutopilotNotice(running=True, page=page)
         self._tell(self._autopilot)
 
     # How a run goes

@@ -1,5 +1,6 @@
 """The same `station.toml`, on simulated buses: one world per slot, one more for what they share."""
 
+import contextlib
 import math
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -61,7 +62,8 @@ class World:
             if device is not None and device in self.circuit.sinks:
                 self.circuit.sinks.remove(device)
         if self.keyboard is not None:
-            self.usb.unplug(self.usb_port)
+            with contextlib.suppress(ValueError):  # some unplug themselves
+                self.usb.unplug(self.usb_port)
         self.adapter = self.monitor = self.keyboard = None
         self.broken_fingers.clear()
         self.dead_sensors = False

@@ -73,7 +73,7 @@ def brightness_sweep(
     operator: Operator,
     clock: Clock,
     *,
-    points: int = 6,
+    points: int = 11,
     settle_s: float = 1.0,
     tolerance_percent: float = 2.0,
 ) -> Yields:

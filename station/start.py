@@ -1,0 +1,186 @@
+"""From a command to a running station, and to its orderly end."""
+
+import json
+import logging
+import math
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from station.clock import Clock
+from station.config import ConfigError, StationConfig, load
+from station.outbox import Outbox
+from station.publisher import BrokerAddress
+from station.service import StationService
+
+if TYPE_CHECKING:
+    from station.simulate.operator import SimulatedLine
+
+DEMO_RIG = Path(__file__).parent / "demo.toml"
+WATCHED_SPEED = 20.0
+DELIVERY_S = 60.0
+REPORTED = ("pass", "fail", "marginal", "aborted", "error")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What `pace station simulate` was asked for."""
+
+    data: Path
+    config: Path | None = None
+    ui: bool = False
+    runs: int | None = None
+    seed: int = 1
+    speed: float | None = None
+    broker: str | None = None
+    mqtt_version: int | None = None
+    page: str = ""
+
+
+def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
+    """The station on real hardware, until it is told to end. Raises `ConfigError`."""
+    from drivers.local import LocalHardware
+
+    config = load(path)
+    folder = data or config.data
+    hardware = LocalHardware()
+    with _logging(folder, to_file=ui), _outbox(folder) as outbox:
+        everything = dict.fromkeys(["", *config.slots], hardware)
+        service = StationService(config, everything, outbox)
+        try:
+            service.open()
+            _operate(service, ui=ui)
+        finally:
+            service.close()
+            hardware.close()
+    return 0
+
+
+def simulate_station(asked: Simulation) -> int:
+    """The same on a simulated rig. With `runs`: test so many, deliver them, report on stdout.
+
+    Exit code 0 when every verdict was the one its device calls for and everything was delivered.
+    """
+    from station.simulate.operator import SimulatedLine
+    from station.simulate.rig import SimulatedRig
+
+    config = _with_broker(load(asked.config or DEMO_RIG), asked)
+    speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
+    rig = SimulatedRig(config, speed=speed)
+    with _logging(asked.data, to_file=asked.ui), _outbox(asked.data) as outbox:
+        service = StationService(
+            config,
+            rig.hardware,
+            outbox,
+            new_clock=lambda slot: Clock(rig.worlds[slot].time),
+            simulated=True,
+        )
+        line = SimulatedLine(service, rig, seed=asked.seed, pause_s=2.5 if asked.ui else 0.0)
+        service.listen(line.hear)
+        service.fly(line.take_over, page=asked.page)
+        try:
+            service.open()
+            line.begin(asked.runs)
+            if asked.runs is None:
+                _operate(service, ui=asked.ui)
+                return 0
+            return _report(line, outbox, asked.runs)
+        finally:
+            line.take_over()
+            service.close()
+
+
+def _with_broker(config: StationConfig, asked: Simulation) -> StationConfig:
+    host, _, port = (asked.broker or "").rpartition(":")
+    changes: dict[str, str | int] = {}
+    if asked.broker:
+        if not host or not port.isdigit():
+            raise ConfigError(f"--broker {asked.broker!r} is not HOST:PORT")
+        changes = {"host": host, "port": int(port)}
+    if asked.mqtt_version:
+        changes["mqtt_version"] = asked.mqtt_version
+    broker: BrokerAddress = msgspec.structs.replace(config.broker, **changes)
+    return msgspec.structs.replace(config, broker=broker)
+
+
+@contextmanager
+def _outbox(folder: Path) -> Iterator[Outbox]:
+    outbox = Outbox(folder / "outbox.db")
+    try:
+        yield outbox
+    finally:
+        outbox.close()
+
+
+@contextmanager
+def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
+    """To the journal through stderr, or to a file while the screen belongs to the operator."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handler: logging.Handler = logging.StreamHandler()
+    if to_file:
+        handler = logging.FileHandler(folder / "station.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _operate(service: StationService, *, ui: bool) -> None:
+    if ui:
+        from station.ui.app import run_ui
+
+        run_ui(service)
+        return
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    ended.wait()
+
+
+def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
+    from station.simulate.operator import judge
+
+    done = -1
+    while not line.wait_for(runs, timeout_s=1.0):
+        if len(line.finished) != done:
+            done = len(line.finished)
+            print(f"{done} of {runs} devices tested", file=sys.stderr)
+    records = [record for _, record in line.finished]
+    deadline_s = time.monotonic() + DELIVERY_S
+    while (counts := outbox.counts()).waiting and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    wrong = judge(line.finished)
+    for complaint in wrong:
+        print(f"WRONG VERDICT {complaint}", file=sys.stderr)
+    verdicts = Counter("marginal" if one.marginal else str(one.verdict) for one in records)
+    summary = {
+        "runs": len(records),
+        "waiting": counts.waiting + counts.rejected,
+        "verdicts": {kind: verdicts[kind] for kind in REPORTED},
+        "record_ids": [record.record_id for record in records],
+        "wrong_verdicts": len(wrong),
+    }
+    print(json.dumps(summary), flush=True)
+    return 1 if wrong or counts.waiting or counts.rejected else 0
