@@ -118,9 +118,10 @@ class SimulatedScpi:
         parent = ""
         for unit in text.split(";"):
             header, _, arguments = unit.strip().partition(" ")
-            if parent and header[:1] not in (":", "*"):
-                header = parent + header  # IEEE 488.2: relative to the header before
-            parent = header[: header.rfind(":") + 1]
+            if header[:1] != "*":  # common commands stand outside the tree
+                if header[:1] != ":":
+                    header = parent + header  # relative to the header before
+                parent = header[: header.rfind(":") + 1]
             answer = self._obey_one(header, arguments)
             if answer is not None:
                 answers.append(answer)

@@ -187,6 +187,21 @@ def test_the_old_velleman_gets_its_half_second_after_setting_and_after_status() 
     assert gaps[b"VSET1:05.00"] > 0.5299
 
 
+@pytest.mark.parametrize("identity", [b"VELLEMANPS3005DV2.0", b"KORADKA3005PV1.3"])
+def test_others_do_not_wait_that_long(identity: bytes) -> None:
+    bench = Bench(identity)
+    bench.supply()
+    opened_s = bench.time.monotonic()
+    bench.supply().set_voltage(5.0)
+    assert bench.time.monotonic() - opened_s < 2.0  # of which one for the end of the identity
+
+
+def test_what_somebody_left_in_the_line_is_not_the_identity(bench: Bench) -> None:
+    bench.line.write(b"VSET1?")
+    bench.time.sleep(0.1)
+    assert bench.supply().identity.model == "KA3005P"
+
+
 def test_the_twin_loses_what_comes_too_fast(bench: Bench) -> None:
     assert bench.twin.receive(b"VSET1:12.00OUT1") == b""
     bench.time.sleep(0.08)

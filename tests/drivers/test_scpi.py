@@ -179,6 +179,12 @@ def test_what_is_not_one_line_of_ascii_is_never_sent(text: str) -> None:
     assert canned.heard == []
 
 
+def test_what_somebody_left_in_the_line_is_not_our_first_answer() -> None:
+    line = SimulatedSerial(Meter())
+    line.write(b"MEAS:VOLT?\n")
+    assert Scpi(line, "bench meter").query_number("MEAS:CURR?") == 0.25
+
+
 def test_a_late_answer_is_never_taken_for_that_of_the_next_question() -> None:
     cable = Swappable(Meter())
     scpi = conversation(cable)
@@ -292,8 +298,10 @@ def test_the_twin_complains_as_the_standard_says(line: bytes, error: str) -> Non
 
 def test_the_twin_takes_bytes_as_they_come_and_several_commands_in_a_line() -> None:
     meter = Meter()
-    answers = [meter.receive(bytes([byte])) for byte in b"LEV 2.5V;LEV?;:MEAS:VOLT?;CURR?\r\n"]
-    assert b"".join(answers) == b"2.500;+1.25000E+01;0.25\n"
+    answers = [
+        meter.receive(bytes([byte])) for byte in b"LEV 2.5V;LEV?;:MEAS:VOLT?;*OPC?;CURR?\r\n"
+    ]
+    assert b"".join(answers) == b"2.500;+1.25000E+01;1;0.25\n"
 
 
 def test_the_twins_queue_overflows_into_its_last_place() -> None:

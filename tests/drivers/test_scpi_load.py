@@ -2,7 +2,7 @@
 
 import pytest
 import serial
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.errors import BadReply, NoReply, Refused, WrongDevice
@@ -170,6 +170,20 @@ def test_what_is_outside_its_rating_is_never_sent(bench: Bench, value: float) ->
     assert bench.cable.sent == []
 
 
+def test_the_ends_of_its_rating_belong_to_it(bench: Bench) -> None:
+    load = bench.load()
+    most_a, least_ohm = (40.0, 0.08) if bench.name == "rigol-dl3000" else (30.0, 0.03)
+    for set_value, mode, values in (
+        (load.sink_current, "CC", (0.0, most_a)),
+        (load.sink_power, "CW", (0.0, 200.0)),
+        (load.sink_resistance, "CR", (least_ohm, 10000.0)),
+        (load.hold_voltage, "CV", (0.0, 150.0)),
+    ):
+        for value in values:
+            set_value(value)
+            assert bench.twin.input.levels[mode] == value
+
+
 def test_a_supply_at_the_other_end_is_the_wrong_device(bench: Bench) -> None:
     bench.cable.device = SimulatedScpiSupply(Circuit(), "rigol-dp800")
     with pytest.raises(WrongDevice, match="DP832"):
@@ -312,6 +326,7 @@ def test_the_current_never_falls_as_the_voltage_rises(
     assert 0.0 <= amps[0] <= amps[-1] <= 40.0
 
 
+@settings(deadline=None)  # it regulates in many small steps near the most there is
 @given(st.floats(0.0, 190.0))
 def test_constant_power_finds_the_high_voltage_side(power_w: float) -> None:
     load = load_input()
