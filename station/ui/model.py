@@ -95,6 +95,7 @@ class StepModel:
             self.measurements[place] = measurement
 
     def finished(self, record: StepRecord) -> None:
+        self.title = record.title or self.title
         self.record = record
         self.measurements = list(record.measurements)
 
@@ -116,6 +117,7 @@ class SlotModel:
         self.step: StepModel | None = None
         self.number = 0
         self.waiting: Waiting | None = None
+        self.waiting_since_s = 0.0
         self.question: OpenQuestion | None = None
         self.keys: KeysSeen | None = None
         self.record: RunRecord | None = None
@@ -221,7 +223,7 @@ class SlotModel:
             case StepFinished(record=record):
                 self._finish_step(record)
             case Waiting():
-                self.waiting = event
+                self.waiting, self.waiting_since_s = event, now_s
             case Asked(question=question):
                 self._questions += 1
                 self.question = OpenQuestion(self.name, self._questions, question, now_s)
@@ -272,7 +274,8 @@ class SlotModel:
         for step, record in zip(executed, run.steps, strict=True):
             step.started = True
             step.finished(record)
-        not_run = [s for s in self.steps if not s.started]
+        ran = len([record for record in run.steps if not record.step.startswith(BENCH)])
+        not_run = self.planned[ran:]
         end = len(executed) - 1 if run.steps and run.steps[-1].step == MAKE_SAFE else len(executed)
         self.steps = executed[:end] + not_run + executed[end:]
         self.record, self.device = run, run.device

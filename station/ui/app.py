@@ -1,0 +1,134 @@
+"""The Textual program around the desk: a queue for notices, a few timers, one widget.
+
+The station calls from its threads and never waits for the screen. Notices are taken from the queue
+ten times a second, which is as fast as anybody reads, and only lines that changed are sent to the
+terminal.
+"""
+
+import os
+import queue
+import time
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.events import Event, Key, Paste, Resize
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from station.console import Console, Notice
+from station.ui.desk import Desk
+from station.ui.look import signs_for
+from station.ui.screen import ScreenPainter
+
+REFRESH_S = 0.1
+POLL_S = 0.02
+
+
+class Face(Widget):
+    """Shows lines, and sends the terminal those that are new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Strip] = []
+
+    def show(self, lines: list[Strip]) -> None:
+        known, self._lines = self._lines, lines
+        if len(known) != len(lines):
+            self.refresh()
+            return
+        width = self.size.width
+        changed = [
+            Region(0, y, width, 1)
+            for y, (old, new) in enumerate(zip(known, lines, strict=True))
+            if old is not new and old != new
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+
+
+class StationApp(App[None]):
+    """The screen of one station."""
+
+    TITLE = "PACE"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { overflow: hidden; } Face { width: 100%; height: 100%; }"
+    AUTO_FOCUS: ClassVar[str | None] = None
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
+        self.desk = Desk(console)
+        self._painter = ScreenPainter(self.desk, signs_for(os.environ))
+        self._face = Face()
+        self._poll_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._face
+
+    def on_mount(self) -> None:
+        self._console.listen(self._notices.put)
+        self.set_interval(REFRESH_S, self.refresh_screen)
+        self._poll_timer = self.set_interval(POLL_S, self._poll_soon, pause=True)
+        self.refresh_screen()
+
+    def on_resize(self, event: Resize) -> None:
+        self._paint()
+
+    async def on_event(self, event: Event) -> None:
+        """Every key goes one way, in the order of pressing: to the desk, before any widget.
+
+        Keys that went through different queues could overtake each other, and an answer reach a
+        slot that was selected after it.
+        """
+        if isinstance(event, Key):
+            self._pressed(event)
+        elif isinstance(event, Paste):
+            self.desk.paste(event.text, event.time)
+            self._paint()
+        else:
+            await super().on_event(event)
+
+    def refresh_screen(self) -> None:
+        """Take in what the station has told, and show it."""
+        now_s = time.monotonic()
+        for _ in range(self._notices.qsize()):
+            self.desk.hear(self._notices.get(), now_s)
+        self.desk.tick(now_s)
+        self._paint()
+        if self.desk.bell:
+            self.desk.bell = False
+            self.bell()
+
+    def _pressed(self, event: Key) -> None:
+        self.desk.press(event.key, event.character, event.time)
+        if self.desk.reader.waiting and self._poll_timer is not None:
+            self._poll_timer.resume()
+        if self.desk.quit_wanted:
+            self.exit()
+        self._paint()
+
+    def _poll_soon(self) -> None:
+        """Behind the keys that have already arrived."""
+        self.call_later(self._poll)
+
+    def _poll(self) -> None:
+        self.desk.poll(time.monotonic())
+        if not self.desk.reader.waiting and self._poll_timer is not None:
+            self._poll_timer.pause()
+        self._paint()
+
+    def _paint(self) -> None:
+        width, height = self.size
+        clock = time.strftime("%H:%M")
+        self._face.show(self._painter.paint(width, height, time.monotonic(), clock))
+
+
+def run_ui(console: Console) -> None:
+    """Show the station until the operator quits. The mouse stays with the terminal."""
+    StationApp(console).run(mouse=False)

@@ -1,0 +1,264 @@
+"""What the operator does at the screen: keys in, commands out. Knows no terminal.
+
+Two promises are kept here: a question is answered only by a key pressed alone, by somebody who had
+it before them; and an asset tag goes to the slot that was selected when its Enter was pressed, and
+to no other.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from station.console import CommandRefused, Console, Notice
+from station.ui import text
+from station.ui.keys import KeyReader
+from station.ui.model import Mood, OpenQuestion, Refused, Select, SlotModel, Start, StationModel
+
+READ_S = 0.4  # nobody has read a question that has been there for less
+MESSAGE_S = 12.0
+QUIT_SURE_S = 10.0
+REPEAT_S = 0.5  # the same key sooner than this is the keyboard's own repetition
+HINT_S = 60.0
+
+FUNCTION_KEYS = 8
+
+
+class Aim(NamedTuple):
+    """What a key would answer, as it was when the key was pressed."""
+
+    open: OpenQuestion
+    key: str
+    read: bool  # whether it had been on the screen for long enough
+
+
+class Desk:
+    """One operator, one station. All times are monotonic seconds."""
+
+    def __init__(self, console: Console) -> None:
+        if not console.slots:
+            raise ValueError("a station has at least one slot")
+        self.console = console
+        self.model = StationModel(console.slots)
+        self.reader = KeyReader()
+        self.selected = self.model.slots[0]
+        self.selected_s = 0.0
+        self.enlarged = False
+        self.scroll = 0
+        self.follow = True
+        self.page = 1  # lines of the list on the screen
+        self.quit_wanted = False
+        self.bell = False  # to be rung and put out by whoever has one
+        self.hint_until_s = 0.0
+        self._quit_asked_s: float | None = None
+        self._quit_pressed_s = float("-inf")
+        self._typed_last: tuple[str, float] = ("", float("-inf"))
+
+    @property
+    def quit_asked(self) -> bool:
+        """Whether the next Ctrl+Q stops what runs and quits."""
+        return self._quit_asked_s is not None
+
+    @property
+    def offers_take_over(self) -> bool:
+        return self.console.simulated and self.model.autopilot is True
+
+    def hear(self, notice: Notice, now_s: float) -> None:
+        """A notice from the station."""
+        before = {slot.name: slot.mood for slot in self.model.slots}
+        autopilot = self.model.autopilot
+        self.model.apply(notice, now_s)
+        if autopilot and self.model.autopilot is False:
+            self.hint_until_s = now_s + HINT_S
+        alarming = (Mood.ASKING, Mood.UNSAFE)
+        for slot in self.model.slots:
+            if slot.mood in alarming and slot.mood is not before[slot.name]:
+                self.bell = self.bell or not self.model.autopilot or slot.mood is Mood.UNSAFE
+
+    def tick(self, now_s: float) -> None:
+        """Let messages go that have been there long enough."""
+        for slot in self.model.slots:
+            if slot.message and now_s > slot.message_until_s:
+                slot.tell("", now_s)
+        if self._quit_asked_s is not None and now_s - self._quit_asked_s > QUIT_SURE_S:
+            self._quit_asked_s = None
+
+    def poll(self, now_s: float) -> None:
+        """Give the answer of a key that has stood alone; to be called every 20 ms while
+        `reader.waiting`.
+        """
+        lone = self.reader.lone(now_s)
+        if lone is not None and isinstance(lone.question, Aim):
+            self._answer(lone.question, now_s)
+
+    def press(self, key: str, character: str | None, at_s: float) -> None:
+        """A key by its name, and what it prints, if it does."""
+        if key != "ctrl+q":
+            self._quit_asked_s = None
+        if action := self._action(key):
+            action(at_s)
+        elif character is not None and character.isprintable():
+            self._typed(character, at_s)
+
+    def paste(self, pasted: str, at_s: float) -> None:
+        self.reader.paste(pasted, at_s)
+
+    def _action(self, key: str) -> Callable[[float], None] | None:
+        if key[:1] == "f" and key[1:].isdecimal() and 1 <= int(key[1:]) <= FUNCTION_KEYS:
+            number = int(key[1:]) - 1
+            return lambda at_s: self._select_number(number, at_s)
+        return {
+            "enter": self._enter,
+            "ctrl+j": self._enter,
+            "tab": self._tab,
+            "backspace": self.reader.backspace,
+            "ctrl+h": self.reader.backspace,
+            "escape": self._escape,
+            "f9": self._next_plan,
+            "f10": self._stop,
+            "ctrl+x": self._stop,
+            "ctrl+t": self._take_over,
+            "ctrl+q": self._quit,
+            "ctrl+c": self._how_to_quit,
+            "up": lambda _: self._scroll_by(-1),
+            "down": lambda _: self._scroll_by(1),
+            "pageup": lambda _: self._scroll_by(-self.page),
+            "pagedown": lambda _: self._scroll_by(self.page),
+            "home": lambda _: self._scroll_to(0),
+            "end": lambda _: self._scroll_to_end(),
+        }.get(key)
+
+    def _typed(self, character: str, at_s: float) -> None:
+        before, before_s = self._typed_last
+        held_down = character == before and at_s - before_s < REPEAT_S
+        self._typed_last = (character, at_s)
+        aim = None
+        if (asked := self.selected.question) is not None and (key := asked.key_for(character)):
+            seen_s = max(asked.since_s, self.selected_s) if self.enlarged else asked.since_s
+            aim = Aim(asked, key, at_s - seen_s >= READ_S and not held_down)
+        self.reader.press(character, at_s, aim)
+
+    def _answer(self, aim: Aim, now_s: float) -> None:
+        slot = self.model[aim.open.slot]
+        if slot.question is None or slot.question.number != aim.open.number:
+            return  # it is not asked any more
+        if not aim.read:
+            self._tell(slot, text.TOO_QUICK, now_s)
+            return
+        taken = slot.answered()
+        if not self._command(slot, partial(self.console.answer, slot.name, aim.key), now_s):
+            slot.ask_again(taken)
+
+    def _enter(self, at_s: float) -> None:
+        line = self.reader.enter(at_s)
+        if line == "":
+            self.enlarged = not self.enlarged
+            self.follow = True
+        elif line is not None and line.strip():
+            self._scan(line, at_s)
+
+    def _tab(self, at_s: float) -> None:
+        """Some scanners end with Tab: a line that has been begun belongs to the slot it is for."""
+        if self.reader.text or self.reader.waiting:
+            self._enter(at_s)
+        else:
+            self._select(self.model.after(self.selected), at_s)
+
+    def _escape(self, at_s: float) -> None:
+        if self.reader.clear():
+            return
+        if self.selected.message:
+            self.selected.tell("", at_s)
+        else:
+            self.enlarged = False
+
+    def _scan(self, line: str, at_s: float) -> None:
+        match self.model.scan(line, self.selected):
+            case Select(slot=name):
+                self._select(self.model[name], at_s)
+            case Start(slot=name, asset_tag=tag, plan=plan):
+                slot = self.model[name]
+                if self._command(slot, partial(self.console.start, name, tag, plan), at_s):
+                    self.hint_until_s = 0.0
+            case Refused(message=message):
+                self._tell(self.selected, message, at_s)
+
+    def _select_number(self, number: int, at_s: float) -> None:
+        if number < len(self.model.slots):
+            self._select(self.model.slots[number], at_s)
+
+    def _select(self, slot: SlotModel, at_s: float) -> None:
+        if slot is not self.selected:
+            self.selected, self.selected_s = slot, at_s
+            self.follow = True
+
+    def _next_plan(self, at_s: float) -> None:
+        slot = self.selected
+        if len(slot.info.plans) < 2:
+            self._tell(slot, text.ONE_PLAN.format(slot=slot.name), at_s)
+        elif slot.running:
+            self._tell(slot, text.PLAN_WHEN_FREE.format(slot=slot.name), at_s)
+        else:
+            slot.next_plan()
+            self._tell(slot, text.NEXT_PLAN.format(plan=slot.chosen_plan), at_s)
+
+    def _stop(self, at_s: float) -> None:
+        """At once and without a question; the station knows better whether anything runs."""
+        slot = self.selected
+        if slot.running:
+            slot.stop_requested()
+        else:
+            self._tell(slot, text.NOTHING_RUNS.format(slot=slot.name), at_s)
+        self._command(slot, partial(self.console.stop, slot.name), at_s, quiet=True)
+
+    def _take_over(self, at_s: float) -> None:
+        if self.offers_take_over:
+            self._command(self.selected, self.console.take_over, at_s)
+        else:
+            self._tell(self.selected, text.NO_TAKE_OVER, at_s)
+
+    def _quit(self, at_s: float) -> None:
+        repeated = at_s - self._quit_pressed_s < REPEAT_S
+        self._quit_pressed_s = at_s
+        running = self.model.running
+        if not running:
+            self.quit_wanted = True
+        elif self._quit_asked_s is None:
+            self._quit_asked_s = at_s
+        elif not repeated:
+            for slot in running:
+                slot.stop_requested()
+                self._command(slot, partial(self.console.stop, slot.name), at_s)
+            self.quit_wanted = True
+
+    def _how_to_quit(self, at_s: float) -> None:
+        self._tell(self.selected, text.QUIT_HOW, at_s)
+
+    def _scroll_by(self, lines: int) -> None:
+        self.follow = False
+        self.scroll = max(self.scroll + lines, 0)
+
+    def _scroll_to(self, line: int) -> None:
+        self.follow = False
+        self.scroll = line
+
+    def _scroll_to_end(self) -> None:
+        self.follow = True
+
+    def _tell(self, slot: SlotModel, message: str, now_s: float) -> None:
+        slot.tell(message, now_s + MESSAGE_S)
+
+    def _command(
+        self, slot: SlotModel, command: Callable[[], None], now_s: float, *, quiet: bool = False
+    ) -> bool:
+        """Whether the station took the command; else the slot says why not."""
+        try:
+            command()
+        except CommandRefused as refused:
+            self._tell(slot, str(refused), now_s)
+        except Exception as error:  # the screen must stay while devices are under power
+            self._tell(slot, text.UNEXPECTED.format(error=repr(error)), now_s)
+        else:
+            if not quiet:
+                slot.tell("", now_s)
+            return True
+        return False

@@ -1,0 +1,396 @@
+"""How a slot looks: from its model to lines, in any size. Pure; the widgets only show the lines."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from station.events import Choice, KeysSeen
+from station.records import Measurement, Verdict
+from station.ui import text
+from station.ui.big import big_word
+from station.ui.figures import duration_text, limit_text, name_text, value_text
+from station.ui.keyboard import draw_keyboard
+from station.ui.look import (
+    EDGE,
+    EDGE_SELECTED,
+    HAZARD,
+    LOOKS,
+    MESSAGE,
+    TITLE,
+    TITLE_SELECTED,
+    Look,
+    Piece,
+    Signs,
+    blocks,
+    centred,
+    line,
+    shortened,
+    wrapped,
+)
+from station.ui.model import Mood, SlotModel, StepModel
+
+WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
+WIDEST_NAME = 40  # cells: farther away, the eye loses the line
+COMFORTABLE = 60  # cells from which there is room to be generous
+
+
+class Frame(NamedTuple):
+    """Where and when a slot is painted. `key` selects it (`F1`)."""
+
+    width: int
+    height: int
+    key: str
+    selected: bool
+    now_s: float
+    simulated: bool
+    signs: Signs
+
+
+def paint_slot(slot: SlotModel, frame: Frame) -> list[Strip]:
+    """Exactly `frame.height` lines of `frame.width` cells."""
+    mood = mood_now(slot, frame.now_s)
+    look = LOOKS[mood]
+    inner = frame._replace(width=frame.width - 1, height=frame.height - 1)
+    message = _message(slot, inner)
+    room = max(inner.height - len(message), 0)
+    body = _BODIES[mood](slot, look, inner._replace(height=room))[:room]
+    body += [line(inner.width, (), look.plain)] * (room - len(body))
+    edge = Segment("█", EDGE_SELECTED) if frame.selected else Segment(" ", EDGE)
+    lines = [_title(slot, inner), *body, *message]
+    return [Strip([edge, *strip], frame.width) for strip in lines[: frame.height]]
+
+
+def mood_now(slot: SlotModel, now_s: float) -> Mood:
+    mood = slot.mood
+    if mood is Mood.WAITING and now_s - slot.waiting_since_s < WAITING_SHOWS_S:
+        return Mood.RUNNING
+    return mood
+
+
+def value_lines(
+    measurements: Sequence[Measurement], width: int, look: Look, signs: Signs
+) -> list[Strip]:
+    """Name, value with unit, limit, sign: in columns that suit these measurements."""
+    tight = width < COMFORTABLE
+    values = [value_text(m) for m in measurements]
+    limits = [limit_text(m.limit, m.unit, tight=tight) for m in measurements]
+    value_width = min(max(map(len, values), default=0), 18)
+    limit_width = min(max(map(len, limits), default=0), 26)
+    if width - value_width - limit_width - 5 < 6:
+        limit_width = 0
+    room = width - value_width - limit_width - (5 if limit_width else 4)
+    name_width = min(max(room, 1), WIDEST_NAME)
+    rows = []
+    for measurement, value, limit in zip(measurements, values, limits, strict=True):
+        style, sign = judgement(measurement, look, signs)
+        pieces: list[Piece] = [
+            (shortened(name_text(measurement.name), name_width).ljust(name_width + 1), look.plain),
+            (shortened(value, value_width).rjust(value_width), style),
+        ]
+        if limit_width:
+            pieces.append((" " + shortened(limit, limit_width).ljust(limit_width), look.faint))
+        pieces.append((f" {sign}", style))
+        rows.append(line(width, pieces, look.plain))
+    return rows
+
+
+def judgement(measurement: Measurement, look: Look, signs: Signs) -> tuple[Style, str]:
+    """How a measurement is marked."""
+    if measurement.verdict is Verdict.FAIL:
+        return look.bad, signs.bad
+    if measurement.marginal:
+        return look.near, signs.near
+    if measurement.verdict is Verdict.PASS:
+        return look.good, signs.good
+    return look.plain, "  "
+
+
+def choice_texts(choices: Sequence[Choice]) -> list[str]:
+    """`[y] Yes`, and only `[3]` where the key says it all."""
+    return [
+        f"[{_key_name(choice.key)}]" + ("" if choice.label == choice.key else f" {choice.label}")
+        for choice in choices
+    ]
+
+
+def choice_lines(choices: Sequence[Choice], width: int) -> list[str]:
+    """The choices in as few lines as they need; a choice is never torn apart."""
+    rows: list[str] = []
+    for words in choice_texts(choices):
+        if rows and len(rows[-1]) + 2 + len(words) <= width:
+            rows[-1] += f"  {words}"
+        else:
+            rows.append(words)
+    return rows
+
+
+def progress(steps: Sequence[StepModel], width: int, look: Look) -> list[Piece]:
+    """One stretch of the bar for each step: done, failed, going on, still to come."""
+    if not steps or width < 1:
+        return []
+    edges = [round(number * width / len(steps)) for number in range(len(steps) + 1)]
+    pieces = []
+    for step, start, end in zip(steps, edges, edges[1:], strict=False):
+        mark, style = _stretch(step, look)
+        pieces.append((mark * (end - start), style))
+    return pieces
+
+
+def _stretch(step: StepModel, look: Look) -> tuple[str, Style]:
+    match step.verdict:
+        case None:
+            return ("▒", look.strong) if step.started else ("░", look.faint)
+        case Verdict.PASS:
+            return ("█", look.near if step.marginal else look.good)
+        case Verdict.SKIPPED:
+            return "-", look.faint
+        case Verdict.FAIL:
+            return "X", look.bad
+        case _:
+            return "!", look.bad
+
+
+def _key_name(key: str) -> str:
+    return text.SPACE if key == " " else key
+
+
+def _title(slot: SlotModel, frame: Frame) -> Strip:
+    style = TITLE_SELECTED if frame.selected else TITLE
+    tag = slot.device.asset_tag if slot.device else ""
+    right = text.SIMULATED if frame.simulated and slot.record else ""
+    if slot.running:
+        right = duration_text(frame.now_s - slot.started_s)
+    if slot.stopping:
+        right = text.STOPPING
+    left = f" {frame.key} {slot.name}  "
+    room = frame.width - len(left) - len(right) - 2
+    return line(
+        frame.width,
+        [(left, style), (shortened(tag, room), style)],
+        style,
+        [(f" {right} ", style)] if right else (),
+    )
+
+
+def _message(slot: SlotModel, frame: Frame) -> list[Strip]:
+    if not slot.message:
+        return []
+    most = min(3, max(frame.height // 3, 1))
+    return _texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
+
+
+def _texts(rows: Sequence[str], width: int, style: Style) -> list[Strip]:
+    return [line(width, [(" ", style), (shortened(row, width - 1), style)], style) for row in rows]
+
+
+def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    hint = text.SCAN_HERE if frame.selected else text.SELECT_TO_SCAN.format(key=frame.key)
+    details = [*_texts([_plan_words(slot)], frame.width, look.faint)]
+    details += _texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
+    faint = look._replace(strong=look.faint)
+    return _word_and(text.READY, details, faint, frame)
+
+
+def _plan_words(slot: SlotModel) -> str:
+    plans = slot.info.plans
+    if len(plans) < 2 or slot.chosen_plan not in plans:
+        return text.PLAN.format(plan=slot.chosen_plan)
+    number = plans.index(slot.chosen_plan) + 1
+    return text.PLAN_OF.format(number=number, total=len(plans), plan=slot.chosen_plan)
+
+
+def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    if slot.keys is not None:
+        rows = _step(slot, look, frame)[: 2 if frame.height > 9 else 1]
+        return rows + _keyboard(slot.keys, look, frame, frame.height - len(rows))
+    rows = _device(slot, look, frame) if frame.height >= 7 else []
+    rows += _step(slot, look, frame)
+    return rows + _values(slot, look, frame, frame.height - len(rows))
+
+
+def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Strip]:
+    return _indented(draw_keyboard(keys, frame.width - 2, room, look), look, frame.width)
+
+
+def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    if slot.waiting is None:
+        return []
+    held = text.HELD_BY.format(slot=slot.waiting.held_by) if slot.waiting.held_by else ""
+    waits = text.WAITING_FOR.format(instrument=slot.waiting.instrument)
+    rows = _step(slot, look, frame)
+    rows += [line(frame.width, (), look.plain)] if frame.height >= 6 else []
+    rows += _texts(wrapped(waits, frame.width - 2, 2), frame.width, look.strong)
+    rows += _texts(wrapped(held, frame.width - 2, 2), frame.width, look.plain)
+    rows += [line(frame.width, (), look.plain)] if frame.height >= 6 else []
+    return rows + _values(slot, look, frame, frame.height - len(rows))
+
+
+def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    if slot.question is None:
+        return []
+    question = slot.question.question
+    choices = choice_lines(question.choices, frame.width - 2)
+    here = [] if frame.selected else [text.SELECT_TO_ANSWER.format(key=frame.key)]
+    rows = _step(slot, look, frame)[:1] if frame.height > 5 + len(choices) else []
+    room = frame.height - len(rows) - len(choices) - len(here)
+    asked = wrapped(question.text, frame.width - 2, max(room, 1))
+    rows += _texts(asked, frame.width, look.strong)
+    gap = frame.height - len(rows) - len(choices) - len(here) > 0
+    rows += _texts([*[""] * gap, *choices, *here], frame.width, look.plain)
+    room = frame.height - len(rows)
+    if slot.keys is not None and room > 0:
+        return rows + _keyboard(slot.keys, look, frame, room)
+    if room >= 7:
+        blank = line(frame.width, (), look.plain)
+        return [*rows, blank, *_drawn(big_word("?", frame.width, room - 2), look, frame)]
+    return rows
+
+
+def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    return _word_and(slot.word, _details(slot, look, frame), look, frame)
+
+
+def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    """What the operator asks next: why, or which device that was."""
+    width = frame.width
+    match slot.mood:
+        case Mood.FAIL:
+            values = value_lines(slot.outside, width - 1, look, frame.signs)
+            return [
+                *_indented(values, look, width),
+                *_texts([_device_words(slot)], width, look.plain),
+            ]
+        case Mood.MARGINAL:
+            values = value_lines(slot.near, width - 1, look, frame.signs)
+            return _texts([text.MARGINAL_NOTE], width, look.strong) + _indented(values, look, width)
+        case Mood.ERROR:
+            why = _texts(wrapped(slot.reason, width - 2), width, look.plain)
+            return _texts(wrapped(text.BENCH_FAULT, width - 2), width, look.strong) + why
+        case Mood.ABORTED:
+            notes = f"{slot.reason}\n{text.ABORTED_NOTE}"
+            return _texts(wrapped(notes, width - 2), width, look.plain)
+        case Mood.SKIPPED:
+            notes = f"{text.SKIPPED_NOTE}\n{slot.reason}"
+            return _texts(wrapped(notes, width - 2), width, look.plain)
+        case _:
+            return _texts([_device_words(slot), slot.plan], width, look.plain)
+
+
+def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    width = frame.width
+    shout = _texts(wrapped(text.STILL_POWERED, width - 2), width, HAZARD)
+    advice = _texts(wrapped(text.SWITCH_OFF, width - 2), width, look.strong)
+    why = _texts(wrapped(slot.unsafe_reason, width - 2), width, look.plain)
+    room = frame.height - len(shout)
+    below = _word_and(text.DANGER, advice + why, look, frame._replace(height=room))
+    return shout + below
+
+
+def _word_and(word: str, details: list[Strip], look: Look, frame: Frame) -> list[Strip]:
+    """The word as large as fits over the details, of which at least two lines stay visible."""
+    reserve = min(len(details), 3 if frame.height >= 8 else 2)
+    drawn = big_word(
+        word,
+        frame.width,
+        max(frame.height - reserve, 1),
+        half_blocks=frame.signs.half_blocks,
+    )
+    details = _cut(details, frame.height - len(drawn), look)
+    spare = frame.height - len(drawn) - len(details)
+    blank = line(frame.width, (), look.plain)
+    above = min(max(spare, 0) // 2, 2)
+    between = min(max(spare - above, 0), 1)
+    rows = _drawn(drawn, look, frame)
+    return [*[blank] * above, *rows, *[blank] * between, *details]
+
+
+def _cut(rows: list[Strip], room: int, look: Look) -> list[Strip]:
+    """As many rows as there is room for; the last one says when there are more."""
+    if len(rows) <= room:
+        return rows
+    if room < 1:
+        return []
+    width = rows[room - 1].cell_length
+    last = Strip([*rows[room - 1].crop(0, width - 2), Segment(" …", look.strong)], width)
+    return [*rows[: room - 1], last]
+
+
+def _drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Strip]:
+    return [
+        line(frame.width, blocks(centred(row, frame.width), look.strong, look.plain), look.plain)
+        for row in rows
+    ]
+
+
+def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    words = "  ".join(part for part in (_device_words(slot), slot.plan) if part)
+    return [line(frame.width, [(" ", look.faint), (words, look.faint)], look.plain)]
+
+
+def _device_words(slot: SlotModel) -> str:
+    device = slot.device
+    if device is None:
+        return slot.info.kind
+    return " ".join(part for part in (device.maker, device.model) if part) or device.kind
+
+
+def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    """Step n of m with its title, and the bar."""
+    steps = slot.planned
+    outside = len(slot.outside)
+    count = f" {text.OUTSIDE.format(count=outside)} " if outside else ""
+    number = text.STEP.format(number=min(slot.number + 1, len(steps)), total=len(steps))
+    heading: list[Piece] = [(f" {number}  ", look.plain), (_doing(slot, steps), look.strong)]
+    bar: list[Piece] = [(" ", look.plain), *progress(steps, frame.width - 2 - len(count), look)]
+    return [
+        line(frame.width, heading, look.plain),
+        line(frame.width, bar, look.plain, [(count, look.bad)] if count else ()),
+    ]
+
+
+def _doing(slot: SlotModel, steps: Sequence[StepModel]) -> str:
+    if slot.step is not None:
+        return slot.step.title
+    if not any(step.started for step in steps):
+        return text.STARTING
+    if slot.stopping or slot.number + 1 >= len(steps):
+        return text.MAKING_SAFE
+    return steps[slot.number].title
+
+
+def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Strip]:
+    """The last values: those of this step, and of the ones before while there is room."""
+    if room < 1:
+        return []
+    latest: list[Measurement] = []
+    for step in reversed(slot.steps):
+        latest[:0] = step.measurements[-(room - len(latest)) :]
+        if len(latest) >= room:
+            break
+    return _indented(value_lines(latest, frame.width - 1, look, frame.signs), look, frame.width)
+
+
+def _indented(strips: list[Strip], look: Look, width: int) -> list[Strip]:
+    space = Segment(" ", look.plain)
+    return [
+        Strip([space, *strip, Segment(" " * (width - 1 - strip.cell_length), look.plain)], width)
+        for strip in strips
+    ]
+
+
+_BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Strip]]] = {
+    Mood.READY: _ready,
+    Mood.RUNNING: _running,
+    Mood.WAITING: _waiting,
+    Mood.ASKING: _asking,
+    Mood.PASS: _finished,
+    Mood.MARGINAL: _finished,
+    Mood.FAIL: _finished,
+    Mood.ERROR: _finished,
+    Mood.ABORTED: _finished,
+    Mood.SKIPPED: _finished,
+    Mood.UNSAFE: _unsafe,
+}
