@@ -36,7 +36,6 @@ from drivers.tcs34725 import Tcs34725
 from drivers.tsl2591 import Tsl2591
 from drivers.veml7700 import Veml7700
 
-
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
 
@@ -61,8 +60,9 @@ class SerialTable(InstrumentTable, frozen=True, kw_only=True):
 
     usual_baudrate: ClassVar[int]
 
-    def line(self, hardware: Hardware, closing: ExitStack) -> ByteStream:
-        line = hardware.serial(self.port, baudrate=self.baudrate or self.usual_baudrate)
+    def line(self, hardware: Hardware, closing: ExitStack, usual: int = 0) -> ByteStream:
+        baudrate = self.baudrate or usual or self.usual_baudrate
+        line = hardware.serial(self.port, baudrate=baudrate)
         closing.callback(line.close)
         return line
 
@@ -131,8 +131,12 @@ class Kel103Table(SerialTable, frozen=True, kw_only=True):
 
 
 class ScpiSupplyTable(SerialTable, frozen=True, kw_only=True):
+    """`max_v` and `max_a` where the dialect cannot ask for them, such as `generic`."""
+
     dialect: str
     channel: int = 1
+    max_v: float | None = None
+    max_a: float | None = None
     kind = ScpiSupply
     usual_baudrate = ScpiSupply.BAUDRATE
 
@@ -140,8 +144,14 @@ class ScpiSupplyTable(SerialTable, frozen=True, kw_only=True):
         _one_of("dialect", self.dialect, SUPPLY_DIALECTS)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
-        line = self.line(hardware, closing)
-        return ScpiSupply(line, SUPPLY_DIALECTS[self.dialect], channel=self.channel)
+        dialect = SUPPLY_DIALECTS[self.dialect]
+        return ScpiSupply(
+            self.line(hardware, closing, dialect.baudrate),
+            dialect,
+            channel=self.channel,
+            max_v=self.max_v,
+            max_a=self.max_a,
+        )
 
 
 class ScpiLoadTable(SerialTable, frozen=True, kw_only=True):
@@ -153,7 +163,9 @@ class ScpiLoadTable(SerialTable, frozen=True, kw_only=True):
         _one_of("dialect", self.dialect, LOAD_DIALECTS)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
-        return ScpiLoad(self.line(hardware, closing), LOAD_DIALECTS[self.dialect])
+        dialect = LOAD_DIALECTS[self.dialect]
+        line = self.line(hardware, closing, dialect.baudrate)
+        return ScpiLoad(line, dialect, time=hardware.time)
 
 
 class Pzem004tTable(SerialTable, frozen=True, kw_only=True):

@@ -1,0 +1,198 @@
+"""The whole line on one machine: broker, host agent, simulated station and screen.
+
+Each is a process of its own, started as its service would be, and ended with this one.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+PATIENCE_S = 30.0
+STATION = "demo"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `pace demo` was asked for."""
+
+    headless: bool = False
+    runs: int = 40
+    seed: int = 1
+    json: bool = False
+    data: Path | None = None
+    broker: str | None = None
+    mqtt_version: int | None = None
+
+
+class DemoError(Exception):
+    """A part of the line did not start. Says which, and where its log is."""
+
+
+def run_demo(asked: Demo) -> int:
+    """Exit code 0: without a screen, when every record is at the host once and nowhere else."""
+    signal.signal(signal.SIGTERM, _end)
+    folder = asked.data or _default_folder(headless=asked.headless)
+    folder.mkdir(parents=True, exist_ok=True)
+    started_s = time.monotonic()
+    try:
+        with ExitStack() as line:
+            broker = asked.broker
+            # The embedded broker speaks 3.1.1 only.
+            version = asked.mqtt_version or (5 if broker else 3)
+            if broker is None:
+                broker = f"{LOOPBACK}:{_free_port()}"
+                line.enter_context(_kept_running(_host("broker", "--listen", broker), folder))
+            listen = f"{LOOPBACK}:{_free_port()}"
+            page = f"http://{listen}/"
+            host = _host("run", "--data", str(folder / "host"), "--broker", broker)
+            host += ["--listen", listen, "--mqtt-version", str(version)]
+            line.enter_context(_kept_running(host, folder))
+            print(f"the host's page: {page}", file=sys.stderr)
+            station = [sys.executable, "-m", "station", "station", "simulate"]
+            station += ["--data", str(folder / "station"), "--seed", str(asked.seed)]
+            station += ["--broker", broker, "--mqtt-version", str(version), "--page", page]
+            if asked.headless:
+                return _headless(asked, station, page, started_s)
+            code = subprocess.call([*station, "--ui"])
+            _say_where(folder, page)
+            return code
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> int:
+    command = [*station, "--runs", str(asked.runs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise DemoError(f"the station ended with {done.returncode} and no report") from error
+    ids = told["record_ids"]
+    held = _held_by_host(page)
+    stored = [record_id for record_id in ids if record_id in held]
+    numbers = [held[record_id] for record_id in held]
+    summary = {
+        "runs": told["runs"],
+        "stored": len(stored),
+        "waiting": told["waiting"],
+        "duplicates": len(numbers) - len(set(numbers)),
+        "verdicts": told["verdicts"],
+        "elapsed_s": round(time.monotonic() - started_s, 2),
+    }
+    good = done.returncode == 0 and len(stored) == asked.runs == len(set(ids))
+    good = good and not summary["waiting"] and not summary["duplicates"]
+    if asked.json:
+        print(json.dumps(summary))
+    else:
+        print(", ".join(f"{name} {value}" for name, value in summary.items()))
+    return 0 if good else 1
+
+
+def _held_by_host(page: str) -> dict[str, int]:
+    """Record id to sequence number, of everything the host has from this station."""
+    held: dict[str, int] = {}
+    deadline_s = time.monotonic() + PATIENCE_S
+    before = ""
+    while True:
+        try:
+            url = f"{page}api/runs?station={STATION}&limit=500&before={before}"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                rows = json.load(answer)
+        except (urllib.error.URLError, ConnectionError) as error:
+            if time.monotonic() > deadline_s:
+                raise DemoError(f"the host does not answer: {error}") from error
+            time.sleep(0.2)
+            continue
+        if not rows:
+            return held
+        held |= {row["record_id"]: row["sequence"] for row in rows}
+        before = rows[-1]["record_id"]
+
+
+def _host(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "host_agent", *arguments]
+
+
+@contextmanager
+def _kept_running(command: list[str], folder: Path) -> Iterator[None]:
+    """A service, started again whenever it ends, as systemd would."""
+    name = f"{command[2]} {command[3]}"
+    log_path = folder / f"{command[2]}-{command[3]}.log"
+    ending = threading.Event()
+    current: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        with log_path.open("ab") as log:
+            while not ending.is_set():
+                process = subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the station, which tells the others
+                    preexec_fn=_die_with_parent,
+                )
+                current[:] = [process]
+                print(f"{name} is process {process.pid}, log {log_path}", file=sys.stderr)
+                process.wait()
+                ending.wait(0.5)
+
+    keeper = threading.Thread(target=keep, name=name, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        for process in current:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        keeper.join()
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the service: no service outlives its demonstration."""
+    set_parent_death_signal = 1  # prctl(2), PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _default_folder(*, headless: bool) -> Path:
+    if headless:
+        return Path(tempfile.mkdtemp(prefix="pace-demo-"))
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "pace-station" / "demo"
+
+
+def _say_where(folder: Path, page: str) -> None:
+    print(f"Everything has ended. The records are in {folder / 'host'}, and what the host has not")
+    print(f"confirmed is in {folder / 'station'}: the next demonstration delivers it.")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
