@@ -191,6 +191,6 @@ class I2cDev:
 
 
 def _asked(address: int, write: bytes, read_size: int) -> str:
-    parts = [f"write {write.hex(' ')}"] if write or not read_size else []
+    parts = [f"write {write.hex(' ')}"] if write else []
     parts += [f"read {read_size}"] if read_size else []
-    return f"{address:#04x} {', '.join(parts)}"
+    return f"{address:#04x} {', '.join(parts) or 'address only'}"

@@ -29,25 +29,33 @@ class SerialLine:
     `timeout_s` bounds one `read` or `read_until` as a whole, `write_timeout_s` one `write`: a USB
     adapter that hangs does not hang the station. Not to be shared between threads.
 
+    `name` is what complaints begin with, if the path says too little.
+
     Raises `NotConnected` when there is no such port, `NotPermitted` when we may not open it or
     another program holds it, `WrongDevice` when `port` is something other than a serial port.
     """
 
     def __init__(
-        self, port: str, *, baudrate: int, timeout_s: float = 1.0, write_timeout_s: float = 1.0
+        self,
+        port: str,
+        *,
+        baudrate: int,
+        timeout_s: float = 1.0,
+        write_timeout_s: float = 1.0,
+        name: str = "",
     ) -> None:
         if baudrate <= 0:
-            raise ValueError(f"{port}: {baudrate} baud is no speed")
-        for name, value_s in (("timeout_s", timeout_s), ("write_timeout_s", write_timeout_s)):
+            raise ValueError(f"{name or port}: {baudrate} baud is no speed")
+        self.name = name or port
+        for which, value_s in (("timeout_s", timeout_s), ("write_timeout_s", write_timeout_s)):
             if not (math.isfinite(value_s) and value_s >= 0):
-                raise ValueError(f"{port}: {name} = {value_s} is not a time to wait")
-        self.port = port
+                raise ValueError(f"{self.name}: {which} = {value_s} is not a time to wait")
         self.closed = False
         self._timeout_s = timeout_s
         self._timeout_ms = timeout_s * 1000
         self._write_timeout_s = write_timeout_s
         self._received = b""
-        self._serial = _open(port, baudrate, write_timeout_s)
+        self._serial = _open(port, self.name, baudrate, write_timeout_s)
         self._descriptor: int = self._serial.fileno()
         readable = select.poll()
         readable.register(self._descriptor, select.POLLIN)
@@ -70,7 +78,7 @@ class SerialLine:
     def read(self, size: int = 1, /) -> bytes:
         """Wait until `size` bytes are there or the line's timeout is over."""
         if size < 0:
-            raise ValueError(f"{self.port}: cannot read {size} bytes")
+            raise ValueError(f"{self.name}: cannot read {size} bytes")
         give_up_s = time.monotonic() + self._timeout_s
         while len(self._received) < size and self._receive(give_up_s):
             pass
@@ -80,7 +88,7 @@ class SerialLine:
     def read_until(self, expected: bytes, /) -> bytes:
         """Everything up to and including `expected`, or what came before the timeout."""
         if not expected:
-            raise ValueError(f"{self.port}: read until what?")
+            raise ValueError(f"{self.name}: read until what?")
         started_s = time.monotonic()
         # Mostly the answer comes whole and alone. A microsecond more between its question and
         # this poll halves the round trips on a pty: the kernel wakes another core for each.
@@ -107,7 +115,7 @@ class SerialLine:
             self._received = b""
             if not self._receive(now_s):
                 return
-        raise BadReply(f"{self.port}: never stops talking: … {self._received[-32:]!r}")
+        raise BadReply(f"{self.name}: never stops talking: … {self._received[-32:]!r}")
 
     def close(self) -> None:
         """Give the port back. Closing twice is fine."""
@@ -133,7 +141,7 @@ class SerialLine:
                 with contextlib.suppress(termios.error):
                     termios.tcflush(self._descriptor, termios.TCOFLUSH)
                 raise NoReply(
-                    f"{self.port}: takes no data, {sent} of {len(data)} bytes"
+                    f"{self.name}: takes no data, {sent} of {len(data)} bytes"
                     f" within {self._write_timeout_s:g} s: {data[:32]!r}"
                 )
             try:
@@ -170,14 +178,14 @@ class SerialLine:
 
     def _gone(self, doing: str) -> NotConnected:
         if self.closed:
-            return NotConnected(f"{self.port}: closed")
-        return NotConnected(f"{self.port}: the port is gone ({doing})")
+            return NotConnected(f"{self.name}: closed")
+        return NotConnected(f"{self.name}: the port is gone ({doing})")
 
     def _refuse(self, timeout_ms: float, /) -> NoReturn:
-        raise NotConnected(f"{self.port}: closed")
+        raise NotConnected(f"{self.name}: closed")
 
 
-def _open(port: str, baudrate: int, write_timeout_s: float) -> "serial.Serial":
+def _open(port: str, name: str, baudrate: int, write_timeout_s: float) -> "serial.Serial":
     try:
         opened = serial.Serial(
             port,
@@ -188,34 +196,37 @@ def _open(port: str, baudrate: int, write_timeout_s: float) -> "serial.Serial":
             inter_byte_timeout=0,  # sets VMIN = 1: a read of nothing is then a hang-up
         )
     except OSError as error:
-        raise _explained(port, error.errno, error) from error
+        raise _explained(port, name, error.errno, error) from error
     except termios.error as error:  # not an OSError
-        raise _explained(port, error.args[0], error) from error
+        raise _explained(port, name, error.args[0], error) from error
+    # An FTDI adapter otherwise keeps a short answer for 16 ms; others know no such mode.
+    with contextlib.suppress(ValueError):
+        opened.set_low_latency_mode(True)
     # flock keeps out only who asks; this keeps out everybody but root.
     with contextlib.suppress(OSError):
         fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
     return opened
 
 
-def _explained(port: str, number: int | None, error: Exception) -> DriverError:
+def _explained(port: str, name: str, number: int | None, error: Exception) -> DriverError:
     """What a failed opening means, and what to do about it."""
     match number:
         case errno.EACCES | errno.EPERM:
             return NotPermitted(
-                f"{port}: no permission: add this user to the group dialout"
+                f"{name}: no permission: add this user to the group dialout"
                 f" (sudo adduser $USER dialout, then log in again) or install the udev rules"
             )
         case errno.EBUSY | errno.EAGAIN:
             holders = ", ".join(find_holders(port))
             return NotPermitted(
-                f"{port}: held by {holders or f'another program (sudo fuser -v {port} names it)'}"
+                f"{name}: held by {holders or f'another program (sudo fuser -v {port} names it)'}"
             )
         case errno.ENOENT:
-            return NotConnected(f"{port}: no such serial port")
+            return NotConnected(f"{name}: no such serial port")
         case None | errno.ENOTTY:  # pyserial gives no number when it cannot configure a port
-            return WrongDevice(f"{port}: is not a serial port ({error})")
+            return WrongDevice(f"{name}: is not a serial port ({error})")
         case _:
-            return NotConnected(f"{port}: cannot be opened ({error})")
+            return NotConnected(f"{name}: cannot be opened ({error})")
 
 
 def find_holders(path: str) -> tuple[str, ...]:

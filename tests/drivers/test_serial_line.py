@@ -314,7 +314,9 @@ def test_the_holders_of_a_file_are_named_with_their_number(tmp_path: Path) -> No
 
 
 def test_an_adapter_pulled_while_it_is_opened_is_not_connected() -> None:
-    gone = serial_line._explained("/dev/ttyUSB0", errno.EIO, OSError(errno.EIO, "I/O error"))
+    gone = serial_line._explained(
+        "/dev/ttyUSB0", "supply", errno.EIO, OSError(errno.EIO, "I/O error")
+    )
     assert isinstance(gone, NotConnected)
 
 

@@ -1,0 +1,101 @@
+"""The buses of this computer."""
+
+import contextlib
+import os
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
+from drivers.errors import NotPermitted
+
+if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one or two
+    from drivers.i2c_dev import I2cDev
+    from drivers.kms import Card, KmsScreen
+    from drivers.serial_line import SerialLine
+
+
+class LocalHardware:
+    """Implements `drivers.buses.Hardware` on what is plugged in here.
+
+    A serial port or a screen has one owner, who closes it before it can be opened again; an I²C bus
+    is shared. `close` closes all that is still open. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self.time: Time = time
+        self._lock = threading.RLock()
+        self._lines: dict[str, SerialLine] = {}
+        self._buses: dict[int, I2cDev] = {}
+        self._devices: dict[str, UsbDevice] = {}
+        self._cards: dict[str, Card] = {}
+        self._screens: dict[str, KmsScreen] = {}
+
+    def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        """`port`: a device path, `usb:1-1.2` (physical port) or `serial:A50285BI` (its number)."""
+        from drivers.discovery import resolve_serial
+        from drivers.serial_line import SerialLine
+
+        with self._lock:
+            path = os.path.realpath(resolve_serial(port))
+            owner = self._lines.get(path)
+            if owner is not None and not owner.closed:
+                raise NotPermitted(f"{port}: already open in this program, as {owner.name}")
+            name = port if port == path else f"{port} ({path})"
+            line = SerialLine(path, baudrate=baudrate, timeout_s=timeout_s, name=name)
+            self._lines[path] = line
+            return line
+
+    def i2c(self, bus: int) -> I2cBus:
+        """`bus` as in `/dev/i2c-1`. Everybody gets the same one, with the same lock."""
+        from drivers.i2c_dev import I2cDev
+
+        with self._lock:
+            shared = self._buses.get(bus)
+            if shared is None or shared.closed:  # a USB adapter may have been pulled and be back
+                shared = self._buses[bus] = I2cDev(bus)
+            return shared
+
+    def usb(self, port: str) -> UsbDevice:
+        """`port` is the physical port path, such as `1-1.4`."""
+        from drivers.usb import open_port
+
+        device = open_port(port)
+        with self._lock:
+            self._devices[port] = device
+        return device
+
+    def screen(self, connector: str) -> Screen:
+        """`connector` as the kernel names it, such as `HDMI-A-1`."""
+        from drivers.kms import Card, KmsScreen, find_card
+
+        with self._lock:
+            owner = self._screens.get(connector)
+            if owner is not None and not owner.closed:
+                raise NotPermitted(f"{connector}: already open in this program")
+            path = find_card(connector)
+            card = self._cards.get(path)
+            if card is None or card.closed:  # one for all its outputs: a card has one master
+                card = self._cards[path] = Card(path)
+            screen = self._screens[connector] = KmsScreen(card, connector)
+            return screen
+
+    def close(self) -> None:
+        """Close what is still open, whatever fails on the way. Closing twice is fine."""
+        with self._lock, contextlib.ExitStack() as closing:
+            for opened in (self._cards, self._screens, self._buses, self._devices, self._lines):
+                for one in opened.values():
+                    closing.callback(one.close)
+                opened.clear()
+
+    def __enter__(self) -> "LocalHardware":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
