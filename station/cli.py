@@ -96,6 +96,11 @@ def _add_rig(nouns: Any) -> None:
     verbs = _noun(nouns, "rig", "what is plugged into this machine")
     scan = _verb(verbs, "scan", "print the configuration for what is plugged in", _rig_scan)
     scan.add_argument("--json", action="store_true", help="what was found, as JSON")
+    scan.add_argument(
+        "--identify",
+        action="store_true",
+        help="talk to serial instruments to find their drivers; switches them off",
+    )
 
 
 def _add_decode(nouns: Any) -> None:
@@ -285,16 +290,18 @@ def _plan_as_data(loaded: Any) -> dict[str, Any]:
 
 
 def _rig_scan(chosen: argparse.Namespace) -> int:
-    from station.scan import describe, found
+    from drivers.local import LocalHardware
+    from station.scan import as_data, describe, found
 
     try:
         items = found()
     except OSError as error:
         return _complain(f"this machine's devices cannot be listed: {error}")
     if chosen.json:
-        print(json.dumps([item._asdict() | {"what": type(item).__name__} for item in items]))
-    else:
-        print(describe(items))
+        print(json.dumps(as_data(items)))
+        return 0
+    with LocalHardware() as hardware:
+        print(describe(items, hardware if chosen.identify else None))
     return 0
 
 
