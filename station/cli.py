@@ -327,7 +327,18 @@ def _decode_ieee1284(chosen: argparse.Namespace) -> int:
 def _decode_mccs(chosen: argparse.Namespace) -> int:
     from drivers import mccs
 
-    return _decode(lambda line: mccs.parse(line)._asdict())
+    def decode(line: str) -> dict[str, Any]:
+        """Codes and values as MCCS writes them: hexadecimal."""
+        said = mccs.parse(line)
+        return said._asdict() | {
+            "cmds": [f"{code:02X}" for code in said.cmds],
+            "vcp": {
+                f"{code:02X}": [f"{value:02X}" for value in values]
+                for code, values in said.vcp.items()
+            },
+        }
+
+    return _decode(decode)
 
 
 def _decode(decode: Callable[[str], dict[str, Any]]) -> int:

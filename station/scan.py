@@ -10,9 +10,9 @@ from drivers.buses import Hardware
 from drivers.capabilities import Identity
 from drivers.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral, scan
 from drivers.errors import DriverError
+from drivers.scpi_load import DIALECTS as LOADS
+from drivers.scpi_supply import DIALECTS as SUPPLIES
 from station.instruments import DRIVERS, SerialTable
-from station.instruments import LOAD_DIALECTS as LOADS
-from station.instruments import SUPPLY_DIALECTS as SUPPLIES
 
 HID, PRINTER = 0x03, 0x07
 BOOT, KEYBOARD = 1, 1
