@@ -1,0 +1,61 @@
+"""The embedded broker: amqtt on loopback, so that a demonstration needs nothing installed.
+
+It speaks MQTT 3.1.1 without passwords and keeps nothing over a restart. Receipts make that safe,
+and loopback keeps it private; a real line has mosquitto.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+
+from host_agent.config import ListenAddress
+
+
+def check_loopback(address: ListenAddress) -> None:
+    """`ValueError` unless nobody else on the network can reach it."""
+    try:
+        loopback = ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"{address.host} is no loopback address such as 127.0.0.1: the embedded broker "
+            "asks for no password; install mosquitto to serve a network"
+        )
+
+
+async def serve(
+    address: ListenAddress, stop: asyncio.Event, ready: Callable[[ListenAddress], None]
+) -> None:
+    """Until `stop`. `ready` hears the address with its port, also when 0 was asked for."""
+    from amqtt.broker import Broker  # a fifth of a second, and only here
+
+    check_loopback(address)
+    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    logging.getLogger("transitions").setLevel(logging.ERROR)
+    if address.port == 0:
+        address = ListenAddress(address.host, _free_port(address.host))
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": str(address)}},
+            "plugins": {
+                "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+            },
+        }
+    )
+    await broker.start()
+    try:
+        ready(address)
+        await stop.wait()
+    finally:
+        await broker.shutdown()
+
+
+def _free_port(host: str) -> int:
+    """Free a moment ago: amqtt does not tell which port it got, so we choose."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])

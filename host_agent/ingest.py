@@ -1,0 +1,313 @@
+"""From the broker into the store, and a receipt back: after the commit, never before.
+
+    broker ─► Session ─► waiting ─► one transaction ─► acknowledge · receipts
+                          (chunks)   (in a thread)       (one for each station)
+
+While a batch is being written the next one gathers, so that the disk's slowness makes batches
+larger and not the station's wait longer. Whatever fails before the commit leaves the message with
+the broker and the record in its station's outbox; both send it again, and the store absorbs that.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from host_agent import messages
+from host_agent.messages import Sorted
+from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
+from host_agent.store import Kept, Store
+from station.records import Receipt, Rejected, encode, topics
+
+log = logging.getLogger(__name__)
+
+_BATCH_MESSAGES = 1000
+_BATCH_BYTES = 16 * 1024 * 1024
+_WAITING_MESSAGES = 4000
+_WAITING_BYTES = 64 * 1024 * 1024
+_QUIET_S = 0.05
+_LAG_S = 10.0
+_CONNECT_TIMEOUT_S = 10.0
+_DRAIN_TIMEOUT_S = 5.0
+_FIRST_BACKOFF_S = 0.1
+_LAST_BACKOFF_S = 10.0
+
+
+@dataclass
+class Progress:
+    """Since the start; read by whoever wants to know how the ingest is."""
+
+    connected: bool = False
+    stored: int = 0
+    stored_again: int = 0
+    refused: int = 0
+    waiting: int = 0
+    trouble: str = ""
+    """Why nothing can be stored, while that is so."""
+
+
+class Ingest:
+    """Runs until it is cancelled or told to `stop`; neither broker nor database can end it."""
+
+    def __init__(
+        self,
+        address: Address,
+        store: Store,
+        *,
+        version: Version | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`version` None: MQTT 5, and 3.1.1 where the broker does not know that.
+
+        `changed` is called in the loop after each commit.
+        """
+        self.progress = Progress()
+        self._address, self._store, self._changed = address, store, changed
+        self._version: Version | None = version
+        self._session: Session | None = None
+        self._waiting: deque[_Chunk] = deque()
+        self._waiting_bytes = 0
+        self._something = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._underived_since: float | None = 0.0  # an earlier process may have left something
+
+    async def run(self) -> None:
+        """The whole life of the ingest. Returns after `stop`, with what had arrived stored."""
+        with ThreadPoolExecutor(1, thread_name_prefix="store") as writer:
+            listening = asyncio.create_task(self._listen())
+            try:
+                await self._keep_all(writer)
+            finally:
+                listening.cancel()
+                await asyncio.wait([listening])
+                if self._session is not None:
+                    self._session.abort()
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what is here has been stored."""
+        self._stopping.set()
+        self._something.set()
+        if self._session is not None:
+            self._session.pause()
+
+    # The broker's side
+
+    async def _listen(self) -> None:
+        backoff_s = _FIRST_BACKOFF_S
+        version: Version = self._version or 5
+        while True:
+            try:
+                session = await self._connect(version)
+            except UnsupportedVersion as error:
+                if self._version is None and version == 5:
+                    version = 3
+                    continue
+                why = str(error)
+            except (MqttError, OSError, TimeoutError) as error:
+                why = str(error) or type(error).__name__
+            else:
+                backoff_s = _FIRST_BACKOFF_S
+                why = await session.lost
+                self._session = None
+                self.progress.connected = False
+            log.warning(
+                "broker %s:%d: %s; trying again", self._address.host, self._address.port, why
+            )
+            await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))
+            backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+
+    async def _connect(self, version: Version) -> Session:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            session = await Session.connect(self._address, version, self._receive)
+            self._session = session
+            try:
+                await session.subscribe(topics.ALL_RUNS, topics.ALL_STATES)
+            except BaseException:
+                self._session = None
+                session.abort()
+                raise
+        self.progress.connected = True
+        log.info("listening at %s:%d, MQTT %d", self._address.host, self._address.port, version)
+        return session
+
+    def _receive(self, session: Session, arrived: list[Message]) -> None:
+        """Sorted here and not in the store's thread: the disk is slow without needing Python."""
+        chunk = _Chunk(
+            session,
+            [message.packet_id for message in arrived],
+            messages.sort(arrived, messages.now_text()),
+            sum(len(message.payload) for message in arrived),
+        )
+        self._waiting.append(chunk)
+        self.progress.waiting += len(arrived)
+        self._waiting_bytes += chunk.size
+        if self.progress.waiting > _WAITING_MESSAGES or self._waiting_bytes > _WAITING_BYTES:
+            session.pause()
+        self._something.set()
+
+    # The store's side
+
+    async def _keep_all(self, writer: ThreadPoolExecutor) -> None:
+        while True:
+            if self._late():
+                await self._derive(writer)
+            if self._waiting:
+                await self._keep_batch(writer)
+            elif self._stopping.is_set():
+                return
+            elif not await self._something_within(self._patience_s()):
+                await self._derive(writer)
+
+    async def _keep_batch(self, writer: ThreadPoolExecutor) -> None:
+        batch = self._take()
+        arrived = Sorted([], {}, [])
+        for chunk in batch:
+            arrived.runs.extend(chunk.arrived.runs)
+            arrived.states.update(chunk.arrived.states)
+            arrived.refusals.extend(chunk.arrived.refusals)
+        kept = await self._until_kept(writer, arrived)
+        if kept is None:
+            return
+        self._answer(batch, _receipts(arrived, kept))
+        self.progress.stored += kept.new
+        self.progress.stored_again += kept.again
+        if refused := [*arrived.refusals, *kept.conflicts]:
+            self.progress.refused += len(refused)
+            last = refused[-1]
+            log.warning("%d quarantined; from %s: %s", len(refused), last.topic, last.reason)
+        if kept.new and self._underived_since is None:
+            self._underived_since = time.monotonic()
+        self._changed()
+
+    def _answer(self, batch: "list[_Chunk]", receipts: dict[str, Receipt]) -> None:
+        """To whom is there now. A session that ended took its packet identifiers with it."""
+        session = self._session
+        if session is None:
+            return
+        for chunk in batch:
+            if chunk.session is session:
+                session.acknowledge(chunk.packet_ids)
+        for station, receipt in receipts.items():
+            session.publish(topics.receipt(station), encode(receipt))
+
+    def _take(self) -> "list[_Chunk]":
+        batch: list[_Chunk] = []
+        number = size = 0
+        while self._waiting and number < _BATCH_MESSAGES and size < _BATCH_BYTES:
+            chunk = self._waiting.popleft()
+            batch.append(chunk)
+            number += len(chunk.packet_ids)
+            size += chunk.size
+        self.progress.waiting -= number
+        self._waiting_bytes -= size
+        if self._session is not None and not self._stopping.is_set():
+            self._session.resume()
+        return batch
+
+    async def _until_kept(self, writer: ThreadPoolExecutor, arrived: Sorted) -> Kept | None:
+        """Again and again until the database takes it; None when we are to stop meanwhile."""
+        loop = asyncio.get_running_loop()
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            try:
+                kept = await loop.run_in_executor(writer, self._store.keep, arrived)
+            except Exception as error:
+                if not self.progress.trouble:
+                    log.exception("records cannot be stored; trying again")
+                self.progress.trouble = str(error)
+            else:
+                if self.progress.trouble:
+                    log.warning("the database takes records again")
+                    self.progress.trouble = ""
+                return kept
+            if await self._stopped_within(backoff_s):
+                return None
+            backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+
+    async def _derive(self, writer: ThreadPoolExecutor) -> None:
+        """A little of it: records that arrive meanwhile wait that long."""
+        try:
+            more = await asyncio.get_running_loop().run_in_executor(writer, self._store.derive)
+        except Exception:
+            log.exception("steps and measurements cannot be derived now; trying again")
+            await self._stopped_within(_LAST_BACKOFF_S)
+        else:
+            if not more:
+                self._underived_since = None
+
+    def _patience_s(self) -> float | None:
+        return None if self._underived_since is None else _QUIET_S
+
+    def _late(self) -> bool:
+        since = self._underived_since
+        return since is not None and time.monotonic() - since > _LAG_S
+
+    async def _something_within(self, seconds: float | None) -> bool:
+        self._something.clear()
+        return await _within(seconds, self._something)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        return await _within(seconds, self._stopping)
+
+
+async def _within(seconds: float | None, event: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+class _Chunk(NamedTuple):
+    """What one read from the socket brought."""
+
+    session: Session
+    packet_ids: list[int]
+    arrived: Sorted
+    size: int
+
+
+def _receipts(arrived: Sorted, kept: Kept) -> dict[str, Receipt]:
+    """One for each station. A refusal whose record_id nobody can read has none."""
+    stored: dict[str, dict[str, None]] = {}
+    rejected: dict[str, list[Rejected]] = {}
+    in_conflict = {(one.record_id, one.sha256) for one in kept.conflicts}
+    for run in arrived.runs:
+        if (run.record_id, run.sha256) not in in_conflict:
+            stored.setdefault(run.station, {})[run.record_id] = None
+    for refusal in (*arrived.refusals, *kept.conflicts):
+        if refusal.station and refusal.record_id:
+            rejected.setdefault(refusal.station, []).append(
+                Rejected(record_id=refusal.record_id, reason=refusal.reason)
+            )
+    return {
+        station: Receipt(
+            stored=tuple(stored.get(station, ())), rejected=tuple(rejected.get(station, ()))
+        )
+        for station in {**stored, **rejected}
+    }
+
+
+async def probe(address: Address, version: Version | None) -> str:
+    """Why this broker does not take us as a client; empty when it does."""
+    address = replace(address, client_id=f"{address.client_id}-check", session_expiry_s=0)
+    versions: tuple[Version, ...] = (version,) if version else (5, 3)
+    why = ""
+    for one in versions:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                session = await Session.connect(address, one, lambda session, arrived: None)
+                await session.disconnect()
+        except UnsupportedVersion as error:
+            why = str(error)
+        except (MqttError, OSError, TimeoutError) as error:
+            return str(error) or type(error).__name__
+        else:
+            return ""
+    return why

@@ -1,0 +1,240 @@
+"""What a message from the broker turns out to be: a run, a station's state, or a refusal.
+
+Pure functions. Whatever arrives, `sort` gives an answer: what is not a record of the contract, or
+could not be kept in every database, is refused with a reason that a person can act on.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from host_agent.mqtt import Message
+from station.records import RunRecord, StationState, decode_run, decode_state, topics
+
+_RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_HEAD_OF_A_RUN = re.compile(
+    rb'\s*\{\s*"schema"\s*:\s*"[^"\\]{0,64}"\s*,\s*"record_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"'
+)
+_TAGGED_RUN = b'{"schema":"pace.run/1",'
+_TAGGED_STATE = b'{"schema":"pace.state/1",'
+_REASON_LENGTH = 500
+_INT64 = range(-(2**63), 2**63)
+
+
+class Run(NamedTuple):
+    """A record as the table `runs` keeps it, column by column in the table's order."""
+
+    record_id: str
+    station: str
+    sequence: int
+    slot: str
+    operator: str
+    asset_tag: str
+    kind: str
+    maker: str
+    model: str
+    serial_number: str
+    year: int | None
+    plan: str
+    verdict: str
+    marginal: bool
+    simulated: bool
+    started_at: str
+    received_at: str
+    duration_s: float
+    sha256: str
+    record: bytes
+
+
+class Refusal(NamedTuple):
+    """A message for the quarantine. `payload` is all of it, or its beginning when it was too large.
+
+    `station` and `record_id` are empty when the message does not say them.
+    """
+
+    topic: str
+    station: str
+    record_id: str
+    reason: str
+    received_at: str
+    size: int
+    sha256: str
+    payload: bytes
+
+
+class Sorted(NamedTuple):
+    """`states` holds the last state of each station, and when it came."""
+
+    runs: list[Run]
+    states: dict[str, tuple[StationState, str]]
+    refusals: list[Refusal]
+
+
+class _NotAccepted(Exception):
+    """The reason, in words."""
+
+
+def sort(messages: Iterable[Message], received_at: str) -> Sorted:
+    """In the order of arrival. Raises nothing, whatever the messages hold."""
+    sorted_ = Sorted([], {}, [])
+    stations: dict[bytes, tuple[str, str, bool]] = {}  # a batch is long, its topics are few
+    for message in messages:
+        if message.topic not in stations:
+            stations[message.topic] = _topic(message.topic)
+        topic, station, is_run = stations[message.topic]
+        try:
+            _check_message(message, station)
+            if is_run:
+                sorted_.runs.append(_run(message.payload, station, received_at))
+            else:
+                sorted_.states[station] = _state(message.payload, station), received_at
+        except _NotAccepted as why:
+            sorted_.refusals.append(_refuse(message, topic, station, str(why), received_at))
+        except Exception as error:  # whatever a message does to a decoder, the next one is read
+            reason = f"not a record: {error}"
+            sorted_.refusals.append(_refuse(message, topic, station, reason, received_at))
+    return sorted_
+
+
+def read_run(payload: bytes, station: str, received_at: str) -> Run | str:
+    """A run to be stored, or why it is none."""
+    result = sort([Message(0, topics.run(station).encode(), payload, len(payload))], received_at)
+    return result.runs[0] if result.runs else result.refusals[0].reason
+
+
+def utc_text(when: datetime) -> str:
+    """ISO 8601 in UTC with microseconds and `Z`: sorts as text, in every database.
+
+    The contract's times are UTC; one that says no zone is taken for that.
+    """
+    if when.tzinfo is not UTC:
+        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    return when.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def printable(text: str) -> str:
+    """For terminals and logs: what would move a cursor or start a line becomes U+FFFD."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def now_text() -> str:
+    return utc_text(datetime.now(UTC))
+
+
+def _topic(encoded: bytes) -> tuple[str, str, bool]:
+    """A topic as text, its station (empty when that is no name), and whether it carries runs."""
+    topic = encoded.decode(errors="replace")
+    station = topics.station_of(topic)
+    if not topics.STATION_NAME.fullmatch(station):
+        station = ""
+    return topic, station, topic.endswith("/run")
+
+
+def _check_message(message: Message, station: str) -> None:
+    if not station:
+        raise _NotAccepted("the topic names no station")
+    if message.size > len(message.payload):
+        raise _NotAccepted(f"{message.size} bytes are more than the host's limit for a message")
+    if not message.payload:
+        raise _NotAccepted("an empty message")
+
+
+def _run(payload: bytes, station: str, received_at: str) -> Run:
+    _check_text(payload, _TAGGED_RUN, "pace.run/1")
+    record = decode_run(payload)
+    if record.station != station:
+        raise _NotAccepted(f"station {record.station!r} in the record, {station!r} in the topic")
+    if not _RECORD_ID.fullmatch(record.record_id):
+        raise _NotAccepted(f"record_id {record.record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
+    if record.sequence not in _INT64:
+        raise _NotAccepted(f"sequence {record.sequence} needs more than 64 bits")
+    device = record.device
+    if device.year is not None and device.year not in _INT64:
+        raise _NotAccepted(f"year {device.year} needs more than 64 bits")
+    if b"\\u0000" in payload:
+        _check_no_nul(record)
+    return Run(
+        record.record_id,
+        station,
+        record.sequence,
+        record.slot,
+        record.operator,
+        device.asset_tag,
+        device.kind,
+        device.maker,
+        device.model,
+        device.serial_number,
+        device.year,
+        record.plan,
+        record.verdict.value,
+        record.marginal,
+        record.simulated,
+        utc_text(record.started_at),
+        received_at,
+        record.duration_s,
+        hashlib.sha256(payload).hexdigest(),
+        payload,
+    )
+
+
+def _state(payload: bytes, station: str) -> StationState:
+    _check_text(payload, _TAGGED_STATE, "pace.state/1")
+    state = decode_state(payload)
+    if state.station != station:
+        raise _NotAccepted(f"station {state.station!r} in the state, {station!r} in the topic")
+    if state.waiting not in _INT64:
+        raise _NotAccepted(f"waiting {state.waiting} needs more than 64 bits")
+    if b"\\u0000" in payload:
+        _check_no_nul(state)
+    return state
+
+
+class _Tag(msgspec.Struct):
+    schema: str = ""
+
+
+_decode_tag = msgspec.json.Decoder(_Tag).decode
+
+
+def _check_text(payload: bytes, usual_beginning: bytes, schema: str) -> None:
+    """UTF-8 throughout, also where the decoder skips, and the schema said: both are the contract.
+
+    A decoder with one type takes a message without a tag for it.
+    """
+    if not payload.isascii():
+        payload.decode()
+    if not payload.startswith(usual_beginning):
+        said = _decode_tag(payload).schema
+        if said != schema:
+            raise _NotAccepted(f"schema {said!r}, and this host knows {schema!r} here")
+
+
+def _check_no_nul(record: RunRecord | StationState) -> None:
+    """PostgreSQL keeps no U+0000 in a text, and no name or reading has one."""
+    waiting: list[object] = [msgspec.to_builtins(record)]
+    while waiting:
+        match waiting.pop():
+            case str(text) if "\0" in text:
+                raise _NotAccepted(f"U+0000 in {text[:40]!r}")
+            case dict(mapping):
+                waiting += mapping.values()
+            case list(items) | tuple(items):
+                waiting += items
+
+
+def _refuse(message: Message, topic: str, station: str, reason: str, received_at: str) -> Refusal:
+    head = _HEAD_OF_A_RUN.match(message.payload) if topic.endswith("/run") else None
+    return Refusal(
+        topic=printable(topic),
+        station=station,
+        record_id=head[1].decode(errors="ignore") if head else "",
+        reason=printable(reason[:_REASON_LENGTH]),
+        received_at=received_at,
+        size=message.size,
+        sha256=message.sha256 or hashlib.sha256(message.payload).hexdigest(),
+        payload=message.payload,
+    )

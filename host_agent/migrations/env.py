@@ -1,0 +1,14 @@
+"""Alembic asks this file for a connection. Ours hands one over; there is no `alembic.ini`."""
+
+from alembic import context
+
+from host_agent.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

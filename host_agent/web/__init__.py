@@ -1,0 +1,59 @@
+"""The host's pages and their JSON, on one Litestar application. Nothing leaves the site."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Litestar
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+from litestar.types import ASGIApp
+
+from host_agent.ingest import Progress
+from host_agent.store import Store
+from host_agent.web import api, pages, words
+from host_agent.web.guard import Guard
+from host_agent.web.live import Live
+
+_HERE = Path(__file__).parent
+
+
+def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]) -> ASGIApp:
+    """Ready to be served. `names` are host names to answer to, beside addresses and localhost."""
+    engine = Environment(
+        loader=PackageLoader("host_agent.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    engine.filters |= words.FILTERS
+    app = Litestar(
+        route_handlers=[
+            *pages.HANDLERS,
+            *api.HANDLERS,
+            create_static_files_router(path="/static", directories=[_HERE / "static"]),
+        ],
+        dependencies={
+            "store": Provide(lambda: store, sync_to_thread=False),
+            "progress": Provide(lambda: progress, sync_to_thread=False),
+            "live": Provide(lambda: live, sync_to_thread=False),
+        },
+        template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=engine)),
+        exception_handlers=pages.EXCEPTION_HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="PACE host",
+            version=version("pace-station"),
+            description="Test results of refurbished computing equipment, as their stations sent "
+            "them. Read only; times are UTC.",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+    )
+    return Guard(app, names)

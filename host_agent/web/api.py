@@ -1,0 +1,165 @@
+"""What the pages show, as JSON. Litestar writes the OpenAPI description from these signatures."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import Dependency, Parameter
+
+from host_agent.ingest import Progress
+from host_agent.store import (
+    Counts,
+    Quarantined,
+    RunFilter,
+    RunSummary,
+    StationSummary,
+    Store,
+    StoredRun,
+)
+from station.records import RunRecord, Verdict, decode_run
+
+TheStore = Annotated[Store, Dependency(skip_validation=True)]
+TheProgress = Annotated[Progress, Dependency(skip_validation=True)]
+
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="At most so many")]
+Before = Annotated[
+    int | None, Parameter(ge=0, description="Only older than this `id`: `next` of a page before")
+]
+StationName = Annotated[str, Parameter(description="Only of this station")]
+OfVerdict = Annotated[Verdict | None, Parameter(description="Only with this verdict")]
+AssetTag = Annotated[str, Parameter(description="Only of this device")]
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """Runs, newest first. `next` goes into `before` for the page after; null on the last."""
+
+    runs: list[RunSummary]
+    next: int | None
+
+
+class RunDetail(msgspec.Struct, frozen=True):
+    """What the host knows of a run, and what its station said."""
+
+    summary: RunSummary
+    record: RunRecord
+
+
+class Stations(msgspec.Struct, frozen=True):
+    stations: list[StationSummary]
+
+
+class QuarantinePage(msgspec.Struct, frozen=True):
+    quarantine: list[Quarantined]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """`status` is `ok` or `degraded`. `new`, `again` and `refused` count since the host started.
+
+    `again` are records that came another time and were acknowledged without being stored twice.
+    """
+
+    status: str
+    broker_connected: bool
+    trouble: str
+    waiting: int
+    new: int
+    again: int
+    refused: int
+    stored: Counts
+
+
+@get("/runs", sync_to_thread=True)
+def runs(
+    store: TheStore,
+    station: StationName = "",
+    verdict: OfVerdict = None,
+    asset_tag: AssetTag = "",
+    limit: Limit = 50,
+    before: Before = None,
+) -> RunPage:
+    """The latest runs, newest first."""
+    found = store.latest_runs(RunFilter(station, verdict, asset_tag), limit=limit, before=before)
+    return RunPage(found, found[-1].id if len(found) == limit else None)
+
+
+@get("/runs/{record_id:str}", sync_to_thread=True)
+def run(store: TheStore, record_id: str) -> RunDetail:
+    """One run in full."""
+    stored = find_run(store, record_id)
+    return RunDetail(stored.summary, decode_run(stored.record))
+
+
+@get("/runs/{record_id:str}/record", media_type="application/json", sync_to_thread=True)
+def record(store: TheStore, record_id: str) -> bytes:
+    """The record byte for byte as its station sent it."""
+    return find_run(store, record_id).record
+
+
+@get("/summary", sync_to_thread=True)
+def summary(store: TheStore, station: StationName = "") -> dict[str, int]:
+    """How many runs ended with which verdict; `marginal` ones count as `pass` too."""
+    return store.verdicts(station)
+
+
+@get("/stations", sync_to_thread=True)
+def stations(store: TheStore) -> Stations:
+    """What the stations last said of themselves."""
+    return Stations(store.stations())
+
+
+@get("/quarantine", sync_to_thread=True)
+def quarantine(store: TheStore, limit: Limit = 50) -> QuarantinePage:
+    """Messages that are no records of the contract, newest first, and why."""
+    return QuarantinePage(store.quarantined(limit=limit))
+
+
+@get("/quarantine/{number:int}/payload", media_type="application/octet-stream", sync_to_thread=True)
+def payload(store: TheStore, number: int) -> Response[bytes]:
+    """What is kept of such a message's bytes."""
+    found = store.quarantined_message(number)
+    if found is None:
+        raise NotFoundException(f"nothing in the quarantine has the number {number}")
+    headers = {"content-disposition": f'attachment; filename="quarantine-{number}.bin"'}
+    return Response(found[1], media_type="application/octet-stream", headers=headers)
+
+
+@get("/health", sync_to_thread=True)
+def health(store: TheStore, progress: TheProgress) -> Health:
+    """How the ingest is."""
+    well = progress.connected and not progress.trouble
+    return Health(
+        status="ok" if well else "degraded",
+        broker_connected=progress.connected,
+        trouble=progress.trouble,
+        waiting=progress.waiting,
+        new=progress.stored,
+        again=progress.stored_again,
+        refused=progress.refused,
+        stored=store.counts(),
+    )
+
+
+def find_run(store: Store, record_id: str) -> StoredRun:
+    stored = store.run(record_id)
+    if stored is None:
+        raise NotFoundException(f"no run {record_id!r} is stored here")
+    return stored
+
+
+HANDLERS = [
+    Router(
+        "/api",
+        route_handlers=[
+            runs,
+            run,
+            record,
+            summary,
+            stations,
+            quarantine,
+            payload,
+            health,
+        ],
+        response_headers={"cache-control": "no-store"},
+    )
+]

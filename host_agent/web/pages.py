@@ -1,0 +1,121 @@
+"""Pages for people: the latest runs, one run in full, the quarantine."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import Request, Response, Router, get
+from litestar.exceptions import HTTPException
+from litestar.params import Dependency
+from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
+from litestar.types import ExceptionHandlersMap
+
+from host_agent.store import RunFilter, Store
+from host_agent.web.api import Before, TheProgress, TheStore, find_run
+from host_agent.web.live import Live
+from station.records import Verdict, decode_run
+
+TheLive = Annotated[Live, Dependency(skip_validation=True)]
+
+_RUNS_ON_A_PAGE = 50
+
+
+@get("/", sync_to_thread=True)
+def runs(
+    store: TheStore,
+    progress: TheProgress,
+    station: str = "",
+    verdict: str = "",
+    asset_tag: str = "",
+    before: Before = None,
+) -> Template:
+    context = _runs_context(store, station, verdict, asset_tag, before)
+    return Template("runs.html", context={**context, "progress": progress})
+
+
+@get("/fragment/runs", sync_to_thread=True)
+def runs_fragment(
+    store: TheStore,
+    progress: TheProgress,
+    station: str = "",
+    verdict: str = "",
+    asset_tag: str = "",
+) -> Template:
+    """The part of the first page that changes; `live.js` puts it in place."""
+    context = _runs_context(store, station, verdict, asset_tag, None)
+    return Template("_latest.html", context={**context, "progress": progress})
+
+
+@get("/runs/{record_id:str}", sync_to_thread=True)
+def run(store: TheStore, record_id: str) -> Template:
+    stored = find_run(store, record_id)
+    context = {"summary": stored.summary, "record": decode_run(stored.record)}
+    return Template("run.html", context=context)
+
+
+@get("/quarantine", sync_to_thread=True)
+def quarantine(store: TheStore) -> Template:
+    return Template("quarantine.html", context={"messages": store.quarantined(limit=200)})
+
+
+@get("/live")
+async def live_events(live: TheLive) -> ServerSentEvent:
+    async def events() -> AsyncIterator[ServerSentEventMessage]:
+        async for news in live.changes():
+            if news:
+                yield ServerSentEventMessage(event="runs", data="")
+            else:
+                yield ServerSentEventMessage(data=None, comment="still here")
+
+    return ServerSentEvent(events())
+
+
+def _runs_context(
+    store: Store, station: str, verdict: str, asset_tag: str, before: int | None
+) -> dict[str, Any]:
+    """A verdict that is none filters nothing: a form sends an empty one for "any"."""
+    chosen = RunFilter(
+        station.strip(), Verdict(verdict) if verdict in set(Verdict) else None, asset_tag.strip()
+    )
+    found = store.latest_runs(chosen, limit=_RUNS_ON_A_PAGE, before=before)
+    older = None
+    if len(found) == _RUNS_ON_A_PAGE:
+        wanted = {
+            "station": chosen.station,
+            "verdict": chosen.verdict or "",
+            "asset_tag": chosen.asset_tag,
+        }
+        older = "/?" + urlencode({**wanted, "before": found[-1].id})
+    return {
+        "chosen": chosen,
+        "runs": found,
+        "stations": store.stations(),
+        "quarantined": store.quarantined_number(),
+        "verdicts": list(Verdict),
+        "first_page": before is None,
+        "older": older,
+    }
+
+
+def _on_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """A page where a page was asked for, JSON elsewhere."""
+    if request.url.path.startswith(("/api", "/schema", "/static", "/live")):
+        body = {"status_code": error.status_code, "detail": error.detail, "extra": error.extra}
+        return Response(body, status_code=error.status_code, media_type="application/json")
+    return Template(
+        "error.html",
+        context={"status": error.status_code, "detail": error.detail},
+        status_code=error.status_code,
+    )
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {HTTPException: _on_error}
+
+HANDLERS = [
+    Router(
+        "/",
+        route_handlers=[runs, runs_fragment, run, quarantine, live_events],
+        response_headers={"cache-control": "no-store"},
+        include_in_schema=False,
+    )
+]
