@@ -112,8 +112,6 @@ class Device(Protocol):
     @property
     def device_node(self) -> str | None: ...
     @property
-    def device_links(self) -> Iterable[str]: ...
-    @property
     def action(self) -> str | None: ...
     @property
     def attributes(self) -> Attributes: ...
@@ -347,7 +345,8 @@ def _describe_serial(device: Device) -> SerialPort | None:
         return None  # a console or a pty: no hardware behind it
     if _text(device, "type") == "0":
         return None  # PORT_UNKNOWN: the kernel keeps a ttyS for a UART that is not there
-    by_id = [link for link in device.device_links if link.startswith("/dev/serial/by-id/")]
+    links = device.properties.get("DEVLINKS", "").split()
+    by_id = [link for link in links if link.startswith("/dev/serial/by-id/")]
     found = SerialPort(path=device.device_node, by_id=min(by_id, default=""))
     usb = device.find_parent("usb", "usb_device")
     interface = device.find_parent("usb", "usb_interface")
@@ -404,8 +403,8 @@ def _describe_i2c(device: Device, udev: Udev) -> I2cAdapter | None:
 def _describe_connector(device: Device) -> Connector | None:
     name = _connector_name(device)
     status = _text(device, "status")
-    if not name or not status:
-        return None  # a card or a render node
+    if not name or not status or name.startswith("Writeback"):
+        return None  # a card, a render node, or pictures that go back into memory
     return Connector(card=device.sys_name.partition("-")[0], name=name, status=status)
 
 

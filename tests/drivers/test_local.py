@@ -1,0 +1,269 @@
+"""This computer's buses. Serial lines are ptys; for the rest something stands in."""
+
+import ctypes
+import os
+import pty
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from smbus2 import I2cFunc
+
+from drivers import discovery, i2c_dev, kms, usb
+from drivers.buses import Hardware
+from drivers.errors import NotConnected, NotPermitted
+from drivers.i2c_dev import I2cDev
+from drivers.local import LocalHardware
+from drivers.sim.pty import PtyHost
+
+
+class Echo:
+    def receive(self, data: bytes) -> bytes:
+        return data
+
+
+class Cable:
+    """A pty: an instrument that can be unplugged by closing `far`."""
+
+    def __init__(self) -> None:
+        self.far, self.near = pty.openpty()
+        tty.setraw(self.near)
+        self.path = os.ttyname(self.near)
+
+
+@pytest.fixture
+def hardware() -> Iterator[LocalHardware]:
+    with LocalHardware() as hardware:
+        yield hardware
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    cable = Cable()
+    yield cable
+    os.close(cable.near)
+    os.close(cable.far)
+
+
+def test_it_hands_out_serial_lines(hardware: LocalHardware) -> None:
+    any_hardware: Hardware = hardware
+    with PtyHost(Echo()) as path:
+        line = any_hardware.serial(path, baudrate=115200)
+        line.write(b"*IDN?\n")
+        assert line.read_until(b"\n") == b"*IDN?\n"
+        line.close()
+
+
+def test_time_is_the_real_one(hardware: LocalHardware) -> None:
+    assert hardware.time is time
+
+
+def test_the_timeout_reaches_the_line(hardware: LocalHardware, cable: Cable) -> None:
+    line = hardware.serial(cable.path, baudrate=9600, timeout_s=0.0)
+    assert line.read_until(b"\n") == b""
+
+
+def test_a_port_is_resolved_where_udev_says_it_is(
+    hardware: LocalHardware, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "resolve_serial", {"usb:1-1.2": cable.path}.__getitem__)
+    hardware.serial("usb:1-1.2", baudrate=9600).write(b"VSET1?")
+    assert os.read(cable.far, 6) == b"VSET1?"
+
+
+def test_a_complaint_names_the_port_as_configured_and_as_it_is(
+    hardware: LocalHardware, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "resolve_serial", {"usb:1-1.2": cable.path}.__getitem__)
+    line = hardware.serial("usb:1-1.2", baudrate=9600)
+    line.close()
+    with pytest.raises(NotConnected, match=rf"^usb:1-1\.2 \({cable.path}\): closed"):
+        line.read(1)
+
+
+def test_the_same_port_under_another_name_has_an_owner_already(
+    hardware: LocalHardware, cable: Cable, tmp_path: Path
+) -> None:
+    by_id = tmp_path / "usb-FTDI_FT232R-if00-port0"
+    by_id.symlink_to(cable.path)
+    owner = hardware.serial(str(by_id), baudrate=9600)
+    with pytest.raises(NotPermitted, match=rf"already open in this program, as {by_id}"):
+        hardware.serial(cable.path, baudrate=9600)
+    owner.write(b"still mine")
+    assert os.read(cable.far, 10) == b"still mine"
+    owner.close()
+    hardware.serial(cable.path, baudrate=9600).write(b"mine")
+    assert os.read(cable.far, 4) == b"mine"
+
+
+def test_a_port_that_did_not_open_has_no_owner(hardware: LocalHardware, tmp_path: Path) -> None:
+    path = tmp_path / "ttyUSB0"
+    with pytest.raises(NotConnected, match="no such serial port"):
+        hardware.serial(str(path), baudrate=9600)
+    with PtyHost(Echo()) as pseudo:
+        path.symlink_to(pseudo)
+        hardware.serial(str(path), baudrate=9600).close()
+
+
+def test_closing_closes_every_line_and_gives_the_ports_back(cable: Cable) -> None:
+    other = Cable()
+    hardware = LocalHardware()
+    lines = [hardware.serial(one.path, baudrate=9600) for one in (cable, other)]
+    hardware.close()
+    hardware.close()
+    for line in lines:
+        with pytest.raises(NotConnected, match="closed"):
+            line.write(b"x")
+    with LocalHardware() as next_one:
+        next_one.serial(cable.path, baudrate=9600).write(b"x")
+    os.close(other.near)
+    os.close(other.far)
+
+
+def test_what_is_not_there_is_not_connected(hardware: LocalHardware) -> None:
+    with pytest.raises(NotConnected, match="usb:99-9"):
+        hardware.serial("usb:99-9", baudrate=9600)
+    with pytest.raises(NotConnected, match="/dev/i2c-4711: no such bus"):
+        hardware.i2c(4711)
+    with pytest.raises(NotConnected, match="99-9"):
+        hardware.usb("99-9")
+    with pytest.raises(NotConnected, match="HDMI-A-99: no such video output"):
+        hardware.screen("HDMI-A-99")
+
+
+class Adapter:
+    """An I²C adapter on which everything acknowledges."""
+
+    funcs = I2cFunc.I2C
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def i2c_rdwr(self, *messages: ctypes.Structure) -> None:
+        if not Path(self.path).exists():
+            raise OSError(19, "No such device")
+
+    def close(self) -> None:
+        Path(self.path).with_suffix(".closed").touch()
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(i2c_dev, "I2cDev", partial(I2cDev, folder=tmp_path, open_adapter=Adapter))
+    (tmp_path / "i2c-1").touch()
+    return tmp_path
+
+
+def test_everybody_gets_the_same_i2c_bus(hardware: LocalHardware, dev: Path) -> None:
+    (dev / "i2c-2").touch()
+    assert hardware.i2c(1) is hardware.i2c(1)
+    assert hardware.i2c(1) is not hardware.i2c(2)
+    hardware.close()
+    assert {path.name for path in dev.glob("*.closed")} == {"i2c-1.closed", "i2c-2.closed"}
+
+
+def test_a_bus_that_was_pulled_and_is_back_is_opened_again(
+    hardware: LocalHardware, dev: Path
+) -> None:
+    before = hardware.i2c(1)
+    (dev / "i2c-1").unlink()
+    with pytest.raises(NotConnected, match="the bus is gone"):
+        before.transfer(0x40, b"\x00", 2)
+    (dev / "i2c-1").touch()
+    assert hardware.i2c(1) is not before
+    assert hardware.i2c(1).transfer(0x40, b"\x00", 2) == b"\x00\x00"
+
+
+class Opened:
+    """A card, a screen or a USB device, as far as its owner is concerned."""
+
+    def __init__(self, *names: object, log: list[str]) -> None:
+        self.closed = False
+        self.name = " ".join(str(name) for name in names if isinstance(name, str))
+        self._log = log
+        log.append(f"open {self.name}")
+
+    def close(self) -> None:
+        self.closed = True
+        self._log.append(f"close {self.name}")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was opened and closed, with USB and two outputs of one card that this machine lacks."""
+    log: list[str] = []
+    opened: Any = partial(Opened, log=log)
+    monkeypatch.setattr(kms, "find_card", lambda connector: "/dev/dri/card1")
+    monkeypatch.setattr(kms, "Card", opened)
+    monkeypatch.setattr(kms, "KmsScreen", opened)
+    monkeypatch.setattr(usb, "open_port", opened)
+    return log
+
+
+def test_the_screens_of_one_card_share_it_and_go_before_it(
+    hardware: LocalHardware, log: list[str]
+) -> None:
+    hardware.screen("HDMI-A-1")
+    hardware.screen("HDMI-A-2").close()
+    hardware.screen("HDMI-A-2")
+    hardware.close()
+    assert log == [
+        "open /dev/dri/card1",
+        "open HDMI-A-1",
+        "open HDMI-A-2",
+        "close HDMI-A-2",
+        "open HDMI-A-2",
+        "close HDMI-A-2",
+        "close HDMI-A-1",
+        "close /dev/dri/card1",
+    ]
+
+
+def test_a_screen_has_one_owner(hardware: LocalHardware, log: list[str]) -> None:
+    hardware.screen("HDMI-A-1")
+    with pytest.raises(NotPermitted, match="HDMI-A-1: already open in this program"):
+        hardware.screen("HDMI-A-1")
+
+
+def test_usb_devices_are_closed_with_the_rest(hardware: LocalHardware, log: list[str]) -> None:
+    hardware.usb("1-1.4")
+    hardware.close()
+    assert log == ["open 1-1.4", "close 1-1.4"]
+
+
+def test_everything_is_closed_even_when_something_does_not_let_itself(
+    hardware: LocalHardware, log: list[str], cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Opened) -> None:
+        raise NotConnected("it was pulled")
+
+    line = hardware.serial(cable.path, baudrate=9600)
+    hardware.usb("1-1.4")
+    hardware.screen("HDMI-A-1")
+    monkeypatch.setattr(Opened, "close", fail)
+    with pytest.raises(NotConnected, match="it was pulled"):
+        hardware.close()
+    with pytest.raises(NotConnected, match="closed"):
+        line.read(1)
+
+
+def test_importing_it_imports_no_library_of_any_bus() -> None:
+    """Each costs tens of milliseconds: `pace --help` and simulated rigs do without."""
+    program = (
+        "import sys, drivers.local; drivers.local.LocalHardware().close();"
+        "print(sorted({'serial', 'smbus2', 'usb', 'pyudev'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout == "[]\n"
