@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -86,13 +85,14 @@ def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> i
         raise DemoError(f"the station ended with {done.returncode} and no report") from error
     ids = told["record_ids"]
     held = _held_by_host(page)
-    stored = [record_id for record_id in ids if record_id in held]
-    numbers = [held[record_id] for record_id in held]
+    here = {record_id for record_id, _ in held}
+    stored = [record_id for record_id in ids if record_id in here]
+    doubled = len(held) - min(len(here), len({sequence for _, sequence in held}))
     summary = {
         "runs": told["runs"],
         "stored": len(stored),
         "waiting": told["waiting"],
-        "duplicates": len(numbers) - len(set(numbers)),
+        "duplicates": doubled,
         "verdicts": told["verdicts"],
         "elapsed_s": round(time.monotonic() - started_s, 2),
     }
@@ -105,25 +105,29 @@ def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> i
     return 0 if good else 1
 
 
-def _held_by_host(page: str) -> dict[str, int]:
-    """Record id to sequence number, of everything the host has from this station."""
-    held: dict[str, int] = {}
-    deadline_s = time.monotonic() + PATIENCE_S
+def _held_by_host(page: str) -> list[tuple[str, int]]:
+    """Record id and sequence number of every row that the host has from this station."""
+    held: list[tuple[str, int]] = []
     before = ""
     while True:
-        try:
-            url = f"{page}api/runs?station={STATION}&limit=500&before={before}"
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                rows = json.load(answer)
-        except (urllib.error.URLError, ConnectionError) as error:
-            if time.monotonic() > deadline_s:
-                raise DemoError(f"the host does not answer: {error}") from error
-            time.sleep(0.2)
-            continue
-        if not rows:
+        answer = _ask_host(f"{page}api/runs?station={STATION}&limit=500{before}")
+        held += [(row["record_id"], row["sequence"]) for row in answer["runs"]]
+        if answer["next"] is None:
             return held
-        held |= {row["record_id"]: row["sequence"] for row in rows}
-        before = rows[-1]["record_id"]
+        before = f"&before={answer['next']}"
+
+
+def _ask_host(url: str) -> dict[str, Any]:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                told: dict[str, Any] = json.load(answer)
+                return told
+        except OSError as error:
+            if time.monotonic() > deadline_s:
+                raise DemoError(f"the host does not answer: {url}: {error}") from error
+            time.sleep(0.2)
 
 
 def _host(*arguments: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Carries records from the outbox to the host, until the host says it has them.
 
 The broker's acknowledgement proves nothing (a broker that is killed forgets what it acknowledged),
-so a record is sent again until its receipt is here: after every reconnect, and every `RESEND_S`.
+so a record is sent again until its receipt is here: after every reconnect, and after pauses that
+double from the first to the last of `RESEND_S`.
 """
 
 import asyncio
@@ -50,10 +51,17 @@ class Delivery(NamedTuple):
     rejected: int
 
 
+class _Sent(NamedTuple):
+    """When to send a record again that has no receipt by then."""
+
+    again_s: float
+    pause_s: float
+
+
 class Publisher:
     """Runs its own event loop in its own thread; may be told things from any thread."""
 
-    RESEND_S = 20.0
+    RESEND_S = (2.0, 60.0)
     WINDOW = 64
     BACKOFF_S = (0.5, 60.0)
 
@@ -73,7 +81,7 @@ class Publisher:
         self._state = state
         self._on_delivery = on_delivery
         self._connected = False
-        self._in_flight: dict[str, float] = {}
+        self._in_flight: dict[str, _Sent] = {}
         self._live: asyncio.Queue[bytes] = asyncio.Queue(1000)
         self._loop = asyncio.new_event_loop()
         self._records_wake = asyncio.Event()
@@ -197,27 +205,32 @@ class Publisher:
         loop = asyncio.get_running_loop()
         while True:
             self._records_wake.clear()
-            now_s = loop.time()
-            for record_id, sent_s in list(self._in_flight.items()):
-                if now_s - sent_s >= self.RESEND_S:
-                    log.warning(
-                        "record %s was sent %.0f s ago and has no receipt: does a host listen on"
-                        " this broker, and may this station publish there?",
-                        record_id,
-                        now_s - sent_s,
-                    )
-                    del self._in_flight[record_id]
-            self._report()
             for record in self._next_records():
-                self._in_flight[record.record_id] = loop.time()
                 await client.publish(topics.run(self._station), record.body, qos=1)
+                self._note_sent(record.record_id, loop.time())
+            self._report()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.RESEND_S / 4):
+                async with asyncio.timeout(self.RESEND_S[0] / 4):
                     await self._records_wake.wait()
 
+    def _note_sent(self, record_id: str, now_s: float) -> None:
+        before = self._in_flight.get(record_id)
+        pause_s = self.RESEND_S[0] if before is None else before.pause_s * 2
+        pause_s = min(pause_s, self.RESEND_S[1])
+        self._in_flight[record_id] = _Sent(now_s + pause_s, pause_s)
+        if before is not None and pause_s > 4 * self.RESEND_S[0] >= before.pause_s:
+            log.warning(
+                "record %s was sent three times and has no receipt: does a host listen on this"
+                " broker, and may this station publish there?",
+                record_id,
+            )
+
     def _next_records(self) -> tuple[Waiting, ...]:
-        room = self.WINDOW - len(self._in_flight)
-        return self._outbox.waiting(room, but_not=tuple(self._in_flight)) if room > 0 else ()
+        """The oldest that wait and are not on their way, or have been for too long."""
+        now_s = self._loop.time()
+        on_their_way = [one for one, sent in self._in_flight.items() if sent.again_s > now_s]
+        room = self.WINDOW - len(on_their_way)
+        return self._outbox.waiting(room, but_not=on_their_way) if room > 0 else ()
 
     async def _send_state(self, client: aiomqtt.Client) -> None:
         """Whenever it has changed, at most once a second."""
