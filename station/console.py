@@ -66,7 +66,11 @@ class Console(Protocol):
     slots: tuple[SlotInfo, ...]
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
-        """Tell `listener` everything from now on, beginning with one `DeliveryNotice`."""
+        """Tell `listener` everything from now on.
+
+        It begins with where the records are, and with what each slot's current or last run has
+        told so far, so that a screen may come and go.
+        """
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
         """Test the device with this tag. Raises `CommandRefused`: busy, unknown plan, bad tag."""

@@ -23,6 +23,7 @@ from station.console import (
 )
 from station.events import (
     Event,
+    KeysSeen,
     NotSaved,
     RunFinished,
     RunStarted,
@@ -82,6 +83,8 @@ class StationService:
         self._outbox = outbox
         self._locks = {name: SharedLock(name) for name in config.shared}
         self._listeners: list[Callable[[Notice], None]] = []
+        self._told: dict[str, list[SlotNotice]] = {slot: [] for slot in config.slots}
+        self._telling = threading.Lock()
         self._take_over: Callable[[], None] = lambda: None
         self._states = {slot: SlotState(slot=slot) for slot in config.slots}
         self._delivery = DeliveryNotice(False, *outbox.counts())
@@ -125,10 +128,14 @@ class StationService:
     # What a console may do
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
-        listener(self._delivery)
-        if self._autopilot is not None:
-            listener(self._autopilot)
-        self._listeners.append(listener)
+        with self._telling:
+            listener(self._delivery)
+            if self._autopilot is not None:
+                listener(self._autopilot)
+            for told in self._told.values():
+                for notice in told:
+                    listener(notice)
+            self._listeners.append(listener)
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
         config = self._slot_config(slot)
@@ -260,11 +267,24 @@ class StationService:
             self._publisher.tell_live(encode(notice))
 
     def _tell(self, notice: Notice) -> None:
-        for listener in list(self._listeners):
+        with self._telling:
+            if isinstance(notice, SlotNotice):
+                self._remember(notice)
+            listeners = tuple(self._listeners)
+        for listener in listeners:
             try:
                 listener(notice)
             except Exception:
                 log.exception("a listener raised on %s", type(notice).__name__)
+
+    def _remember(self, notice: SlotNotice) -> None:
+        """What somebody who looks in later has to be told of the slot's run."""
+        told = self._told[notice.slot]
+        if isinstance(notice.event, RunStarted):
+            told.clear()
+        if told and isinstance(notice.event, KeysSeen) and isinstance(told[-1].event, KeysSeen):
+            told.pop()
+        told.append(notice)
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._delivery = DeliveryNotice(*delivery)
