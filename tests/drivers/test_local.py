@@ -155,7 +155,11 @@ class Adapter:
 
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(i2c_dev, "I2cDev", partial(I2cDev, folder=tmp_path, open_adapter=Adapter))
+    def open_adapter(path: str) -> Any:  # all of it that plain I²C needs
+        return Adapter(path)
+
+    opened = partial(I2cDev, folder=tmp_path, open_adapter=open_adapter)
+    monkeypatch.setattr(i2c_dev, "I2cDev", opened)
     (tmp_path / "i2c-1").touch()
     return tmp_path
 
