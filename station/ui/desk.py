@@ -51,6 +51,7 @@ class Desk:
         self.hint_until_s = 0.0
         self._quit_asked_s: float | None = None
         self._quit_pressed_s = float("-inf")
+        self._alarms: set[tuple[str, Mood, int]] = set()
         self._typed_last: tuple[str, float] = ("", float("-inf"))
 
     @property
@@ -64,18 +65,21 @@ class Desk:
 
     def hear(self, notice: Notice, now_s: float) -> None:
         """A notice from the station."""
-        before = {slot.name: slot.mood for slot in self.model.slots}
         autopilot = self.model.autopilot
         self.model.apply(notice, now_s)
         if autopilot and self.model.autopilot is False:
             self.hint_until_s = now_s + HINT_S
-        alarming = (Mood.ASKING, Mood.UNSAFE)
-        for slot in self.model.slots:
-            if slot.mood in alarming and slot.mood is not before[slot.name]:
-                self.bell = self.bell or not self.model.autopilot or slot.mood is Mood.UNSAFE
 
     def tick(self, now_s: float) -> None:
-        """Let messages go that have been there long enough."""
+        """Let messages go that have been there long enough, and notice who needs the operator."""
+        alarms = {
+            (slot.name, slot.mood, slot.question.number if slot.question else 0)
+            for slot in self.model.slots
+            if slot.mood in (Mood.UNSAFE, Mood.UNSAVED)
+            or (slot.question and not self.model.autopilot)
+        }
+        self.bell = self.bell or bool(alarms - self._alarms)
+        self._alarms = alarms
         for slot in self.model.slots:
             if slot.message and now_s > slot.message_until_s:
                 slot.tell("", now_s)

@@ -110,7 +110,10 @@ def _cap(legend: str, state: _State, cells: int) -> Piece:
         legend = legend[1:]
     if cells < 4:
         return state.instead * cells or set_cell_size(legend, cells), state.style
-    room = cells - 2
+    plain = state.left == state.right == " "
+    room = cells if plain and cell_len(legend) > cells - 2 else cells - 2
+    if room == cells:
+        return set_cell_size(legend, cells), state.style
     before = max(room - cell_len(legend), 0) // 2
     return f"{state.left}{set_cell_size(' ' * before + legend, room)}{state.right}", state.style
 

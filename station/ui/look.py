@@ -35,9 +35,10 @@ GROUNDS = {
     Mood.ERROR: "#8700a0",
     Mood.ABORTED: GREY,
     Mood.SKIPPED: GREY,
+    Mood.UNSAVED: AMBER,
     Mood.UNSAFE: "#af0014",
 }
-_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.SKIPPED)
+_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.SKIPPED, Mood.UNSAVED)
 
 
 class Look(NamedTuple):

@@ -10,6 +10,7 @@ from station.events import (
     Event,
     KeysSeen,
     Measured,
+    NotSaved,
     Question,
     RunFinished,
     RunStarted,
@@ -24,7 +25,6 @@ MAKE_SAFE = "bench.make_safe"  # the step that ends every record
 BENCH = "bench."  # steps of the runner, which no plan lists
 
 SLOT_BARCODE = "SLOT:"
-MAX_TAG = 64
 
 
 class Mood(Enum):
@@ -40,6 +40,7 @@ class Mood(Enum):
     ERROR = "error"
     ABORTED = "aborted"
     SKIPPED = "skipped"
+    UNSAVED = "unsaved"
     UNSAFE = "unsafe"
 
 
@@ -120,6 +121,7 @@ class SlotModel:
         self.waiting_since_s = 0.0
         self.question: OpenQuestion | None = None
         self.keys: KeysSeen | None = None
+        self.not_saved: NotSaved | None = None
         self.record: RunRecord | None = None
         self.started_s = 0.0
         self.message = ""
@@ -134,6 +136,8 @@ class SlotModel:
     def mood(self) -> Mood:
         if self.unsafe:
             return Mood.UNSAFE
+        if self.not_saved is not None:
+            return Mood.UNSAVED
         if self.question is not None:
             return Mood.ASKING
         if self.waiting is not None:
@@ -208,8 +212,8 @@ class SlotModel:
     def apply(self, event: Event, now_s: float) -> None:
         """Whatever comes, in whatever order: a screen may be attached in the middle of a run."""
         self.revision += 1
-        if not isinstance(event, Waiting):
-            self.waiting = None
+        self.waiting = None
+        self.not_saved = None
         match event:
             case Measured(measurement=measurement):
                 step = self._current()
@@ -224,6 +228,8 @@ class SlotModel:
                 self._finish_step(record)
             case Waiting():
                 self.waiting, self.waiting_since_s = event, now_s
+            case NotSaved():
+                self.not_saved = event
             case Asked(question=question):
                 self._questions += 1
                 self.question = OpenQuestion(self.name, self._questions, question, now_s)
@@ -336,6 +342,7 @@ class StationModel:
         self._by_name = {slot.name: slot for slot in self.slots}
         self.delivery: DeliveryNotice | None = None
         self.autopilot: bool | None = None
+        self.page = ""
         self.revision = 0
 
     def __getitem__(self, name: str) -> SlotModel:
@@ -349,8 +356,8 @@ class StationModel:
             case DeliveryNotice():
                 self.delivery = notice
                 self.revision += 1
-            case AutopilotNotice(running=running):
-                self.autopilot = running
+            case AutopilotNotice(running=running, page=page):
+                self.autopilot, self.page = running, page
                 self.revision += 1
 
     @property
@@ -381,8 +388,6 @@ class StationModel:
         tag = line.strip()
         if tag[: len(SLOT_BARCODE)].upper() == SLOT_BARCODE:
             return self._by_barcode(tag[len(SLOT_BARCODE) :].strip())
-        if len(tag) > MAX_TAG:
-            return Refused(text.TAG_TOO_LONG)
         if not selected.running:
             return Start(selected.name, tag, selected.chosen_plan)
         free = ", ".join(slot.name for slot in self.slots if not slot.running)

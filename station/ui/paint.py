@@ -289,6 +289,13 @@ def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
     return shout + below
 
 
+def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+    reason = slot.not_saved.reason if slot.not_saved else ""
+    notes = f"{text.NOT_SAVED}\n{reason}"
+    details = _texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
+    return _word_and(text.UNSAVED, details, look, frame)
+
+
 def _word_and(word: str, details: list[Strip], look: Look, frame: Frame) -> list[Strip]:
     """The word as large as fits over the details, of which at least two lines stay visible."""
     reserve = min(len(details), 3 if frame.height >= 8 else 2)
@@ -311,9 +318,9 @@ def _cut(rows: list[Strip], room: int, look: Look) -> list[Strip]:
     """As many rows as there is room for; the last one says when there are more."""
     if len(rows) <= room:
         return rows
-    if room < 1:
-        return []
-    width = rows[room - 1].cell_length
+    width = rows[0].cell_length
+    if room < 1 or width < 3:
+        return rows[: max(room, 0)]
     last = Strip([*rows[room - 1].crop(0, width - 2), Segment(" …", look.strong)], width)
     return [*rows[: room - 1], last]
 
@@ -392,5 +399,6 @@ _BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Strip]]] = {
     Mood.ERROR: _finished,
     Mood.ABORTED: _finished,
     Mood.SKIPPED: _finished,
+    Mood.UNSAVED: _unsaved,
     Mood.UNSAFE: _unsafe,
 }

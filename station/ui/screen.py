@@ -38,6 +38,7 @@ from station.ui.model import Mood, SlotModel
 from station.ui.paint import Frame, choice_lines, paint_slot
 
 TILE = (40, 9)  # what a slot needs to be read with ease
+NARROWEST = 32  # cells; a narrower terminal sees the left part of that
 BOTTOM = 3
 MOST_QUESTION = 5
 
@@ -90,6 +91,9 @@ class ScreenPainter:
 
     def paint(self, width: int, height: int, now_s: float, clock: str) -> list[Strip]:
         """`height` lines of `width` cells. `clock` is the time of day as it is shown."""
+        if width < NARROWEST:
+            lines = self.paint(NARROWEST, height, now_s, clock)
+            return [strip.crop(0, width) for strip in lines]
         bottom = self._bottom(width)
         room = max(height - 3 - len(bottom), 0)
         middle = self._enlarged if self._desk.enlarged else self._slots
@@ -242,7 +246,8 @@ class ScreenPainter:
             lines = _texts(wrapped(slot.message, width - 2, BOTTOM - 1), width, MESSAGE)
         else:
             hint = text.BUSY_HINT if slot.running else text.IDLE_HINT
-            lines = _texts([hint.format(slot=slot.name)], width, PLAIN.faint)
+            page = [text.PAGE.format(page=self._desk.model.page)] if self._desk.model.page else []
+            lines = _texts([*page, hint.format(slot=slot.name)], width, PLAIN.faint)
         blank = line(width, (), PLAIN.plain)
         lines = [*[blank] * (BOTTOM - 1 - len(lines)), *lines]
         return [*lines, self._input(width)]
@@ -306,5 +311,7 @@ def _tab_word(slot: SlotModel) -> str:
             return text.TAB_ASKS
         case Mood.UNSAFE:
             return text.DANGER
+        case Mood.UNSAVED:
+            return text.UNSAVED
         case _:
             return slot.word
