@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from math import isnan
+from math import isfinite
 from typing import NamedTuple
 from uuid import UUID
 
@@ -78,18 +78,20 @@ class Limit(_Record, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a limit needs `min`, `max` or `equals`")
         if self.equals is not None and (self.min is not None or self.max is not None):
             raise ValueError("a limit has either `equals` or bounds, not both")
-        bounds = [bound for bound in (self.min, self.max, self.guard) if bound is not None]
-        if any(isnan(bound) for bound in bounds) or self.guard < 0:
+        figures = (self.min, self.max, self.guard, self.equals)
+        if any(isinstance(one, float) and not isfinite(one) for one in figures) or self.guard < 0:
             raise ValueError("the figures of a limit are numbers, and `guard` is not negative")
+        if self.equals is not None and self.guard:
+            raise ValueError("`guard` needs bounds: nothing is near `equals`")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
-        if self.basis is Basis.SOURCE and not self.source:
+        if self.basis is Basis.SOURCE and not self.source.strip():
             raise ValueError("`basis = 'source'` needs `source`: document and clause")
 
     def judge(self, value: Value) -> Verdict:
         """PASS or FAIL. A value that cannot be compared with this limit is a `TypeError`."""
         if self.equals is not None:
-            if isinstance(value, str) is not isinstance(self.equals, str):
+            if _sort(value) is not _sort(self.equals):
                 raise TypeError(f"{value!r} cannot be compared with {self}")
             return Verdict.PASS if value == self.equals else Verdict.FAIL
         if isinstance(value, str | bool):
@@ -115,6 +117,11 @@ class Limit(_Record, frozen=True, forbid_unknown_fields=True):
         if self.max is None:
             return f"≥ {self.min:g}{unit}"
         return f"{self.min:g} … {self.max:g}{unit}"
+
+
+def _sort(value: Value) -> type[object]:
+    """Text, truth or number: `True == 1` in Python, and yet one error is not `true`."""
+    return type(value) if isinstance(value, str | bool) else float
 
 
 class Measurement(_Record, frozen=True):
