@@ -8,10 +8,11 @@ terminal.
 import os
 import queue
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
-from textual.events import Event, Key, Paste, Resize
+from textual.events import Event, Key, Paste
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
@@ -29,9 +30,14 @@ POLL_S = 0.02
 class Face(Widget):
     """Shows lines, and sends the terminal those that are new."""
 
-    def __init__(self) -> None:
+    def __init__(self, repaint: Callable[[], None]) -> None:
+        """`repaint` is called when there is another size to fill."""
         super().__init__()
+        self._repaint = repaint
         self._lines: list[Strip] = []
+
+    def on_resize(self) -> None:
+        self._repaint()
 
     def show(self, lines: list[Strip]) -> None:
         known, self._lines = self._lines, lines
@@ -65,7 +71,7 @@ class StationApp(App[None]):
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.desk = Desk(console)
         self._painter = ScreenPainter(self.desk, signs_for(os.environ))
-        self._face = Face()
+        self._face = Face(self._paint)
         self._poll_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -76,9 +82,6 @@ class StationApp(App[None]):
         self.set_interval(REFRESH_S, self.refresh_screen)
         self._poll_timer = self.set_interval(POLL_S, self._poll_soon, pause=True)
         self.refresh_screen()
-
-    def on_resize(self, event: Resize) -> None:
-        self._paint()
 
     async def on_event(self, event: Event) -> None:
         """Every key goes one way, in the order of pressing: to the desk, before any widget.
@@ -124,9 +127,10 @@ class StationApp(App[None]):
         self._paint()
 
     def _paint(self) -> None:
-        width, height = self.size
-        clock = time.strftime("%H:%M")
-        self._face.show(self._painter.paint(width, height, time.monotonic(), clock))
+        width, height = self._face.size
+        if width and height:
+            clock = time.strftime("%H:%M")
+            self._face.show(self._painter.paint(width, height, time.monotonic(), clock))
 
 
 def run_ui(console: Console) -> None:
