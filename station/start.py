@@ -1,8 +1,11 @@
 """From a command to a running station, and to its orderly end."""
 
+import asyncio
+import faulthandler
 import json
 import logging
 import math
+import queue
 import signal
 import sys
 import threading
@@ -19,7 +22,8 @@ import msgspec
 
 from station.clock import Clock
 from station.config import ConfigError, StationConfig, load
-from station.outbox import Outbox
+from station.notify import sd_notify, watchdog_period_s
+from station.outbox import Outbox, OutboxError
 from station.publisher import BrokerAddress
 from station.service import StationService
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 DEMO_RIG = Path(__file__).parent / "demo.toml"
 WATCHED_SPEED = 20.0
 DELIVERY_S = 60.0
+ENGINE_THREADS = frozenset(("outbox", "publisher"))
 REPORTED = ("pass", "fail", "marginal", "aborted", "error")
 
 log = logging.getLogger(__name__)
@@ -61,7 +66,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
         service = StationService(config, everything, outbox)
         try:
             service.open()
-            _operate(service, ui=ui)
+            _operate(service, outbox, ui=ui)
         finally:
             service.close()
             hardware.close()
@@ -94,7 +99,7 @@ def simulate_station(asked: Simulation) -> int:
             service.open()
             line.begin(asked.runs)
             if asked.runs is None:
-                _operate(service, ui=asked.ui)
+                _operate(service, outbox, ui=asked.ui)
                 return 0
             return _report(line, outbox, asked.runs)
         finally:
@@ -143,20 +148,69 @@ def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
         handler.close()
 
 
-def _operate(service: StationService, *, ui: bool) -> None:
-    if ui:
-        from station.ui.app import run_ui
+def _operate(service: StationService, outbox: Outbox, *, ui: bool) -> None:
+    """Until the operator quits or we are told to end. The main loop itself feeds the watchdog."""
+    try:
+        if ui:
+            asyncio.run(_show(service, outbox))
+        else:
+            _wait(outbox)
+    finally:
+        sd_notify("STOPPING=1")
 
-        run_ui(service)
-        return
-    ended = threading.Event()
+
+def _wait(outbox: Outbox) -> None:
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # an Event.set could wait for its own lock
 
     def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
+        ended.put(number)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    ended.wait()
+    faulthandler.enable()  # the watchdog's SIGABRT leaves in the journal where we hang
+    sd_notify("READY=1")
+    period_s = watchdog_period_s()
+    while True:
+        try:
+            ended.get(timeout=period_s)
+        except queue.Empty:
+            _feed_watchdog(outbox)
+        else:
+            return
+
+
+async def _show(service: StationService, outbox: Outbox) -> None:
+    from station.ui.app import StationApp
+
+    app = StationApp(service)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.exit)
+    watching = asyncio.create_task(_keep_watch(outbox))
+    sd_notify("READY=1")
+    try:
+        await app.run_async(mouse=False)
+    finally:
+        watching.cancel()
+
+
+async def _keep_watch(outbox: Outbox) -> None:
+    """In the screen's own loop, so that a screen that hangs is a station that hangs."""
+    period_s = watchdog_period_s()
+    while period_s is not None:
+        await asyncio.sleep(period_s)
+        await asyncio.to_thread(_feed_watchdog, outbox)
+
+
+def _feed_watchdog(outbox: Outbox) -> None:
+    """Tell systemd that the station works, when what it consists of answers. May not return."""
+    try:
+        outbox.counts()  # a round trip through its thread, which hangs with it
+    except OutboxError as error:
+        log.warning("the outbox answers, but badly: %s", error)  # a restart mends no disk
+    gone = ENGINE_THREADS - {thread.name for thread in threading.enumerate()}
+    if gone:
+        log.error("no longer there, waiting for the watchdog: %s", ", ".join(sorted(gone)))
+        return
+    sd_notify("WATCHDOG=1")
 
 
 def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
