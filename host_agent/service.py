@@ -14,6 +14,7 @@ import uvicorn
 from host_agent.config import ListenAddress
 from host_agent.ingest import Ingest
 from host_agent.mqtt import Address, Version
+from host_agent.notify import sd_notify, watchdog_period_s
 from host_agent.store import Store
 from host_agent.web import create_app
 from host_agent.web.live import Live
@@ -40,13 +41,19 @@ class Service:
         app = create_app(self.store, ingest.progress, live, names=self.names)
         with _bound(self.listen) as sock:
             host, port = sock.getsockname()[:2]
-            server = _Server(_uvicorn_config(app), lambda: ready(ListenAddress(host, port)))
+
+            def served() -> None:
+                ready(ListenAddress(host, port))
+                sd_notify("READY=1")
+
+            server = _Server(_uvicorn_config(app), served)
             await self._serve(ingest, live, server, sock)
 
     async def _serve(
         self, ingest: Ingest, live: Live, server: "_Server", sock: socket.socket
     ) -> None:
         def stop() -> None:
+            sd_notify("STOPPING=1")
             live.close()
             ingest.stop()
             server.should_exit = True
@@ -59,7 +66,9 @@ class Service:
             asyncio.create_task(ingest.run(), name="ingest"),
             asyncio.create_task(server.serve([sock]), name="pages"),
         }
+        watching = asyncio.create_task(_keep_watch(self.store))
         done, unfinished = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
         stop()
         if unfinished:
             also_done, unfinished = await asyncio.wait(unfinished, timeout=_END_WITHIN_S)
@@ -71,6 +80,18 @@ class Service:
             await asyncio.wait(unfinished)
         for task in done:
             task.result()
+
+
+async def _keep_watch(store: Store) -> None:
+    """Feed systemd's watchdog as long as this loop turns and the database answers, if only no."""
+    period_s = watchdog_period_s()
+    while period_s is not None:
+        await asyncio.sleep(period_s)
+        try:
+            await asyncio.to_thread(store.check_version)
+        except Exception as error:  # a restart mends no database
+            log.warning("the database answers, but badly: %s", error)
+        sd_notify("WATCHDOG=1")
 
 
 class _Server(uvicorn.Server):
