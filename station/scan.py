@@ -1,5 +1,6 @@
 """What is plugged into this machine, as the beginning of a `station.toml`."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -76,8 +77,11 @@ def _section(title: str, body: Iterable[str]) -> list[str]:
 
 def _serial(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
     known = ", ".join(name for name, table in DRIVERS.items() if issubclass(table, SerialTable))
-    for number, item in enumerate((i for i in items if isinstance(i, SerialPort)), start=1):
-        port = item.exact or item.port or item.by_id or item.path
+    ports = [item for item in items if isinstance(item, SerialPort)]
+    devices = Counter(item.port for item in ports)
+    for number, item in enumerate(ports, start=1):
+        several = item.exact if devices[item.port] > 1 else ""
+        port = several or item.port or item.by_id or item.path
         said = " ".join(part for part in (item.maker, item.product) if part) or "does not say"
         serial = f", serial number {item.serial_number}" if item.serial_number else ""
         yield f"# {item.path}: {said}{serial}"
