@@ -231,14 +231,14 @@ class Ingest:
 
     async def _derive(self, writer: ThreadPoolExecutor) -> None:
         """A little of it: records that arrive meanwhile wait that long."""
+        loop = asyncio.get_running_loop()
         try:
-            more = await asyncio.get_running_loop().run_in_executor(writer, self._store.derive)
+            if not await loop.run_in_executor(writer, self._store.derive):
+                self._underived_since = None
+                await loop.run_in_executor(writer, self._store.tidy)
         except Exception:
             log.exception("steps and measurements cannot be derived now; trying again")
             await self._stopped_within(_LAST_BACKOFF_S)
-        else:
-            if not more:
-                self._underived_since = None
 
     def _patience_s(self) -> float | None:
         return None if self._underived_since is None else _QUIET_S
@@ -279,7 +279,7 @@ def _receipts(arrived: Sorted, kept: Kept) -> dict[str, Receipt]:
     rejected: dict[str, list[Rejected]] = {}
     in_conflict = {(one.record_id, one.sha256) for one in kept.conflicts}
     for run in arrived.runs:
-        if (run.record_id, run.sha256) not in in_conflict:
+        if not in_conflict or (run.record_id, run.sha256) not in in_conflict:
             stored.setdefault(run.station, {})[run.record_id] = None
     for refusal in (*arrived.refusals, *kept.conflicts):
         if refusal.station and refusal.record_id:

@@ -26,7 +26,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Run(NamedTuple):
-    """A record as the table `runs` keeps it, column by column in the table's order."""
+    """A record as the table `runs` keeps it, column by column in the table's order.
+
+    Truths are 0 and 1: `sqlite3` asks its adapters about a `bool`, at half a microsecond each.
+    """
 
     record_id: str
     station: str
@@ -41,8 +44,8 @@ class Run(NamedTuple):
     year: int | None
     plan: str
     verdict: str
-    marginal: bool
-    simulated: bool
+    marginal: int
+    simulated: int
     started_at: str
     received_at: str
     duration_s: float
@@ -113,7 +116,8 @@ def utc_text(when: datetime) -> str:
     """
     if when.tzinfo is not UTC:
         when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-    return when.isoformat(timespec="microseconds")[:26] + "Z"
+    text = when.isoformat()
+    return f"{text[:26]}Z" if len(text) == 32 else f"{text[:19]}.000000Z"
 
 
 def printable(text: str) -> str:
@@ -171,8 +175,8 @@ def _run(payload: bytes, station: str, received_at: str) -> Run:
         device.year,
         record.plan,
         record.verdict.value,
-        record.marginal,
-        record.simulated,
+        int(record.marginal),
+        int(record.simulated),
         utc_text(record.started_at),
         received_at,
         record.duration_s,

@@ -11,12 +11,15 @@ connection and is thrown away with it; who connects again is the caller's busine
 
 import asyncio
 import hashlib
+import logging
 import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+log = logging.getLogger(__name__)
 
 Version = Literal[3, 5]
 
@@ -233,8 +236,7 @@ class Session(asyncio.Protocol):
         self._window = 20  # until CONNACK says otherwise; mosquitto's default for 3.1.1 clients
         self._under_way: set[int] = set()
         self._to_publish: deque[tuple[str, bytes]] = deque()
-        self.refused_publishes = 0
-        self._publish_refusal = ""
+        self._last_refusal = 0
 
     @classmethod
     async def connect(cls, address: Address, version: Version, receive: Receive) -> "Session":
@@ -422,15 +424,11 @@ class Session(asyncio.Protocol):
 
     def _puback(self, body: bytes) -> None:
         self._under_way.discard(body[0] << 8 | body[1])
-        if self.version == 5 and len(body) > 2 and body[2] >= 0x80:
-            self.refused_publishes += 1
-            self._publish_refusal = _reason_5(body[2])
+        reason = body[2] if self.version == 5 and len(body) > 2 else 0
+        if reason >= 0x80 and reason != self._last_refusal:  # 3.1.1 has no way to say it
+            log.warning("the broker refused what we published: %s", _reason_5(reason))
+        self._last_refusal = reason
         self._publish_waiting()
-
-    @property
-    def publish_refusal(self) -> str:
-        """Why the broker last refused one of our messages (MQTT 5), or nothing."""
-        return self._publish_refusal
 
     def _publish_waiting(self) -> None:
         while self._to_publish and len(self._under_way) < self._window and self._transport:
