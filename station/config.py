@@ -3,34 +3,34 @@
 import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import Instrument
+from drivers.errors import DriverError
 from station import plan as plans
 from station.bench import Bench, Place, SharedLock
 from station.clock import Clock
 from station.instruments import DRIVERS, InstrumentTable
+from station.nowhere import Nowhere
 from station.plan import Plan, PlanError
 from station.prompts import Prompter
 from station.publisher import BrokerAddress
 from station.records import topics
+from station.tables import MistakeInFile, TableError, convert, suggest
 
-Table = TypeVar("Table")
 
-
-class ConfigError(Exception):
+class ConfigError(MistakeInFile):
     """The configuration is wrong. One line: file, place, and what would be right."""
 
 
 class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: str
     plans: tuple[str, ...]
-    roles: dict[str, dict[str, Any]] = {}
+    roles: dict[str, Any] = {}
     shared: dict[str, str] = {}
 
 
@@ -40,8 +40,8 @@ class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     data: str = "/var/lib/pace-station"
     plan_folders: tuple[str, ...] = ()
     broker: dict[str, Any] = {}
-    shared: dict[str, dict[str, Any]] = {}
-    slots: dict[str, dict[str, Any]]
+    shared: dict[str, Any] = {}
+    slots: dict[str, Any]
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -76,52 +76,60 @@ def load(path: Path) -> StationConfig:
     Raises `ConfigError` or `PlanError`.
     """
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     try:
         return _check(raw, path.parent)
-    except ConfigError as error:
+    except (ConfigError, TableError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def _check(raw: dict[str, Any], folder: Path) -> StationConfig:
-    table = _convert("", raw, _StationTable)
+    table = convert(raw, _StationTable)
     if not topics.STATION_NAME.fullmatch(table.station):
-        raise ConfigError(
-            f"station: {table.station!r} is not a name: up to 63 letters, digits, '-', '_' or '.'"
-        )
+        raise ConfigError(f"station: {table.station!r} is not a name: {_NAME}")
     if not table.slots:
         raise ConfigError("slots: a station needs at least one, as in [slots.left]")
     shared = {name: _instrument(f"shared.{name}", one) for name, one in table.shared.items()}
     for name, named in shared.items():
+        if not topics.STATION_NAME.fullmatch(name):
+            raise ConfigError(f"shared: {name!r} is not a name: {_NAME}")
         if named.table.device:
             raise ConfigError(f"shared.{name}: {named.driver} is a device under test, not shared")
+    for one in table.plan_folders:
+        if not (folder / one).is_dir():
+            raise ConfigError(f"plan_folders: {str(folder / one)!r} is not a folder")
     folders = (*(folder / one for one in table.plan_folders), plans.SHIPPED)
     slots = {name: _slot(name, one, shared, folders) for name, one in table.slots.items()}
-    _no_port_twice(shared, slots)
+    _nothing_twice(shared, slots)
     return StationConfig(
         station=table.station,
         operator=table.operator,
         data=Path(table.data),
-        broker=_convert("broker", table.broker, BrokerAddress),
+        broker=convert(table.broker, BrokerAddress, "broker"),
         shared=shared,
         slots=slots,
     )
 
 
 def _slot(
-    name: str, raw: dict[str, Any], shared: Mapping[str, Named], folders: tuple[Path, ...]
+    name: str, raw: object, shared: Mapping[str, Named], folders: tuple[Path, ...]
 ) -> SlotConfig:
     place = f"slots.{name}"
-    table = _convert(place, raw, _SlotTable)
+    if not topics.STATION_NAME.fullmatch(name):
+        raise ConfigError(f"slots: {name!r} is not a name: {_NAME}")
+    table = convert(raw, _SlotTable, place)
     roles = {role: _instrument(f"{place}.roles.{role}", one) for role, one in table.roles.items()}
+    for role in ("clock", "operator"):
+        if role in roles or role in table.shared:
+            raise ConfigError(f"{place}: every slot has its {role}; call the instrument otherwise")
     for role, instrument in table.shared.items():
         if instrument not in shared:
             raise ConfigError(
-                f"{place}.shared.{role}: no [shared.{instrument}];{_hint(instrument, shared)}"
+                f"{place}.shared.{role}: no [shared.{instrument}]; {suggest(instrument, shared)}"
             )
         if role in roles:
             raise ConfigError(f"{place}.shared.{role}: the slot has its own {role}, too")
@@ -150,30 +158,31 @@ _NO_CLOCK = Clock()
 _NOBODY = Prompter(lambda event: None, _NO_CLOCK)
 
 
-def _instrument(place: str, raw: dict[str, Any]) -> Named:
+_NAME = "up to 63 letters, digits, '-', '_' or '.', a letter or digit first"
+
+
+def _instrument(place: str, raw: object) -> Named:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{place}: an instrument is a table with its `driver`, not {raw!r}")
     driver = raw.get("driver")
     if not isinstance(driver, str) or driver not in DRIVERS:
-        raise ConfigError(f"{place}.driver: {driver!r} is no driver;{_hint(str(driver), DRIVERS)}")
+        raise ConfigError(
+            f"{place}.driver: {driver!r} is no driver; {suggest(str(driver), DRIVERS)}"
+        )
     fields = {name: value for name, value in raw.items() if name != "driver"}
-    return Named(driver, _convert(place, fields, DRIVERS[driver]))
-
-
-def _convert(place: str, raw: Any, kind: type[Table]) -> Table:
+    named = Named(driver, convert(fields, DRIVERS[driver], place))
     try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at `$")
-        where = f"{place}{where.rstrip('`')}".lstrip(".")
-        raise ConfigError(f"{where}: {text}" if where else text) from error
+        with ExitStack() as closing:
+            named.table.open(Nowhere(), closing)
+    except DriverError:
+        return named  # everything was right but for the hardware, which is not to be touched here
+    except ValueError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    return named
 
 
-def _hint(name: str, known: Mapping[str, object]) -> str:
-    if close := get_close_matches(name, known, n=1):
-        return f" did you mean {close[0]!r}?"
-    return f" known are {', '.join(sorted(known)) or 'none'}"
-
-
-def _no_port_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig]) -> None:
+def _nothing_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig]) -> None:
+    """A slot that was copied and not rewired would judge its neighbour's device."""
     owners: dict[str, str] = {}
     everything = {f"shared.{name}": named for name, named in shared.items()} | {
         f"slots.{slot.name}.roles.{role}": named
@@ -181,9 +190,10 @@ def _no_port_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig])
         for role, named in slot.roles.items()
     }
     for place, named in everything.items():
-        port = getattr(named.table, "port", None)
-        if isinstance(port, str) and (other := owners.setdefault(port, place)) != place:
-            raise ConfigError(f"{place}.port: {port!r} belongs to {other}")
+        for wire in named.table.occupies():
+            if wire in owners:
+                raise ConfigError(f"{place}: {wire} belongs to {owners[wire]}")
+            owners[wire] = place
 
 
 def open_bench(

@@ -3,10 +3,11 @@
 A new instrument is a driver, its twin, and one table here.
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -38,6 +39,11 @@ from drivers.veml7700 import Veml7700
 
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
+Port = Annotated[str, msgspec.Meta(min_length=1)]
+Baudrate = Annotated[int, msgspec.Meta(ge=0)]
+Bus = Annotated[int, msgspec.Meta(ge=0)]
+Address = Annotated[int, msgspec.Meta(ge=0x03, le=0x77)]  # what I²C reserves is outside
+
 
 class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every instrument's table may say. `calibrated_until` is a date, as in 2027-03-31."""
@@ -51,14 +57,21 @@ class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """Build the driver, which verifies who answers; `closing` gives back what it holds."""
         raise NotImplementedError
 
+    def occupies(self) -> tuple[str, ...]:
+        """What of the wiring is this instrument's alone, in words that are equal for the same."""
+        raise NotImplementedError
+
 
 class SerialTable(InstrumentTable, frozen=True, kw_only=True):
     """An instrument on a serial line; see `Hardware.serial` for what `port` may be."""
 
-    port: str
-    baudrate: int = 0  # 0 is the driver's own
+    port: Port
+    baudrate: Baudrate = 0  # 0 is the driver's own
 
     usual_baudrate: ClassVar[int]
+
+    def occupies(self) -> tuple[str, ...]:
+        return (f"port {self.port}",)
 
     def line(self, hardware: Hardware, closing: ExitStack, usual: int = 0) -> ByteStream:
         baudrate = self.baudrate or usual or self.usual_baudrate
@@ -70,8 +83,13 @@ class SerialTable(InstrumentTable, frozen=True, kw_only=True):
 class MuxHop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One TCA9548A on the way to a chip."""
 
-    address: int
+    address: Address
     channel: int
+
+
+def _chip(bus: int, hops: tuple[MuxHop, ...], address: int) -> str:
+    way = "".join(f", {hop.address:#04x} channel {hop.channel}" for hop in hops)
+    return f"I²C bus {bus}{way}, address {address:#04x}"
 
 
 def behind(hardware: Hardware, bus: int, hops: tuple[MuxHop, ...]) -> I2cBus:
@@ -85,9 +103,12 @@ def behind(hardware: Hardware, bus: int, hops: tuple[MuxHop, ...]) -> I2cBus:
 class I2cTable(InstrumentTable, frozen=True, kw_only=True):
     """A chip on a bus, perhaps behind multiplexers."""
 
-    bus: int
-    address: int
+    bus: Bus
+    address: Address
     mux: tuple[MuxHop, ...] = ()
+
+    def occupies(self) -> tuple[str, ...]:
+        return (_chip(self.bus, self.mux, self.address),)
 
     def reach(self, hardware: Hardware) -> I2cBus:
         return behind(hardware, self.bus, self.mux)
@@ -218,7 +239,7 @@ class Ina228Table(I2cTable, frozen=True, kw_only=True):
 
 
 class Tcs34725Table(I2cTable, frozen=True, kw_only=True):
-    address: int = 0x29
+    address: Address = 0x29
     kind = Tcs34725
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
@@ -226,7 +247,7 @@ class Tcs34725Table(I2cTable, frozen=True, kw_only=True):
 
 
 class Tsl2591Table(I2cTable, frozen=True, kw_only=True):
-    address: int = 0x29
+    address: Address = 0x29
     kind = Tsl2591
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
@@ -234,7 +255,7 @@ class Tsl2591Table(I2cTable, frozen=True, kw_only=True):
 
 
 class Veml7700Table(I2cTable, frozen=True, kw_only=True):
-    address: int = 0x10
+    address: Address = 0x10
     kind = Veml7700
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
@@ -244,13 +265,16 @@ class Veml7700Table(I2cTable, frozen=True, kw_only=True):
 class ScreenZonesTable(InstrumentTable, frozen=True, kw_only=True):
     """Nine VEML7700 on the glass, rows from the top, each row from the left."""
 
-    bus: int
+    bus: Bus
     zones: tuple[MuxHop, ...]
     kind = ScreenZones
 
     def __post_init__(self) -> None:
         if len(self.zones) != 9:
             raise ValueError(f"a screen has 9 zones, not {len(self.zones)}")
+
+    def occupies(self) -> tuple[str, ...]:
+        return tuple(_chip(self.bus, (hop,), 0x10) for hop in self.zones)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         return ScreenZones(
@@ -261,8 +285,8 @@ class ScreenZonesTable(InstrumentTable, frozen=True, kw_only=True):
 class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
     """PCA9685 boards with a finger on each channel, in the order of the layout's keys."""
 
-    bus: int
-    boards: tuple[int, ...]
+    bus: Bus
+    boards: tuple[Address, ...]
     layout: str
     kind = KeyActuatorBoard
 
@@ -271,6 +295,9 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
         keys = len(LAYOUTS[self.layout].usages)
         if len(self.boards) * 16 < keys:
             raise ValueError(f"{keys} keys need {-(-keys // 16)} boards, not {len(self.boards)}")
+
+    def occupies(self) -> tuple[str, ...]:
+        return tuple(_chip(self.bus, (), address) for address in self.boards)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         bus = hardware.i2c(self.bus)
@@ -286,8 +313,11 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
 
 
 class PatternScreenTable(InstrumentTable, frozen=True, kw_only=True):
-    connector: str
+    connector: Port
     kind = PatternScreen
+
+    def occupies(self) -> tuple[str, ...]:
+        return (f"connector {self.connector}",)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         screen = hardware.screen(self.connector)
@@ -298,9 +328,12 @@ class PatternScreenTable(InstrumentTable, frozen=True, kw_only=True):
 class DdcMonitorTable(InstrumentTable, frozen=True, kw_only=True):
     """The display under test, on the DDC bus of the output that feeds it."""
 
-    bus: int
+    bus: Bus
     kind = DdcMonitor
     device = True
+
+    def occupies(self) -> tuple[str, ...]:
+        return (f"display on I²C bus {self.bus}",)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         return DdcMonitor(hardware.i2c(self.bus), time=hardware.time)
@@ -312,6 +345,13 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
     port: str
     kind = HidKeyboard
     device = True
+
+    def __post_init__(self) -> None:
+        if re.fullmatch(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*", self.port) is None:
+            raise ValueError(f"port {self.port!r} is no USB port path; one looks like 1-1.4")
+
+    def occupies(self) -> tuple[str, ...]:
+        return (f"USB port {self.port}",)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         device = hardware.usb(self.port)

@@ -11,11 +11,12 @@ import msgspec
 
 from station import steps
 from station.records import Limit
+from station.tables import MistakeInFile, TableError, convert
 
 SHIPPED = Path(__file__).parent / "plans"
 
 
-class PlanError(Exception):
+class PlanError(MistakeInFile):
     """The plan file is wrong. One line: file, place, and what would be right."""
 
 
@@ -24,7 +25,7 @@ class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     title: str
     clause: str = ""
     settings: dict[str, Any] = {}
-    limits: dict[str, Limit] = {}
+    limits: dict[str, Any] = {}
     stop_on_fail: bool = False
 
 
@@ -66,12 +67,12 @@ def load(path: Path) -> Plan:
     """Raises `PlanError` with the first mistake."""
     try:
         text = path.read_bytes()
-        table = msgspec.convert(tomllib.loads(text.decode()), _PlanTable)
+        table = convert(tomllib.loads(text.decode()), _PlanTable)
     except OSError as error:
         raise PlanError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PlanError(f"{path}: not TOML: {error}") from error
-    except msgspec.ValidationError as error:
+    except TableError as error:
         raise PlanError(f"{path}: {error}") from error
     if table.id != path.stem:
         raise PlanError(f"{path}: id is {table.id!r}, but the file's name says {path.stem!r}")
@@ -81,8 +82,8 @@ def load(path: Path) -> Plan:
     for number, raw in enumerate(table.step, start=1):
         place = f"{path}, step {number} ({raw.get('use', 'no `use`')})"
         try:
-            planned = _check(msgspec.convert(raw, _StepTable), table.settings)
-        except msgspec.ValidationError as error:
+            planned = _check(convert(raw, _StepTable), table.settings)
+        except TableError as error:
             raise PlanError(f"{place}: {error}") from error
         except LookupError as error:
             raise PlanError(f"{place}: {error.args[0]}") from error
@@ -106,11 +107,13 @@ def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
     step = steps.find(table.use)
     known = step.settings.__struct_fields__
     settings = {name: value for name, value in common.items() if name in known} | table.settings
-    for name, limit in table.limits.items():
+    limits = {}
+    for name, raw in table.limits.items():
         if name not in step.units:
             raise LookupError(
                 f"a limit for {name!r}, but it measures {', '.join(step.units) or 'nothing'}"
             )
+        limit = limits[name] = convert(raw, Limit, f"limits.{name}")
         if limit.unit != step.units[name]:
             raise LookupError(
                 f"the limit of {name} is in {limit.unit!r}, but it is measured in"
@@ -122,7 +125,7 @@ def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
         clause=table.clause,
         step=step,
         settings=step.check(settings),
-        limits=table.limits,
+        limits=limits,
         stop_on_fail=table.stop_on_fail,
     )
 

@@ -17,14 +17,29 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Generator, Mapping
-from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
 from station.events import KeysSeen
 from station.records import Reading
+from station.tables import convert, suggest
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+"""What a setting may be, for annotations in a step's signature."""
 
 
 class NotApplicable(Exception):
@@ -76,7 +91,7 @@ class Step:
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.units = units
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)
         parameters = inspect.signature(function).parameters.values()
         self.roles: dict[str, Role] = {
             p.name: _role(hints[p.name]) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD
@@ -97,13 +112,17 @@ class Step:
     def check(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """A plan's settings against the signature, defaults filled in.
 
-        Raises `msgspec.ValidationError` or `LookupError` that says what would be right.
+        Raises `TableError` or `LookupError` that says what would be right.
         """
         known = self.settings.__struct_fields__
         for name in settings:
             if name not in known:
-                raise LookupError(f"no setting {name!r}; {_suggest(name, known)}")
-        return msgspec.structs.asdict(msgspec.convert(settings, self.settings))
+                raise LookupError(f"no setting {name!r}; {suggest(name, known)}")
+        checked = msgspec.structs.asdict(convert(settings, self.settings, "settings"))
+        for name, value in checked.items():
+            if isinstance(value, float) and not isfinite(value):
+                raise LookupError(f"settings.{name}: {value} is no figure")
+        return checked
 
     def __call__(self, *roles: Any, **settings: Any) -> Yields:
         return self.function(*roles, **settings)
@@ -113,12 +132,6 @@ def _role(hint: Any) -> Role:
     if get_origin(hint) is Socket:
         return Role(get_args(hint)[0], socket=True)
     return Role(hint)
-
-
-def _suggest(name: str, known: tuple[str, ...] | list[str]) -> str:
-    if close := get_close_matches(name, known, n=1):
-        return f"did you mean {close[0]!r}?"
-    return f"known are {', '.join(sorted(known)) or 'none'}"
 
 
 def step(**units: str) -> Callable[[StepFunction], Step]:
@@ -131,12 +144,14 @@ def find(name: str) -> Step:
     module_name, _, function_name = name.partition(".")
     modules = step_modules()
     if re.fullmatch(r"[a-z_]+\.[a-z_]+", name) is None or module_name not in modules:
-        raise LookupError(f"no step {name!r}; steps are called module.name, modules are {modules}")
+        raise LookupError(
+            f"no step {name!r}; steps are called module.name, modules are {', '.join(modules)}"
+        )
     module = importlib.import_module(f"station.steps.{module_name}")
     found = getattr(module, function_name, None)
     if not isinstance(found, Step):
         names = [key for key, value in vars(module).items() if isinstance(value, Step)]
-        raise LookupError(f"no step {name!r}; {_suggest(function_name, names)}")
+        raise LookupError(f"no step {name!r}; {suggest(function_name, names)}")
     return found
 
 

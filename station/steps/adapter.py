@@ -7,7 +7,7 @@ from drivers.capabilities import ElectronicLoad, MainsMeter, Power, PowerMeter
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, NotApplicable, Yields, step
+from station.steps import BenchFault, Count, NotApplicable, NotNegative, Positive, Yields, step
 
 LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 """Of rated current: the points of the external power supply efficiency test."""
@@ -78,7 +78,7 @@ def _compare(meter: Power, load: Power, wanted_a: float) -> None:
 
 @step(mains_voltage="V", mains_frequency="Hz")
 def mains(
-    mains_meter: MainsMeter, *, nominal_v: float = 230.0, tolerance_percent: float = 15.0
+    mains_meter: MainsMeter, *, nominal_v: Positive = 230.0, tolerance_percent: NotNegative = 15.0
 ) -> Yields:
     """The mains that the adapter is about to be judged on. Bad mains is the bench's fault."""
     sample = mains_meter.read_mains()
@@ -98,8 +98,8 @@ def no_load(
     operator: Operator,
     clock: Clock,
     *,
-    rated_voltage_v: float,
-    settle_s: float = 2.0,
+    rated_voltage_v: Positive,
+    settle_s: NotNegative = 2.0,
 ) -> Yields:
     """Output voltage with nothing connected, and its deviation from the rating.
 
@@ -123,9 +123,9 @@ def no_load_power(
     mains_meter: MainsMeter,
     clock: Clock,
     *,
-    resolution_needed_w: float = 0.02,
-    settle_s: float = 30.0,
-    samples: int = 10,
+    resolution_needed_w: Positive = 0.02,
+    settle_s: NotNegative = 30.0,
+    samples: Count = 10,
 ) -> Yields:
     """Mains power with nothing connected, where the meter is fine enough to tell."""
     if mains_meter.power_resolution_w > resolution_needed_w:
@@ -157,9 +157,9 @@ def load_points(
     mains_meter: MainsMeter,
     clock: Clock,
     *,
-    rated_voltage_v: float,
-    rated_current_a: float,
-    settle_s: float = 5.0,
+    rated_voltage_v: Positive,
+    rated_current_a: Positive,
+    settle_s: NotNegative = 5.0,
 ) -> Yields:
     """Voltage and efficiency at 25, 50, 75 and 100 % of rated current.
 
@@ -190,11 +190,11 @@ def hot(
     dc_meter: PowerMeter,
     clock: Clock,
     *,
-    rated_voltage_v: float,
-    rated_current_a: float,
-    soak_percent: float = 50.0,
-    soak_s: float = 300.0,
-    settle_s: float = 5.0,
+    rated_voltage_v: Positive,
+    rated_current_a: Positive,
+    soak_percent: Positive = 50.0,
+    soak_s: NotNegative = 300.0,
+    settle_s: NotNegative = 5.0,
 ) -> Yields:
     """Full load again after a soak: tired parts show when they are warm."""
     bench = _LoadBench(load, dc_meter, clock)
@@ -213,11 +213,11 @@ def overload(
     dc_meter: PowerMeter,
     clock: Clock,
     *,
-    rated_voltage_v: float,
-    rated_current_a: float,
-    overload_percent: float = 180.0,
-    hold_s: float = 2.0,
-    recovery_s: float = 10.0,
+    rated_voltage_v: Positive,
+    rated_current_a: Positive,
+    overload_percent: Positive = 180.0,
+    hold_s: NotNegative = 2.0,
+    recovery_s: NotNegative = 10.0,
 ) -> Yields:
     """Ask for far too much, then let go: it protects itself, and comes back by itself.
 

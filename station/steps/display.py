@@ -7,6 +7,9 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import fmean
+from typing import Annotated
+
+from msgspec import Meta
 
 from drivers import edid as edid_format
 from drivers.capabilities import (
@@ -21,7 +24,7 @@ from drivers.errors import NoReply, NotConnected
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, Learned, Socket, Yields, step
+from station.steps import BenchFault, Count, Learned, NotNegative, Socket, Yields, step
 
 BRIGHTNESS = 0x10  # MCCS: Luminance
 POWER_MODE = 0xD6  # MCCS: Power mode
@@ -73,17 +76,15 @@ def brightness_sweep(
     operator: Operator,
     clock: Clock,
     *,
-    points: int = 11,
-    settle_s: float = 1.0,
-    tolerance_percent: float = 2.0,
+    points: Annotated[int, Meta(ge=2)] = 11,
+    settle_s: NotNegative = 1.0,
+    tolerance_percent: NotNegative = 2.0,
 ) -> Yields:
     """White at `points` brightness settings from lowest to highest, over DDC/CI.
 
     Monotonic: no setting is darker than the one before by more than the tolerance.
     `brightness_range` is highest over lowest luminance.
     """
-    if points < 2:
-        raise ValueError(f"a sweep takes at least 2 points, not {points}")
     screen.show_level(1.0, 1.0, 1.0)
     highest = monitor.read_control(BRIGHTNESS).maximum
     seen = []
@@ -107,7 +108,7 @@ def luminance(
     operator: Operator,
     clock: Clock,
     *,
-    settle_s: float = 2.0,
+    settle_s: NotNegative = 2.0,
 ) -> Yields:
     """White at full brightness, at the centre."""
     _full_brightness(monitor, screen, clock, settle_s)
@@ -123,7 +124,7 @@ def uniformity(
     zones: LightArray,
     clock: Clock,
     *,
-    settle_s: float = 2.0,
+    settle_s: NotNegative = 2.0,
 ) -> Yields:
     """Darkest over brightest of nine zones on white; zones count from 1 at the top left."""
     _full_brightness(monitor, screen, clock, settle_s)
@@ -141,7 +142,7 @@ def contrast(
     zones: LightArray,
     clock: Clock,
     *,
-    settle_s: float = 2.0,
+    settle_s: NotNegative = 2.0,
 ) -> Yields:
     """White over black at the centre, at full brightness.
 
@@ -170,7 +171,7 @@ def colour(
     operator: Operator,
     clock: Clock,
     *,
-    settle_s: float = 1.0,
+    settle_s: NotNegative = 1.0,
 ) -> Yields:
     """Distances in the CIE 1976 u'v' plane: white from D65, grey from white, primaries from sRGB.
 
@@ -199,9 +200,9 @@ def backlight(
     zones: LightArray,
     clock: Clock,
     *,
-    off_s: float = 10.0,
-    warm_up_s: float = 60.0,
-    settle_s: float = 3.0,
+    off_s: NotNegative = 10.0,
+    warm_up_s: NotNegative = 60.0,
+    settle_s: NotNegative = 3.0,
 ) -> Yields:
     """The backlight goes off and comes back: light while off, and soon after in % of later."""
     _full_brightness(monitor, screen, clock, settle_s)
@@ -223,8 +224,8 @@ def standby_power(
     meter: PowerMeter,
     clock: Clock,
     *,
-    settle_s: float = 10.0,
-    samples: int = 10,
+    settle_s: NotNegative = 10.0,
+    samples: Count = 10,
 ) -> Yields:
     """What it draws on white, and when it is told to sleep."""
     _full_brightness(monitor, screen, clock, settle_s)
@@ -244,7 +245,7 @@ def pixel_faults(
     operator: Operator,
     clock: Clock,
     *,
-    settle_s: float = 0.5,
+    settle_s: NotNegative = 0.5,
 ) -> Yields:
     """The operator looks at plain screens and counts. Nine stands for nine or more.
 

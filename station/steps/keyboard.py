@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource, LightMeter, PowerMeter
 from drivers.errors import NotConnected
@@ -10,7 +11,9 @@ from station.clock import Clock
 from station.events import Choice, KeysSeen
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, Learned, Socket, Yields, step
+from station.steps import BenchFault, Count, Learned, NotNegative, Positive, Socket, Yields, step
+
+LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 
 DONE, CANNOT = Choice("d", "Done"), Choice("c", "Cannot be pressed")
 
@@ -22,9 +25,9 @@ def enumeration(
     operator: Operator,
     clock: Clock,
     *,
-    port_voltage_v: float = 5.0,
-    tolerance_percent: float = 10.0,
-    patience_s: float = 3.0,
+    port_voltage_v: Positive = 5.0,
+    tolerance_percent: NotNegative = 10.0,
+    patience_s: NotNegative = 3.0,
 ) -> Yields:
     """It appears on its port as a keyboard. The port's own voltage is checked first."""
     sample = meter.read()
@@ -58,7 +61,7 @@ def enumeration(
 
 
 @step(stuck_keys="", stuck="")
-def stuck_keys(keyboard: KeySource, clock: Clock, *, watch_s: float = 2.0) -> Yields:
+def stuck_keys(keyboard: KeySource, clock: Clock, *, watch_s: Positive = 2.0) -> Yields:
     """Keys that are down although nobody presses any."""
     down: set[int] = set()
     _follow(_events(keyboard, clock, watch_s), down)
@@ -73,17 +76,17 @@ def every_key(
     operator: Operator,
     clock: Clock,
     *,
-    layout: str,
-    presses: int = 2,
-    hold_s: float = 0.06,
-    gap_s: float = 0.06,
+    layout: LayoutName,
+    presses: Count = 2,
+    hold_s: Positive = 0.06,
+    gap_s: Positive = 0.06,
 ) -> Yields:
     """The actuator taps every key of the layout. Each answers with itself, once, and lets go.
 
     A key that stays silent is pressed once more by hand: only when the hand gets no answer
     either is it the key, and not the finger above it.
     """
-    board = _layout(layout)
+    board = LAYOUTS[layout]
     wanted = board.usages
     if unreachable := wanted - actuator.keys:
         raise BenchFault(f"the actuator has no finger for {_names(unreachable)}")
@@ -107,8 +110,8 @@ def every_key_by_hand(
     operator: Operator,
     clock: Clock,
     *,
-    layout: str,
-    patience_s: float = 15.0,
+    layout: LayoutName,
+    patience_s: NotNegative = 15.0,
 ) -> Yields:
     """The operator presses every key, and sees them light up on the screen.
 
@@ -116,7 +119,7 @@ def every_key_by_hand(
     key a hand meant to press, so a key that answers with another shows as one missing and one
     wrong: outside the layout.
     """
-    board = _layout(layout)
+    board = LAYOUTS[layout]
     wanted = board.usages
     found = _Findings(board)
     yield found.shown()
@@ -154,9 +157,9 @@ def chatter(
     clock: Clock,
     *,
     keys: tuple[str, ...] = ("Space", "Enter", "Backspace", "E", "A", "N"),
-    presses: int = 10,
-    hold_s: float = 0.06,
-    gap_s: float = 0.06,
+    presses: Count = 10,
+    hold_s: Positive = 0.06,
+    gap_s: Positive = 0.06,
 ) -> Yields:
     """The keys that wear most, tapped many times: more downs than taps is chatter."""
     extra = lost = 0
@@ -195,8 +198,8 @@ def ghosting(
         ("Left Ctrl", "Left Alt", "Delete"),
         ("Left Ctrl", "Left Shift", "S"),
     ),
-    hold_s: float = 0.08,
-    gap_s: float = 0.08,
+    hold_s: Positive = 0.08,
+    gap_s: Positive = 0.08,
 ) -> Yields:
     """Several keys at once: two always arrive, and no chord makes a key appear by itself.
 
@@ -225,9 +228,9 @@ def leds(
     operator: Operator,
     clock: Clock,
     *,
-    blinks: int = 3,
-    settle_s: float = 0.2,
-    least_lux: float = 1.0,
+    blinks: Count = 3,
+    settle_s: NotNegative = 0.2,
+    least_lux: Positive = 1.0,
 ) -> Yields:
     """Caps Lock on and off under a light sensor: the smallest rise of all blinks.
 
@@ -356,12 +359,6 @@ def _by_hand(keyboard: KeySource, operator: Operator, clock: Clock, usage: int) 
     )
     pressed = _events(keyboard, clock, 0.5)
     return key == DONE.key and any(event.usage == usage and event.down for event in pressed)
-
-
-def _layout(name: str) -> Layout:
-    if name not in LAYOUTS:
-        raise ValueError(f"layout {name!r} is not one of {', '.join(sorted(LAYOUTS))}")
-    return LAYOUTS[name]
 
 
 def _usage(name: str) -> int:

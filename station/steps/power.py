@@ -3,7 +3,7 @@
 from drivers.capabilities import PowerMeter, PowerSupply
 from station.clock import Clock
 from station.records import Reading
-from station.steps import BenchFault, Yields, step
+from station.steps import BenchFault, NotNegative, Positive, Yields, step
 
 
 @step(supply_voltage="V", supply_current="A")
@@ -12,10 +12,10 @@ def powers_up(
     meter: PowerMeter,
     clock: Clock,
     *,
-    voltage_v: float,
-    current_limit_a: float,
-    settle_s: float = 1.0,
-    tolerance_percent: float = 5.0,
+    voltage_v: Positive,
+    current_limit_a: Positive,
+    settle_s: NotNegative = 1.0,
+    tolerance_percent: NotNegative = 5.0,
 ) -> Yields:
     """Switch the supply on, and leave it on for the steps that follow.
 
