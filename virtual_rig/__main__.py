@@ -1,0 +1,86 @@
+"""`python -m virtual_rig [pytest arguments]`: one cycle, from kernel to exit code."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from station import config
+from virtual_rig import kernel, machine, packages
+from virtual_rig.control import Control, ControlServer
+from virtual_rig.far_ends import VHCI_BUS, FarEnds
+from virtual_rig.hands import Where
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache/virtual-rig"
+OUT = CACHE / "out"
+STATION = Path("hil_tests/virtual.toml")
+LIMIT_S = float(os.environ.get("VIRTUAL_RIG_LIMIT_S", "300"))
+
+
+def main(arguments: list[str]) -> int:
+    logging.basicConfig(level=logging.WARNING, format="virtual rig: %(message)s")
+    started_s = time.monotonic()
+    try:
+        packages.ensure()
+        built = kernel.build(CACHE)
+    except (packages.Missing, kernel.CannotBuild) as error:
+        print(f"virtual rig: {error}", file=sys.stderr)
+        return machine.DIED
+    sockets = Path(tempfile.mkdtemp(prefix="virtual-rig-"))
+    ends = FarEnds(config.load(ROOT / STATION), sockets)
+    control = ControlServer(Control(ends))
+    try:
+        places = machine.Places(OUT, sockets)
+        _prepare(places, ends, control.port, arguments)
+        command = machine.command_line(built, places, sorted(ends.lines))
+        with machine.Machine(command) as guest:
+            _plug_lines(guest, places, ends)
+            code = guest.wait(OUT, LIMIT_S)
+    finally:
+        control.close()
+        ends.close()
+        shutil.rmtree(sockets)
+    elapsed_s = time.monotonic() - started_s
+    if code == machine.HUNG:
+        print(f"virtual rig: killed after {LIMIT_S:g} s", file=sys.stderr)
+    if code in (machine.HUNG, machine.DIED):
+        print(machine.last_words(OUT), file=sys.stderr)
+    print(f"virtual rig: exit code {code}, {elapsed_s:.1f} s; logs in {OUT}", file=sys.stderr)
+    return code
+
+
+def _prepare(
+    places: machine.Places, ends: FarEnds, control_port: int, arguments: list[str]
+) -> None:
+    settings = {"ROOT": str(ROOT), "PYTHON": sys.executable, "UDEV_RULES": ""}
+    machine.prepare(places, settings)
+    where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
+    fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
+    pytest_arguments = [
+        *("hil_tests", "--junitxml=/rig/out/junit.xml"),
+        *("-p", "no:cacheprovider", *arguments),
+    ]
+    go = {
+        "where": str(where),
+        "serial": [port for _, port in fixed],
+        "vhci_bus": VHCI_BUS,
+        "pytest": pytest_arguments,
+    }
+    (places.out / "go.json").write_text(json.dumps(go))
+
+
+def _plug_lines(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
+    """QEMU makes its sockets before the guest's first instruction."""
+    if machine.wait_for_file(places.qmp, guest, 10.0):
+        for line in ends.lines.values():
+            line.plug()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,153 @@
+"""What tests in the guest may have done to the far ends, one JSON line each way."""
+
+import inspect
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from drivers.sim.adapter import SimulatedAdapter
+from drivers.sim.hid_keyboard import SimulatedKeyboard
+from virtual_rig.far_ends import FarEnds, RigError
+
+_log = logging.getLogger(__name__)
+
+
+class Control:
+    """Each public method is a command; its keyword arguments are the command's."""
+
+    def __init__(self, ends: FarEnds) -> None:
+        self._ends = ends
+
+    # Devices under test
+
+    def offer_keyboard(self, slot: str, **settings: Any) -> str:
+        """A keyboard for the slot's port, to be attached by the guest. Gives that port."""
+        world = self._ends.world(slot)
+        (port,) = [port for port, owner in self._ends.wiring.devices.items() if owner == slot]
+        keyboard = SimulatedKeyboard(world.time, **settings)
+        self._ends.usbip.offer(port, keyboard)
+        with self._ends.lock:
+            world.keyboard = keyboard
+            world.circuit.sinks.append(keyboard)
+        return port
+
+    def plug_adapter(self, slot: str, **settings: Any) -> None:
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            world.plug_adapter(SimulatedAdapter(world.time, **settings))
+
+    def unplug(self, slot: str) -> None:
+        for port, owner in self._ends.wiring.devices.items():
+            if owner == slot:
+                self._ends.usbip.unplug(port)
+        with self._ends.lock:
+            self._ends.world(slot).unplug()
+
+    def press(self, slot: str, usage: int) -> None:
+        """A finger goes down on a key, by its HID usage, and stays."""
+        self._keyboard(slot).press(usage)
+
+    def release(self, slot: str, usage: int) -> None:
+        self._keyboard(slot).release(usage)
+
+    def leds(self, slot: str) -> list[str]:
+        """Those that are lit, in alphabetical order."""
+        return sorted(self._keyboard(slot).leds)
+
+    def freeze(self, port: str, *, frozen: bool) -> None:
+        """What is plugged in there answers nothing any more."""
+        if port not in self._ends.usbip.cables:
+            raise RigError(f"nothing that we could freeze at {port}")
+        self._ends.usbip.cables[port].frozen = frozen
+
+    # The bench
+
+    def break_finger(self, slot: str, usage: int) -> None:
+        self._ends.world(slot).broken_fingers.add(usage)
+
+    def loosen_lead(self, slot: str) -> None:
+        self._ends.world(slot).loosen_lead()
+
+    def fixed_ports(self) -> list[str]:
+        """USB/IP ports of instruments, in the order in which the guest has to attach them."""
+        return sorted(self._ends.fixed)
+
+    def i2c_bus(self, port: str) -> int | None:
+        """The number of the bus that the adapter at `port` makes, if it is one."""
+        return self._ends.wiring.i2c.get(port)
+
+    def pull(self, port: str) -> None:
+        if port in self._ends.lines:
+            self._ends.lines[port].unplug()
+        else:
+            self._ends.usbip.unplug(port)
+
+    def restore(self, port: str) -> bool:
+        """Plug an instrument in again; whether the guest has to attach it."""
+        if port in self._ends.lines:
+            self._ends.lines[port].plug()
+            return False
+        self._ends.usbip.offer(port, self._ends.fixed[port])
+        return True
+
+    def set_serial(self, port: str, *, mute: bool = False, garbled: bool = False) -> None:
+        """What is wrong with the instrument's answers from now on; nothing by default."""
+        self._ends.serial[port].mute = mute
+        self._ends.serial[port].garbled = garbled
+
+    def set_absent(self, bus: int, addresses: list[int]) -> None:
+        """The chips that have come off the board; the others are back."""
+        self._ends.i2c[bus].absent = set(addresses)
+
+    def _keyboard(self, slot: str) -> SimulatedKeyboard:
+        if (keyboard := self._ends.world(slot).keyboard) is None:
+            raise RigError(f"no keyboard in slot {slot}")
+        return keyboard
+
+
+def commands(control: Control) -> dict[str, Callable[..., Any]]:
+    return {
+        name: method
+        for name, method in inspect.getmembers(control, inspect.ismethod)
+        if not name.startswith("_")
+    }
+
+
+class ControlServer:
+    """Serves any number of connections, each in a thread."""
+
+    def __init__(self, control: Control, host: str = "127.0.0.1") -> None:
+        self._commands = commands(control)
+        self._listener = socket.create_server((host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, name="control", daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """What goes back for one request. Whatever is wrong with it comes back as `error`."""
+        try:
+            request = json.loads(line)
+            command = self._commands[request["do"]]
+            return {"result": command(**request.get("with", {}))}
+        except Exception as error:
+            _log.info("%r", line, exc_info=True)
+            return {"error": f"{type(error).__name__}: {error}"}
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection, connection.makefile("rb") as lines:
+            for line in lines:
+                connection.sendall(json.dumps(self.answer(line)).encode() + b"\n")

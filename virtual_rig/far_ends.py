@@ -1,0 +1,213 @@
+"""What hangs at the far end of the guest's buses: the twins of the simulated rig, in real time.
+
+Built after the station.toml that the guest's station reads, so that both mean the same ports.
+"""
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from drivers.buses import ByteStream, I2cBus
+from drivers.errors import NotConnected
+from drivers.sim import SerialDevice
+from drivers.sim.usb import SimulatedUsbDevice
+from station.config import Named, StationConfig
+from station.instruments import SerialTable
+from station.simulate.rig import SimulatedRig, World
+from virtual_rig.cdc_acm import SimulatedCdcAcm
+from virtual_rig.i2c_tiny_usb import SimulatedI2cTinyUsb
+from virtual_rig.usbip import UsbIpServer
+
+QEMU_BUS = 1  # qemu-xhci's USB 2.0 ports; its USB 3.0 ports are bus 2
+VHCI_BUS = 3
+VHCI_PORTS = 8
+LONGEST_ANSWER = 65536
+
+_PORT = re.compile(r"usb:(\d)-(\d)")
+
+
+class RigError(Exception):
+    """The station.toml asks for what the virtual rig cannot wire."""
+
+
+class Wiring(NamedTuple):
+    """Which far end is where. Keys are USB ports such as `1-2`."""
+
+    ftdi: Mapping[str, tuple[str, str]]
+    """Slot and port as station.toml has it."""
+
+    cdc_acm: Mapping[str, tuple[str, str]]
+    i2c: Mapping[str, int]
+    devices: Mapping[str, str]
+    """The slot that a device under test would be in."""
+
+
+def wire(config: StationConfig) -> Wiring:
+    """Raises `RigError`."""
+    ftdi: dict[str, tuple[str, str]] = {}
+    cdc_acm: dict[str, tuple[str, str]] = {}
+    devices: dict[str, str] = {}
+    buses: set[int] = set()
+    for slot, named in _everything(config):
+        table = named.table
+        if isinstance(table, SerialTable):
+            port = _PORT.fullmatch(table.port)
+            if port is None or int(port[1]) not in (QEMU_BUS, VHCI_BUS):
+                raise RigError(f"{slot}: {table.port}: serial ports are usb:1-N or usb:3-N here")
+            place = ftdi if int(port[1]) == QEMU_BUS else cdc_acm
+            place[f"{port[1]}-{port[2]}"] = (slot, table.port)
+        elif table.device and hasattr(table, "port"):
+            devices[table.port] = slot
+        if isinstance(bus := getattr(table, "bus", None), int):
+            buses.add(bus)
+    if sorted(buses) != list(range(len(buses))):
+        raise RigError(f"I²C buses are numbered from 0 here, without gaps; not {sorted(buses)}")
+    ports = [f"{VHCI_BUS}-{number}" for number in range(1, VHCI_PORTS + 1)]
+    free = [port for port in ports if port not in cdc_acm and port not in devices]
+    if len(free) < len(buses):
+        raise RigError(f"{len(buses)} I²C buses need as many USB ports, and {free} are free")
+    return Wiring(ftdi, cdc_acm, dict(zip(free, sorted(buses), strict=False)), devices)
+
+
+def _everything(config: StationConfig) -> Iterable[tuple[str, Named]]:
+    for name, slot in config.slots.items():
+        for named in slot.roles.values():
+            yield name, named
+    for named in config.shared.values():
+        yield "", named
+
+
+class FarSerial:
+    """A serial instrument, as bytes in and bytes out, that tests can silence.
+
+    Implements `drivers.sim.SerialDevice` over the line that the simulated rig hands out.
+    """
+
+    def __init__(self, line: ByteStream, lock: AbstractContextManager[object]) -> None:
+        self.mute = False
+        self.garbled = False
+        """Each answer has a bit turned over in its middle."""
+        self._line = line
+        self._lock = lock
+
+    def receive(self, data: bytes) -> bytes:
+        with self._lock:
+            self._line.write(data)
+            answer = self._line.read(LONGEST_ANSWER)
+        if self.mute or not answer:
+            return b""
+        if self.garbled:
+            middle = len(answer) // 2
+            return answer[:middle] + bytes([answer[middle] ^ 0x10]) + answer[middle + 1 :]
+        return answer
+
+
+class FarI2c:
+    """All chips that the slots have on one bus. Implements `drivers.buses.I2cBus`."""
+
+    def __init__(self, buses: Sequence[I2cBus], lock: AbstractContextManager[object]) -> None:
+        self.absent: set[int] = set()
+        """Addresses whose chip has come off the board."""
+        self._buses = buses
+        self._lock = lock
+
+    def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
+        with self._lock:
+            for bus in self._buses if address not in self.absent else ():
+                with contextlib.suppress(NotConnected):
+                    return bus.transfer(address, write, read_size)
+        raise NotConnected(f"far end: nobody at {address:#04x}")
+
+    def hold(self) -> AbstractContextManager[object]:
+        return self._lock
+
+
+class ChardevLine:
+    """A serial instrument at a character device of QEMU's, which has the other end of the socket.
+
+    QEMU's usb-serial plugs itself in when somebody connects, and out when he hangs up.
+    """
+
+    def __init__(self, path: Path, instrument: SerialDevice) -> None:
+        self._path = path
+        self._instrument = instrument
+        self._connection: socket.socket | None = None
+
+    def plug(self) -> None:
+        """Raises `OSError` while QEMU is not there."""
+        if self._connection is not None:
+            return
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self._path))
+        except OSError:
+            connection.close()
+            raise
+        self._connection = connection
+        name = f"far end of {self._path.name}"
+        threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True).start()
+
+    def unplug(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while data := connection.recv(4096):
+                if answer := self._instrument.receive(data):
+                    connection.sendall(answer)
+
+
+class FarEnds:
+    """Everything that the guest finds plugged in, and what tests may still plug in."""
+
+    def __init__(self, config: StationConfig, sockets: Path) -> None:
+        """`sockets` is where QEMU makes those of its character devices."""
+        self.wiring = wire(config)
+        self.rig = SimulatedRig(config, speed=1.0)
+        self.usbip = UsbIpServer()
+        self.lock = threading.RLock()
+        self.serial: dict[str, FarSerial] = {}
+        self.lines: dict[str, ChardevLine] = {}
+        self.i2c: dict[int, FarI2c] = {}
+        self.fixed: dict[str, SimulatedUsbDevice] = {}
+        for port, place in self.wiring.ftdi.items():
+            self.serial[port] = self._serial(*place)
+            self.lines[port] = ChardevLine(sockets / f"ftdi-{port}", self.serial[port])
+        for port, place in self.wiring.cdc_acm.items():
+            self.serial[port] = self._serial(*place)
+            self.fixed[port] = SimulatedCdcAcm(self.serial[port], serial_number=f"ACM{port}")
+        for port, bus in self.wiring.i2c.items():
+            buses = self._buses(bus)
+            self.i2c[bus] = FarI2c(buses, self.lock)
+            self.fixed[port] = SimulatedI2cTinyUsb(self.i2c[bus], f"I2C{bus}")
+        for port, device in self.fixed.items():
+            self.usbip.offer(port, device)
+
+    def world(self, slot: str) -> World:
+        if slot not in self.rig.worlds:
+            raise RigError(f"no slot {slot!r}, only {', '.join(self.rig.worlds)}")
+        return self.rig.worlds[slot]
+
+    def close(self) -> None:
+        for line in self.lines.values():
+            line.unplug()
+        self.usbip.close()
+
+    def _serial(self, slot: str, port: str) -> FarSerial:
+        line = self.rig.hardware[slot].serial(port, baudrate=9600, timeout_s=0.0)
+        return FarSerial(line, self.lock)
+
+    def _buses(self, number: int) -> list[I2cBus]:
+        found: list[I2cBus] = []
+        for hardware in self.rig.hardware.values():
+            with contextlib.suppress(NotConnected):
+                found.append(hardware.i2c(number))
+        return found

@@ -1,0 +1,49 @@
+"""Inside the guest: plug in the instruments, run pytest, hand back its exit code."""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from drivers.discovery import resolve_serial
+from drivers.errors import NotConnected
+from virtual_rig.hands import ENVIRONMENT, VHCI, Hands, Where, wait_for
+
+OUT = Path("/rig/out")
+
+
+def main() -> int:
+    go = json.loads((OUT / "go.json").read_text())
+    os.environ[ENVIRONMENT] = go["where"]
+    hands = Hands(Where.parse(go["where"]))
+    plug_instruments(hands, go["serial"], go["vhci_bus"])
+    hands.close()
+    sys.stdout.flush()
+    return int(pytest.main(go["pytest"]))
+
+
+def plug_instruments(hands: Hands, serial: list[str], vhci_bus: int) -> None:
+    """In their order, so that I²C buses get the numbers that station.toml gives them."""
+    if not (VHCI / f"usb{vhci_bus}").exists():
+        raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")
+    for port in hands.ask("fixed_ports"):
+        hands.attach(port)
+        if (bus := hands.ask("i2c_bus", port=port)) is not None:
+            path = Path(f"/dev/i2c-{bus}")
+            wait_for(path.exists, str(path))
+    for port in serial:
+        wait_for(partial(_is_there, port), f"serial port {port}")
+
+
+def _is_there(port: str) -> bool:
+    try:
+        return os.access(resolve_serial(port), os.W_OK)
+    except NotConnected:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

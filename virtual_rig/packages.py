@@ -1,0 +1,45 @@
+"""The Debian packages that the virtual rig is made of, each by what it has to have installed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# what we look for, and the package that brings it
+NEEDED = {
+    "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
+    "/bin/busybox": "busybox-static",
+    "/sbin/depmod": "kmod",
+    "/lib/systemd/systemd-udevd": "udev",
+    "/usr/bin/dpkg-deb": "dpkg",
+    "/usr/lib/x86_64-linux-gnu/libusb-1.0.so.0": "libusb-1.0-0",
+    "/usr/lib/x86_64-linux-gnu/libudev.so.1": "libudev1",
+}
+
+
+class Missing(Exception):
+    """Packages are not installed; says how to get them."""
+
+
+def missing(root: Path = Path("/")) -> list[str]:
+    """In the order of `NEEDED`."""
+    return [
+        package for path, package in NEEDED.items() if not (root / path.lstrip("/")).exists()
+    ]
+
+
+def ensure() -> None:
+    """Installs what is missing as root or with `CI=true`; otherwise raises `Missing`."""
+    if not (wanted := missing()):
+        return
+    root = os.geteuid() == 0
+    if not root and os.environ.get("CI") != "true":
+        raise Missing(f"some packages are missing: sudo apt-get install {' '.join(wanted)}")
+    sudo = [] if root or shutil.which("sudo") is None else ["sudo"]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *wanted]
+    for command in (["apt-get", "update", "-q"], install):
+        if subprocess.run([*sudo, *command], env=environment, check=False).returncode:
+            raise Missing(f"{' '.join(command)} failed")
+    if still := missing():
+        raise Missing(f"still missing after apt-get install: {' '.join(still)}")
