@@ -48,7 +48,7 @@ class Face(Widget):
         changed = [
             Region(0, y, width, 1)
             for y, (old, new) in enumerate(zip(known, lines, strict=True))
-            if old is not new and old != new
+            if old is not new
         ]
         if changed:
             self.refresh(*changed)
@@ -73,6 +73,7 @@ class StationApp(App[None]):
         self._painter = ScreenPainter(self.desk, signs_for(os.environ))
         self._face = Face(self._paint)
         self._poll_timer: Timer | None = None
+        self._painted_second = 0
 
     def compose(self) -> ComposeResult:
         yield self._face
@@ -100,10 +101,12 @@ class StationApp(App[None]):
     def refresh_screen(self) -> None:
         """Take in what the station has told, and show it."""
         now_s = time.monotonic()
-        for _ in range(self._notices.qsize()):
+        heard = self._notices.qsize()
+        for _ in range(heard):
             self.desk.hear(self._notices.get(), now_s)
         self.desk.tick(now_s)
-        self._paint()
+        if heard or int(now_s) != self._painted_second:  # clocks go on by themselves
+            self._paint()
         if self.desk.bell:
             self.desk.bell = False
             self.bell()
@@ -129,8 +132,9 @@ class StationApp(App[None]):
     def _paint(self) -> None:
         width, height = self._face.size
         if width and height:
-            clock = time.strftime("%H:%M")
-            self._face.show(self._painter.paint(width, height, time.monotonic(), clock))
+            now_s, clock = time.monotonic(), time.strftime("%H:%M")
+            self._face.show(self._painter.paint(width, height, now_s, clock))
+            self._painted_second = int(now_s)
 
 
 def run_ui(console: Console) -> None:

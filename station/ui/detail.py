@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-from textual.strip import Strip
-
 from station.records import Verdict
 from station.ui import text
 from station.ui.figures import limit_text, name_text, value_text
-from station.ui.look import PLAIN, Piece, Signs, line, shortened, wrapped
+from station.ui.look import PLAIN, Line, Piece, Signs, line, shortened, wrapped
 from station.ui.model import SlotModel, StepModel
 from station.ui.paint import WIDEST_NAME, judgement
 
@@ -39,7 +37,7 @@ def state_of(row: Row) -> object:
     return row.step.record or row.step.started
 
 
-def paint_row(row: Row, width: int, signs: Signs) -> Strip:
+def paint_row(row: Row, width: int, signs: Signs) -> Line:
     if row.measurement >= 0:
         return _measurement(row, width, signs)
     if row.reason:
@@ -63,7 +61,7 @@ def _columns(width: int) -> _Columns:
     return _Columns(min(max(width - INDENT - value - limit - 13, 8), WIDEST_NAME), value, limit)
 
 
-def _heading(row: Row, width: int, signs: Signs) -> Strip:
+def _heading(row: Row, width: int, signs: Signs) -> Line:
     step, record, columns = row.step, row.step.record, _columns(width)
     style, sign, word = PLAIN.faint, "  ", text.NOT_RUN
     match step.verdict:
@@ -91,7 +89,7 @@ def _heading(row: Row, width: int, signs: Signs) -> Strip:
     return line(width, pieces, PLAIN.plain)
 
 
-def _measurement(row: Row, width: int, signs: Signs) -> Strip:
+def _measurement(row: Row, width: int, signs: Signs) -> Line:
     measurement, columns = row.step.measurements[row.measurement], _columns(width)
     style, sign = judgement(measurement, PLAIN, signs)
     limit = limit_text(measurement.limit, measurement.unit)

@@ -46,7 +46,7 @@ def _number(value: Value, limit: Limit | None, verdict: Verdict | None) -> str:
         return _plain(value)
     if limit is None or verdict is None or isinstance(limit.equals, str):
         return _rounded(value, 4)
-    for digits in range(4, 17):
+    for digits in range(4, 20):
         shown = _rounded(value, digits)
         if limit.judge(float(shown)) is verdict:
             return shown
@@ -64,6 +64,8 @@ def _plain(value: Value) -> str:
 
 
 def _rounded(value: float, digits: int) -> str:
+    if abs(value) < 1e-3:
+        digits -= 2  # next to nothing: its size is enough
     shown = f"{value:.{digits}g}"
     if "e" in shown and 1 <= abs(value) < 1e9:
         return f"{value:.0f}"

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
-from textual.strip import Strip
 
 from drivers.key_layouts import LAYOUTS, LEGENDS, Key, Layout, Legends, usage_name
 from station.events import KeysSeen
 from station.ui import text
-from station.ui.look import Look, Piece, line, shortened
+from station.ui.look import Line, Look, Piece, line, shortened
 
 LARGEST = 6  # cells for a key unit: more only pulls the keys apart
 _LEGENDS = {"iso": "uk", "jis": "jp"}  # what is printed where nothing else is said
@@ -44,7 +43,7 @@ class _Place(NamedTuple):
     legend: str
 
 
-def draw_keyboard(keys: KeysSeen, width: int, height: int, look: Look) -> list[Strip]:
+def draw_keyboard(keys: KeysSeen, width: int, height: int, look: Look) -> list[Line]:
     """The drawing and a line of counts in at most `height` lines; the counts alone if it is small.
 
     `keys.layout` names the shape, and may name the legends after a slash: `iso-105/de`.
@@ -107,7 +106,7 @@ def _places(layout: Layout, legends: Legends, top_u: float, scale: int) -> Itera
 
 def _cap(legend: str, state: _State, cells: int) -> Piece:
     if legend[:1] == "F" and legend[1:].isdecimal() and len(legend) > cells:
-        legend = legend[1:]
+        legend = legend[-cells:]
     if cells < 4:
         return state.instead * cells or set_cell_size(legend, cells), state.style
     plain = state.left == state.right == " "

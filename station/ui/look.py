@@ -12,7 +12,6 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from station.ui.model import Mood
 
@@ -110,6 +109,7 @@ def signs_for(environment: Mapping[str, str]) -> Signs:
 
 
 Piece = tuple[str, Style]
+Line = list[Segment]
 
 
 def clean(words: str) -> str:
@@ -119,14 +119,14 @@ def clean(words: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
-def line(width: int, left: Iterable[Piece], ground: Style, right: Iterable[Piece] = ()) -> Strip:
+def line(width: int, left: Iterable[Piece], ground: Style, right: Iterable[Piece] = ()) -> Line:
     """Exactly `width` cells; what is on the right stays, what is on the left is cut."""
     tail, used = _fit(right, width)
     head, filled = _fit(left, width - used)
     gap = width - used - filled
     if gap:
         head.append(Segment(" " * gap, ground))
-    return Strip(head + tail, width)
+    return head + tail
 
 
 def _fit(pieces: Iterable[Piece], room: int) -> tuple[list[Segment], int]:

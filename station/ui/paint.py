@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from station.events import Choice, KeysSeen
 from station.records import Measurement, Verdict
@@ -21,6 +20,7 @@ from station.ui.look import (
     MESSAGE,
     TITLE,
     TITLE_SELECTED,
+    Line,
     Look,
     Piece,
     Signs,
@@ -49,7 +49,7 @@ class Frame(NamedTuple):
     signs: Signs
 
 
-def paint_slot(slot: SlotModel, frame: Frame) -> list[Strip]:
+def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
     """Exactly `frame.height` lines of `frame.width` cells."""
     mood = mood_now(slot, frame.now_s)
     look = LOOKS[mood]
@@ -60,7 +60,7 @@ def paint_slot(slot: SlotModel, frame: Frame) -> list[Strip]:
     body += [line(inner.width, (), look.plain)] * (room - len(body))
     edge = Segment("█", EDGE_SELECTED) if frame.selected else Segment(" ", EDGE)
     lines = [_title(slot, inner), *body, *message]
-    return [Strip([edge, *strip], frame.width) for strip in lines[: frame.height]]
+    return [[edge, *row] for row in lines[: frame.height]]
 
 
 def mood_now(slot: SlotModel, now_s: float) -> Mood:
@@ -72,7 +72,7 @@ def mood_now(slot: SlotModel, now_s: float) -> Mood:
 
 def value_lines(
     measurements: Sequence[Measurement], width: int, look: Look, signs: Signs
-) -> list[Strip]:
+) -> list[Line]:
     """Name, value with unit, limit, sign: in columns that suit these measurements."""
     tight = width < COMFORTABLE
     values = [value_text(m) for m in measurements]
@@ -157,7 +157,7 @@ def _key_name(key: str) -> str:
     return text.SPACE if key == " " else key
 
 
-def _title(slot: SlotModel, frame: Frame) -> Strip:
+def _title(slot: SlotModel, frame: Frame) -> Line:
     style = TITLE_SELECTED if frame.selected else TITLE
     tag = slot.device.asset_tag if slot.device else ""
     right = text.SIMULATED if frame.simulated and slot.record else ""
@@ -175,18 +175,18 @@ def _title(slot: SlotModel, frame: Frame) -> Strip:
     )
 
 
-def _message(slot: SlotModel, frame: Frame) -> list[Strip]:
+def _message(slot: SlotModel, frame: Frame) -> list[Line]:
     if not slot.message:
         return []
     most = min(3, max(frame.height // 3, 1))
     return _texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
 
 
-def _texts(rows: Sequence[str], width: int, style: Style) -> list[Strip]:
+def _texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
     return [line(width, [(" ", style), (shortened(row, width - 1), style)], style) for row in rows]
 
 
-def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     hint = text.SCAN_HERE if frame.selected else text.SELECT_TO_SCAN.format(key=frame.key)
     details = [*_texts([_plan_words(slot)], frame.width, look.faint)]
     details += _texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
@@ -202,7 +202,7 @@ def _plan_words(slot: SlotModel) -> str:
     return text.PLAN_OF.format(number=number, total=len(plans), plan=slot.chosen_plan)
 
 
-def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.keys is not None:
         rows = _step(slot, look, frame)[: 2 if frame.height > 9 else 1]
         return rows + _keyboard(slot.keys, look, frame, frame.height - len(rows))
@@ -211,11 +211,11 @@ def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
 
-def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Strip]:
-    return _indented(draw_keyboard(keys, frame.width - 2, room, look), look, frame.width)
+def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Line]:
+    return _indented(draw_keyboard(keys, frame.width - 1, room, look), look)
 
 
-def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.waiting is None:
         return []
     held = text.HELD_BY.format(slot=slot.waiting.held_by) if slot.waiting.held_by else ""
@@ -228,7 +228,7 @@ def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
 
-def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.question is None:
         return []
     question = slot.question.question
@@ -249,23 +249,23 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
     return rows
 
 
-def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     return _word_and(slot.word, _details(slot, look, frame), look, frame)
 
 
-def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     """What the operator asks next: why, or which device that was."""
     width = frame.width
     match slot.mood:
         case Mood.FAIL:
             values = value_lines(slot.outside, width - 1, look, frame.signs)
             return [
-                *_indented(values, look, width),
+                *_indented(values, look),
                 *_texts([_device_words(slot)], width, look.plain),
             ]
         case Mood.MARGINAL:
             values = value_lines(slot.near, width - 1, look, frame.signs)
-            return _texts([text.MARGINAL_NOTE], width, look.strong) + _indented(values, look, width)
+            return _texts([text.MARGINAL_NOTE], width, look.strong) + _indented(values, look)
         case Mood.ERROR:
             why = _texts(wrapped(slot.reason, width - 2), width, look.plain)
             return _texts(wrapped(text.BENCH_FAULT, width - 2), width, look.strong) + why
@@ -279,7 +279,7 @@ def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
             return _texts([_device_words(slot), slot.plan], width, look.plain)
 
 
-def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     width = frame.width
     shout = _texts(wrapped(text.STILL_POWERED, width - 2), width, HAZARD)
     advice = _texts(wrapped(text.SWITCH_OFF, width - 2), width, look.strong)
@@ -289,14 +289,14 @@ def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
     return shout + below
 
 
-def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     reason = slot.not_saved.reason if slot.not_saved else ""
     notes = f"{text.NOT_SAVED}\n{reason}"
     details = _texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
     return _word_and(text.UNSAVED, details, look, frame)
 
 
-def _word_and(word: str, details: list[Strip], look: Look, frame: Frame) -> list[Strip]:
+def _word_and(word: str, details: list[Line], look: Look, frame: Frame) -> list[Line]:
     """The word as large as fits over the details, of which at least two lines stay visible."""
     reserve = min(len(details), 3 if frame.height >= 8 else 2)
     drawn = big_word(
@@ -305,7 +305,7 @@ def _word_and(word: str, details: list[Strip], look: Look, frame: Frame) -> list
         max(frame.height - reserve, 1),
         half_blocks=frame.signs.half_blocks,
     )
-    details = _cut(details, frame.height - len(drawn), look)
+    details = _cut(details, frame.height - len(drawn), look, frame)
     spare = frame.height - len(drawn) - len(details)
     blank = line(frame.width, (), look.plain)
     above = min(max(spare, 0) // 2, 2)
@@ -314,25 +314,25 @@ def _word_and(word: str, details: list[Strip], look: Look, frame: Frame) -> list
     return [*[blank] * above, *rows, *[blank] * between, *details]
 
 
-def _cut(rows: list[Strip], room: int, look: Look) -> list[Strip]:
+def _cut(rows: list[Line], room: int, look: Look, frame: Frame) -> list[Line]:
     """As many rows as there is room for; the last one says when there are more."""
     if len(rows) <= room:
         return rows
-    width = rows[0].cell_length
-    if room < 1 or width < 3:
-        return rows[: max(room, 0)]
-    last = Strip([*rows[room - 1].crop(0, width - 2), Segment(" …", look.strong)], width)
-    return [*rows[: room - 1], last]
+    if room < 1:
+        return []
+    words = "".join(segment.text for segment in rows[room - 1])
+    cut = line(frame.width, [(words, look.plain)], look.plain, [(" …", look.strong)])
+    return [*rows[: room - 1], cut]
 
 
-def _drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Strip]:
+def _drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Line]:
     return [
         line(frame.width, blocks(centred(row, frame.width), look.strong, look.plain), look.plain)
         for row in rows
     ]
 
 
-def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     words = "  ".join(part for part in (_device_words(slot), slot.plan) if part)
     return [line(frame.width, [(" ", look.faint), (words, look.faint)], look.plain)]
 
@@ -344,7 +344,7 @@ def _device_words(slot: SlotModel) -> str:
     return " ".join(part for part in (device.maker, device.model) if part) or device.kind
 
 
-def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Strip]:
+def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     """Step n of m with its title, and the bar."""
     steps = slot.planned
     outside = len(slot.outside)
@@ -368,7 +368,7 @@ def _doing(slot: SlotModel, steps: Sequence[StepModel]) -> str:
     return steps[slot.number].title
 
 
-def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Strip]:
+def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
     """The last values: those of this step, and of the ones before while there is room."""
     if room < 1:
         return []
@@ -377,18 +377,14 @@ def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Strip]
         latest[:0] = step.measurements[-(room - len(latest)) :]
         if len(latest) >= room:
             break
-    return _indented(value_lines(latest, frame.width - 1, look, frame.signs), look, frame.width)
+    return _indented(value_lines(latest, frame.width - 1, look, frame.signs), look)
 
 
-def _indented(strips: list[Strip], look: Look, width: int) -> list[Strip]:
-    space = Segment(" ", look.plain)
-    return [
-        Strip([space, *strip, Segment(" " * (width - 1 - strip.cell_length), look.plain)], width)
-        for strip in strips
-    ]
+def _indented(rows: list[Line], look: Look) -> list[Line]:
+    return [[Segment(" ", look.plain), *row] for row in rows]
 
 
-_BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Strip]]] = {
+_BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Line]]] = {
     Mood.READY: _ready,
     Mood.RUNNING: _running,
     Mood.WAITING: _waiting,

@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from station.ui import text
-from station.ui.desk import Desk
+from station.ui.desk import FUNCTION_KEYS, Desk
 from station.ui.detail import Row, paint_row, rows_of, state_of
 from station.ui.look import (
     BADGE,
@@ -28,6 +28,7 @@ from station.ui.look import (
     PLAIN,
     TITLE,
     TITLE_SELECTED,
+    Line,
     Piece,
     Signs,
     line,
@@ -85,15 +86,27 @@ class ScreenPainter:
     def __init__(self, desk: Desk, signs: Signs) -> None:
         self._desk = desk
         self._signs = signs
-        self._tiles: dict[str, tuple[object, list[Strip]]] = {}
+        self._tiles: dict[str, tuple[object, list[Line]]] = {}
         self._rows: tuple[object, list[Row]] = (None, [])
-        self._painted: dict[int, tuple[object, str, Strip]] = {}
+        self._painted: dict[int, tuple[object, str, Line]] = {}
+        self._shown: dict[int, tuple[Line, Strip]] = {}
 
     def paint(self, width: int, height: int, now_s: float, clock: str) -> list[Strip]:
-        """`height` lines of `width` cells. `clock` is the time of day as it is shown."""
-        if width < NARROWEST:
-            lines = self.paint(NARROWEST, height, now_s, clock)
-            return [strip.crop(0, width) for strip in lines]
+        """`height` lines of `width` cells. `clock` is the time of day as it is shown.
+
+        A line that has not changed is the same object as before.
+        """
+        cells = max(width, NARROWEST)
+        strips = []
+        for place, row in enumerate(self._lines(cells, height, now_s, clock)):
+            known, strip = self._shown.get(place, (None, None))
+            if strip is None or known != row:
+                strip = Strip(row, cells)
+                self._shown[place] = (row, strip)
+            strips.append(strip)
+        return strips if width == cells else [strip.crop(0, width) for strip in strips]
+
+    def _lines(self, width: int, height: int, now_s: float, clock: str) -> list[Line]:
         bottom = self._bottom(width)
         room = max(height - 3 - len(bottom), 0)
         middle = self._enlarged if self._desk.enlarged else self._slots
@@ -106,7 +119,7 @@ class ScreenPainter:
         ]
         return lines[:height]
 
-    def _header(self, width: int, clock: str) -> Strip:
+    def _header(self, width: int, clock: str) -> Line:
         console, delivery = self._desk.console, self._desk.model.delivery
         left: list[Piece] = [(f" {console.station} ", TITLE)]
         if console.simulated:
@@ -125,7 +138,7 @@ class ScreenPainter:
                 break
         return line(width, left, TITLE, fitting)
 
-    def _notice(self, width: int, now_s: float) -> Strip:
+    def _notice(self, width: int, now_s: float) -> Line:
         desk = self._desk
         if unsafe := desk.model.unsafe:
             slots = ", ".join(slot.name for slot in unsafe)
@@ -138,7 +151,7 @@ class ScreenPainter:
             return line(width, [(f" {text.KEPT_HERE}", PLAIN.near)], PLAIN.plain)
         return line(width, (), PLAIN.plain)
 
-    def _slots(self, width: int, height: int, now_s: float) -> list[Strip]:
+    def _slots(self, width: int, height: int, now_s: float) -> list[Line]:
         slots = self._desk.model.slots
         tiles = grid(len(slots), width, height)
         painted = [
@@ -155,17 +168,17 @@ class ScreenPainter:
                     cells += tile.width
             if cells < width:
                 segments.append(Segment(" " * (width - cells), PLAIN.plain))
-            lines.append(Strip(segments, width))
+            lines.append(segments)
         return lines
 
     def _tile(
         self, number: int, slot: SlotModel, width: int, height: int, now_s: float
-    ) -> list[Strip]:
+    ) -> list[Line]:
         desk = self._desk
         frame = Frame(
             width,
             height,
-            f"F{number + 1}",
+            f"F{number + 1}" if number < FUNCTION_KEYS else "Tab",
             slot is desk.selected,
             now_s,
             desk.console.simulated,
@@ -180,7 +193,7 @@ class ScreenPainter:
             self._tiles[slot.name] = (key, strips)
         return strips
 
-    def _enlarged(self, width: int, height: int, now_s: float) -> list[Strip]:
+    def _enlarged(self, width: int, height: int, now_s: float) -> list[Line]:
         desk = self._desk
         slot = desk.selected
         lines = [self._tabs(width, now_s)] if len(desk.model.slots) > 1 else []
@@ -189,7 +202,7 @@ class ScreenPainter:
         lines += self._tile(desk.model.slots.index(slot), slot, width, head, now_s)
         return lines + self._list(slot, width, max(height - len(lines), 0))
 
-    def _tabs(self, width: int, now_s: float) -> Strip:
+    def _tabs(self, width: int, now_s: float) -> Line:
         pieces: list[Piece] = []
         slots = self._desk.model.slots
         room = width // len(slots)
@@ -201,7 +214,7 @@ class ScreenPainter:
             pieces += [(shortened(words, room - 1).ljust(room - 1), style), (" ", EDGE)]
         return line(width, pieces, PLAIN.plain)
 
-    def _list(self, slot: SlotModel, width: int, height: int) -> list[Strip]:
+    def _list(self, slot: SlotModel, width: int, height: int) -> list[Line]:
         shape = (slot.name, slot.shape, width)
         if self._rows[0] != shape:
             self._rows = (shape, rows_of(slot, width - 1))
@@ -221,20 +234,20 @@ class ScreenPainter:
             lines.append(line(width, [(f"  {text.NO_STEPS}", PLAIN.faint)], PLAIN.plain))
         return lines[:height] + [line(width, (), PLAIN.plain)] * (height - len(lines))
 
-    def _list_line(self, place: int, rows: Sequence[Row], width: int, height: int) -> Strip:
+    def _list_line(self, place: int, rows: Sequence[Row], width: int, height: int) -> Line:
         top = self._desk.scroll
         thumb = max(height * height // max(len(rows), 1), 1)
         start = top * (height - thumb) // max(len(rows) - height, 1)
         bar = "" if len(rows) <= height else "█" if 0 <= place - top - start < thumb else "░"
         state = state_of(rows[place])
-        known, known_bar, strip = self._painted.get(place, (None, "", None))
-        if strip is None or known is not state or known_bar != bar:
+        known, known_bar, painted = self._painted.get(place, (None, "", None))
+        if painted is None or known is not state or known_bar != bar:
             painted = paint_row(rows[place], width - 1, self._signs)
-            strip = Strip([*painted, Segment(bar or " ", PLAIN.faint)], width)
-            self._painted[place] = (state, bar, strip)
-        return strip
+            painted.append(Segment(bar or " ", PLAIN.faint))
+            self._painted[place] = (state, bar, painted)
+        return painted
 
-    def _bottom(self, width: int) -> list[Strip]:
+    def _bottom(self, width: int) -> list[Line]:
         """At least `BOTTOM` lines, so that the slots keep their size while nobody asks."""
         slot = self._desk.selected
         if self._desk.quit_asked:
@@ -252,7 +265,7 @@ class ScreenPainter:
         lines = [*[blank] * (BOTTOM - 1 - len(lines)), *lines]
         return [*lines, self._input(width)]
 
-    def _question(self, slot: SlotModel, width: int) -> list[Strip]:
+    def _question(self, slot: SlotModel, width: int) -> list[Line]:
         if slot.question is None:
             return []
         question, look = slot.question.question, LOOKS[Mood.ASKING]
@@ -260,7 +273,7 @@ class ScreenPainter:
         lines = _texts(wrapped(asks, width - 2, MOST_QUESTION), width, look.strong)
         return lines + _texts(choice_lines(question.choices, width - 2), width, look.strong)
 
-    def _input(self, width: int) -> Strip:
+    def _input(self, width: int) -> Line:
         desk = self._desk
         typed = desk.reader.text
         prompt = f" {text.PROMPT.format(slot=desk.selected.name)}"
@@ -276,26 +289,32 @@ class ScreenPainter:
         left: list[Piece] = [(prompt, PLAIN.strong), (shown, PLAIN.strong), ("█", PLAIN.strong)]
         return line(width, left, PLAIN.plain, right)
 
-    def _footer(self, width: int) -> Strip:
+    def _footer(self, width: int) -> Line:
+        """The keys, as many as there is room for: the last of `keys` go first."""
         desk = self._desk
         count = len(desk.model.slots)
-        keys = [(f"F1-F{count}", text.KEY_SLOT), ("Tab", text.KEY_NEXT)] if count > 1 else []
+        keys = [("F10", text.KEY_STOP), ("Ctrl+Q", text.KEY_QUIT)]
+        if count > 1:
+            keys.append((f"F1-F{min(count, FUNCTION_KEYS)}", text.KEY_SLOT))
         keys.append(("Enter", text.KEY_BACK if desk.enlarged else text.KEY_ENLARGE))
-        if len(desk.selected.info.plans) > 1 and not desk.enlarged:
-            keys.append(("F9", text.KEY_PLAN))
-        keys.append(("F10", text.KEY_STOP))
         if desk.offers_take_over:
             keys.append(("Ctrl+T", text.KEY_TAKE_OVER))
-        keys.append(("Ctrl+Q", text.KEY_QUIT))
         if desk.enlarged:
             keys.append(("PgUp PgDn", text.KEY_SCROLL))
+        if count > 1:
+            keys.append(("Tab", text.KEY_NEXT))
+        if len(desk.selected.info.plans) > 1:
+            keys.append(("F9", text.KEY_PLAN))
+        while len(keys) > 2 and sum(len(f" {key}  {says}  ") for key, says in keys) > width + 2:
+            keys.pop()
+        keys = [*keys[2:], *keys[:2]]
         pieces: list[Piece] = []
         for key, meaning in keys:
             pieces += [(f" {key} ", KEY_CAP), (f" {meaning}  ", PLAIN.plain)]
         return line(width, pieces, PLAIN.plain)
 
 
-def _texts(rows: Sequence[str], width: int, style: Style) -> list[Strip]:
+def _texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
     return [line(width, [(" ", style), (row, style)], style) for row in rows]
 
 

@@ -5,8 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from station.console import DeliveryNotice
-from station.events import Choice, Event, KeysSeen, Measured, StepFinished, StepStarted, Waiting
+from station.console import AutopilotNotice, DeliveryNotice
+from station.events import (
+    Choice,
+    Event,
+    KeysSeen,
+    Measured,
+    NotSaved,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
 from station.records import Device, Verdict
 from station.ui.desk import Desk
 from station.ui.look import CONSOLE_SIGNS, SIGNS
@@ -272,6 +281,37 @@ def test_a_demonstration_says_how_to_take_over_and_then_what_to_do(size: tuple[i
     sight.press("ctrl+t")
     assert "type any asset tag and press Enter" in sight.lines()[1]
     assert "Ctrl+T" not in sight.lines()[-1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("slots", [1, 8])
+@pytest.mark.parametrize("enlarged", [False, True])
+@pytest.mark.parametrize("autopilot", [False, True])
+def test_the_footer_always_has_room_for_stop_and_quit(
+    slots: int, size: tuple[int, int], enlarged: bool, autopilot: bool
+) -> None:
+    console = FakeConsole(slots, simulated=True)
+    console.autopilot = autopilot
+    sight = Sight(console, size)
+    sight.desk.enlarged = enlarged
+    footer = sight.lines()[-1]
+    assert "F10  STOP" in footer
+    assert "Ctrl+Q  quit" in footer
+    assert ("Ctrl+T  take over" in footer) == autopilot
+
+
+def test_where_the_records_can_be_looked_at_is_told() -> None:
+    sight = Sight(FakeConsole(2, simulated=True))
+    sight.console.tell(AutopilotNotice(running=True, page="http://127.0.0.1:8123/"))
+    assert "Records: http://127.0.0.1:8123/" in sight.text()
+
+
+def test_a_result_that_cannot_be_saved_is_told_in_its_slot() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started(), NotSaved("no space left on device"))
+    assert "RESULT NOT SAVED." in sight.text()
+    sight.press("enter")
+    assert "no space left on device" in sight.words()
 
 
 @pytest.mark.parametrize("size", SIZES)
