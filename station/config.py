@@ -10,12 +10,10 @@ import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import Instrument
-from drivers.errors import DriverError
 from station import plan as plans
 from station.bench import Bench, Place, SharedLock
 from station.clock import Clock
 from station.instruments import DRIVERS, InstrumentTable
-from station.nowhere import Nowhere
 from station.plan import Plan, PlanError
 from station.prompts import Prompter
 from station.publisher import BrokerAddress
@@ -172,10 +170,7 @@ def _instrument(place: str, raw: object) -> Named:
     fields = {name: value for name, value in raw.items() if name != "driver"}
     named = Named(driver, convert(fields, DRIVERS[driver], place))
     try:
-        with ExitStack() as closing:
-            named.table.open(Nowhere(), closing)
-    except DriverError:
-        return named  # everything was right but for the hardware, which is not to be touched here
+        named.table.rehearse()
     except ValueError as error:
         raise ConfigError(f"{place}: {error}") from error
     return named

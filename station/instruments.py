@@ -5,7 +5,7 @@ A new instrument is a driver, its twin, and one table here.
 
 import re
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date
 from typing import Annotated, ClassVar
 
@@ -14,6 +14,7 @@ import msgspec
 from drivers.buses import ByteStream, Hardware, I2cBus
 from drivers.capabilities import Instrument
 from drivers.ddc import DdcMonitor
+from drivers.errors import DriverError
 from drivers.hid_keyboard import HidKeyboard
 from drivers.ina219 import Ina219
 from drivers.ina226 import Ina226
@@ -36,6 +37,7 @@ from drivers.tca9548a import Tca9548a
 from drivers.tcs34725 import Tcs34725
 from drivers.tsl2591 import Tsl2591
 from drivers.veml7700 import Veml7700
+from station.nowhere import Nowhere
 
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
@@ -61,6 +63,11 @@ class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """What of the wiring is this instrument's alone, in words that are equal for the same."""
         raise NotImplementedError
 
+    def rehearse(self) -> None:
+        """Raises `ValueError` for figures that the driver will refuse. Touches no hardware."""
+        with suppress(DriverError), ExitStack() as closing:
+            self.open(Nowhere(), closing)
+
 
 class SerialTable(InstrumentTable, frozen=True, kw_only=True):
     """An instrument on a serial line; see `Hardware.serial` for what `port` may be."""
@@ -83,8 +90,8 @@ class SerialTable(InstrumentTable, frozen=True, kw_only=True):
 class MuxHop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One TCA9548A on the way to a chip."""
 
-    address: Address
-    channel: int
+    address: Annotated[int, msgspec.Meta(ge=0x70, le=0x77)]
+    channel: Annotated[int, msgspec.Meta(ge=0, le=7)]
 
 
 def _chip(bus: int, hops: tuple[MuxHop, ...], address: int) -> str:
@@ -109,6 +116,11 @@ class I2cTable(InstrumentTable, frozen=True, kw_only=True):
 
     def occupies(self) -> tuple[str, ...]:
         return (_chip(self.bus, self.mux, self.address),)
+
+    def rehearse(self) -> None:
+        """Without its multiplexers: nobody gets past one that does not answer."""
+        with suppress(DriverError), ExitStack() as closing:
+            msgspec.structs.replace(self, mux=()).open(Nowhere(), closing)
 
     def reach(self, hardware: Hardware) -> I2cBus:
         return behind(hardware, self.bus, self.mux)
