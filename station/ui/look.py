@@ -34,10 +34,10 @@ GROUNDS = {
     Mood.ERROR: "#8700a0",
     Mood.ABORTED: GREY,
     Mood.SKIPPED: GREY,
-    Mood.UNSAVED: AMBER,
+    Mood.UNSAVED: "#8700a0",
     Mood.UNSAFE: "#af0014",
 }
-_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.SKIPPED, Mood.UNSAVED)
+_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.SKIPPED)
 
 
 class Look(NamedTuple):

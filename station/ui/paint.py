@@ -220,11 +220,12 @@ def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         return []
     held = text.HELD_BY.format(slot=slot.waiting.held_by) if slot.waiting.held_by else ""
     waits = text.WAITING_FOR.format(instrument=slot.waiting.instrument)
-    rows = _step(slot, look, frame)
-    rows += [line(frame.width, (), look.plain)] if frame.height >= 6 else []
+    roomy = frame.height >= 6
+    rows = _step(slot, look, frame)[: 2 if roomy else 1]
+    rows += [line(frame.width, (), look.plain)] if roomy else []
     rows += _texts(wrapped(waits, frame.width - 2, 2), frame.width, look.strong)
     rows += _texts(wrapped(held, frame.width - 2, 2), frame.width, look.plain)
-    rows += [line(frame.width, (), look.plain)] if frame.height >= 6 else []
+    rows += [line(frame.width, (), look.plain)] if roomy else []
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
 

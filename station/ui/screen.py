@@ -197,8 +197,7 @@ class ScreenPainter:
         desk = self._desk
         slot = desk.selected
         lines = [self._tabs(width, now_s)] if len(desk.model.slots) > 1 else []
-        wanted = 11 if slot.keys else 8
-        head = min(wanted if height < 26 else wanted + 3, height - len(lines))
+        head = min(_head_height(slot, height), height - len(lines))
         lines += self._tile(desk.model.slots.index(slot), slot, width, head, now_s)
         return lines + self._list(slot, width, max(height - len(lines), 0))
 
@@ -316,6 +315,13 @@ class ScreenPainter:
 
 def _texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
     return [line(width, [(" ", style), (row, style)], style) for row in rows]
+
+
+def _head_height(slot: SlotModel, height: int) -> int:
+    """What the enlarged slot needs above its list; while it measures, the list says it all."""
+    if slot.mood in (Mood.RUNNING, Mood.WAITING) and slot.keys is None:
+        return 4
+    return (11 if slot.keys else 8) + (3 if height >= 26 else 0)
 
 
 def _tab_word(slot: SlotModel) -> str:

@@ -195,6 +195,9 @@ def test_waiting_for_a_shared_instrument_is_said_once_it_takes_long() -> None:
     sight.now_s += 2.0
     assert "WAITING FOR analyser" in sight.text()
     assert "held by Slot-3" in sight.text()
+    sight.press("enter")
+    assert "WAITING FOR analyser" in sight.text()
+    assert "held by Slot-3" in sight.text()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -358,7 +361,7 @@ def test_the_list_follows_the_run_until_somebody_scrolls() -> None:
 
 def listed(sight: Sight) -> str:
     """The list below the head of the enlarged slot."""
-    return "\n".join(sight.lines()[11:])
+    return "\n".join(sight.lines()[7:])
 
 
 def test_a_list_of_live_values_shows_the_newest() -> None:
