@@ -1,0 +1,449 @@
+"""A pytest plugin for tests on a rig: fixtures, and the rules that keep rig and results sound.
+
+    pytest SUITE                              on the simulated rig
+    pytest SUITE --rig station.toml           on a real one
+                 --slot NAME                  only in this slot; otherwise in each that fits
+                 --qa FILE                    what QA states; otherwise station.qa.toml beside it
+                 --interactive                somebody is there to pull cables
+
+A test asks for an instrument by the name of its role: `supply`, `load`, `meter`, `mains_meter`,
+`zones`, `probe`, `light`, `keyboard`, `actuator`, `monitor`, `screen`. It runs once in each slot
+that has all the roles it asks for, or is skipped with the name of what the rig lacks.
+`instrument` stands for every instrument of its annotation's kind:
+
+    def test_off_means_off(supply: PowerSupply, meter: PowerMeter) -> None: ...
+    def test_it_says_who_it_is(instrument: Instrument) -> None: ...
+
+Every bench is made safe after its test, whatever happened in it. A `DriverError` is the bench's
+fault: such a test has an error and has not failed.
+
+pytest loads this in every run of an environment that has it: what is heavy is imported late.
+"""
+
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, get_type_hints
+
+import pytest
+
+from drivers.capabilities import (
+    ColourMeter,
+    ElectronicLoad,
+    Instrument,
+    KeyActuator,
+    KeySource,
+    LightArray,
+    LightMeter,
+    MainsMeter,
+    Monitor,
+    PatternSource,
+    PowerMeter,
+    PowerSupply,
+)
+from drivers.errors import DriverError
+
+if TYPE_CHECKING:
+    from hil_tests.cables import Cables
+    from hil_tests.qa import Qa, SlotQa
+    from hil_tests.rig import Ask, Rig, RigBench
+    from hil_tests.twin_rig import Wire
+    from station.config import StationConfig
+    from station.simulate.rig import World
+
+SIMULATED = Path(__file__).parent / "simulated.toml"
+NEEDS = "needs(*roles): skip unless the rig has these roles"
+ROLES = (
+    "supply",
+    "load",
+    "meter",
+    "mains_meter",
+    "zones",
+    "probe",
+    "light",
+    "keyboard",
+    "actuator",
+    "monitor",
+    "screen",
+)
+ALSO_CALLED = {"meter": "dc_meter"}  # by the plans for adapters, where there are two meters
+
+MEASURED = pytest.StashKey[list[str]]()
+MEASURED_TITLE = "measured"
+
+
+class Described(NamedTuple):
+    """A rig as its files describe it; no hardware has been touched."""
+
+    file: Path
+    config: "StationConfig"
+    qa: "Qa"
+    slots: tuple[str, ...]
+
+    def roles(self, slot: str) -> frozenset[str]:
+        its = self.config.slots[slot]
+        return frozenset(its.roles) | frozenset(its.shared)
+
+    def lacks(self, wanted: frozenset[str]) -> str:
+        """Why no slot will do for a test that wants these roles; empty if one will."""
+        if not wanted or any(not _missing(wanted, self.roles(slot)) for slot in self.slots):
+            return ""
+        who = "this rig" if len(self.slots) != 1 else f"slot {self.slots[0]} of this rig"
+        if len(self.config.slots) == 1:
+            who = "this rig"
+        everything = frozenset[str]().union(*map(self.roles, self.slots))
+        if missing := _missing(wanted, everything):
+            return f"{who} has no {', '.join(missing)}"
+        return f"{who} has no slot with {', '.join(sorted(wanted))} together"
+
+
+DESCRIBED = pytest.StashKey[Described]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rig", "tests on a rig")
+    group.addoption("--rig", type=Path, metavar="FILE", help="the station.toml of a real rig")
+    group.addoption("--slot", metavar="NAME", help="use only this slot of the rig")
+    group.addoption("--qa", type=Path, metavar="FILE", help="what QA states about the rig")
+    group.addoption(
+        "--interactive", action="store_true", help="somebody is at the rig to pull cables"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not any(line.startswith("needs(") for line in config.getini("markers")):
+        config.addinivalue_line("markers", NEEDS)
+    if config.getoption("--rig") is not None and config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("a rig can do one test at a time: --rig goes without -n")
+    if any(config.getoption(name) is not None for name in ("--rig", "--slot", "--qa")):
+        _described(config)  # what is wrong is said before anything begins
+
+
+def _described(config: pytest.Config) -> Described:
+    if DESCRIBED not in config.stash:
+        config.stash[DESCRIBED] = _describe(
+            config.getoption("--rig") or SIMULATED,
+            config.getoption("--slot"),
+            config.getoption("--qa"),
+        )
+    return config.stash[DESCRIBED]
+
+
+def _describe(file: Path, slot: str | None, qa_file: Path | None) -> Described:
+    from hil_tests import qa
+    from station import config
+
+    try:
+        station = config.load(file)
+        beside = qa.path_beside(file)
+        if qa_file is not None or beside.exists():
+            stated = qa.load(qa_file or beside, station.slots)
+        else:
+            stated = qa.Qa()
+    except (config.ConfigError, qa.QaError) as error:
+        raise pytest.UsageError(str(error)) from error
+    if slot is not None and slot not in station.slots:
+        known = ", ".join(station.slots)
+        raise pytest.UsageError(f"{file}: there is no slot {slot!r}, but {known}")
+    return Described(file, station, stated, (slot,) if slot else tuple(station.slots))
+
+
+# Which tests run where
+
+
+def _missing(wanted: frozenset[str], roles: frozenset[str]) -> list[str]:
+    return sorted(one for one in wanted if not roles & {one, ALSO_CALLED.get(one, one)})
+
+
+def _needed(node: pytest.Item) -> frozenset[str]:
+    return frozenset(role for mark in node.iter_markers("needs") for role in mark.args)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = frozenset(metafunc.fixturenames)
+    if "rig_slot" not in names:
+        return
+    described = _described(metafunc.config)
+    wanted = _needed(metafunc.definition) | names & frozenset(ROLES)
+    fitting = [slot for slot in described.slots if not _missing(wanted, described.roles(slot))]
+    reason = described.lacks(wanted)
+    if "rig_role" not in names:
+        places = [pytest.param(slot, id=slot) for slot in fitting]
+        metafunc.parametrize("rig_slot", places or [_skipped(reason, "")])
+        return
+    kind = get_type_hints(metafunc.function).get("instrument", Instrument)
+    pairs = [
+        pytest.param(slot, role, id=f"{slot}-{role}")
+        for slot in fitting
+        for role in _roles_of_kind(described, slot, kind)
+    ]
+    reason = reason or f"this rig has no {getattr(kind, '__name__', kind)}"
+    metafunc.parametrize(("rig_slot", "rig_role"), pairs or [_skipped(reason, "", "")])
+
+
+def _skipped(reason: str, *values: str) -> Any:
+    return pytest.param(*values, id="nowhere", marks=pytest.mark.skip(reason=reason))
+
+
+def _roles_of_kind(described: Described, slot: str, kind: Any) -> list[str]:
+    config = described.config
+    its = config.slots[slot]
+    named = dict(its.roles) | {role: config.shared[name] for role, name in its.shared.items()}
+    return [role for role, one in named.items() if issubclass(one.table.kind, kind)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """For tests that need roles and take no bench; the others were sorted when collected."""
+    if (wanted := _needed(item)) and (reason := _described(item.config).lacks(wanted)):
+        pytest.skip(reason)
+
+
+# What is reported
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when != "call":
+        return report
+    if lines := item.stash.get(MEASURED, []):
+        report.sections.append((MEASURED_TITLE, "\n".join(lines)))
+    if report.failed and call.excinfo is not None and _is_fault_of_bench(call.excinfo.value):
+        # What is not of the test itself pytest and JUnit call an error, and only that.
+        report.when = "setup"
+        report.sections.append(("whose fault", "The bench's: nothing was said of what is tested."))
+    return report
+
+
+def _is_fault_of_bench(error: BaseException) -> bool:
+    from station.bench import BenchNotSafe
+
+    return isinstance(error, DriverError | BenchNotSafe)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.getoption("--rig") is None:
+        return None
+    described = _described(config)
+    return f"rig: {described.config.station} ({described.file}), {', '.join(described.slots)}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        f"{report.nodeid.rpartition('/')[2]}: {text.replace(chr(10), ', ')}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for title, text in report.sections
+        if title == MEASURED_TITLE
+    ]
+    if lines and terminalreporter.config.get_verbosity() >= 0:
+        terminalreporter.section("measured on the rig")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+class RecordValue(Protocol):
+    def __call__(self, name: str, value: float, unit: str) -> None: ...
+
+
+@pytest.fixture
+def record_value(request: pytest.FixtureRequest) -> RecordValue:
+    """`record_value(name, value, unit)`: into the terminal's summary and JUnit's properties."""
+
+    def record(name: str, value: float, unit: str) -> None:
+        text = f"{value:.9g} {unit}".rstrip()
+        request.node.user_properties.append((name, text))
+        request.node.stash.setdefault(MEASURED, []).append(f"{name} {text}")
+
+    return record
+
+
+# The rig and its benches
+
+
+@pytest.fixture(scope="session")
+def rig(request: pytest.FixtureRequest) -> "Iterator[Rig]":
+    """The rig, and nobody else's until the end. `rig.open(slot)` gives a bench of any slot."""
+    from hil_tests.lock import RigInUse
+    from hil_tests.rig import LocalRig
+    from hil_tests.twin_rig import TwinRig
+
+    described = _described(request.config)
+    kind = TwinRig if request.config.getoption("--rig") is None else LocalRig
+    try:
+        opened = kind(described.file, described.config, described.qa)
+    except RigInUse as error:
+        pytest.exit(f"the rig is in use: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    with _orderly_end(), opened:
+        yield opened
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """A run that is told to end, or loses its terminal, leaves through its fixtures."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, rig: "Rig", rig_slot: str) -> "Iterator[RigBench]":
+    """The bench of the slot that the test runs in. Instruments open when they are asked for."""
+    properties = request.node.user_properties
+    properties += [("rig", rig.config.station), ("slot", rig_slot)]
+    opened = rig.open(rig_slot)
+    properties.append(("made_safe_at_start_in", f"{rig.made_safe_at_start_s(rig_slot):.3f} s"))
+    try:
+        yield opened
+    finally:
+        start_s = opened.clock.monotonic()
+        try:
+            if remark := opened.make_safe():
+                properties.append(("make_safe", remark))
+            took_s = opened.clock.monotonic() - start_s
+            properties.append(("made_safe_in", f"{took_s:.3f} s"))
+        finally:
+            opened.close()
+            for role, used in opened.instruments.items():
+                told = (used.maker, used.model, used.serial_number, used.firmware)
+                properties.append((f"instrument.{role}", " ".join(filter(None, told))))
+
+
+@pytest.fixture
+def stated(rig: "Rig", rig_slot: str) -> "SlotQa":
+    """What QA states about the slot."""
+    return rig.qa.of(rig_slot)
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest) -> "Ask":
+    """`ask(text)`: somebody at the rig does it and presses Enter. Needs `--interactive`."""
+
+    def put(text: str) -> None:
+        if not request.config.getoption("--interactive"):
+            pytest.skip(f"nobody is at the rig (--interactive): {text}")
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            input(f"\n{text} Then press Enter. ")
+
+    return put
+
+
+@pytest.fixture
+def cables(rig: "Rig", rig_slot: str, ask: "Ask", bench: "RigBench") -> "Cables":
+    """`with cables.pulled(role):` the cable of that instrument is out."""
+    return rig.cables(rig_slot, ask)
+
+
+# Only on the simulated rig, for these break what must not be broken
+
+
+@pytest.fixture
+def world(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[World]":
+    """What is at the simulated slot; as it was, afterwards."""
+    from hil_tests.twin_rig import TwinRig
+
+    if not isinstance(rig, TwinRig):
+        pytest.skip("only the simulated rig may be broken")
+    yield rig.world(rig_slot)
+    rig.restore(rig_slot)
+
+
+@pytest.fixture
+def wire(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[Wire]":
+    """The slot's wires, to be cut, muted and garbled; mended afterwards."""
+    from hil_tests.twin_rig import TwinRig
+
+    if not isinstance(rig, TwinRig):
+        pytest.skip("only the simulated rig may be broken")
+    wire = rig.cables(rig_slot)
+    yield wire
+    wire.mend()
+
+
+# The instruments, by role
+
+
+@pytest.fixture
+def instrument(bench: "RigBench", rig_role: str) -> Instrument:
+    """Each instrument of the kind that the test's annotation says, in each slot."""
+    return bench.get(rig_role, Instrument)
+
+
+@pytest.fixture
+def supply(bench: "RigBench") -> PowerSupply:
+    return bench.get("supply", PowerSupply)
+
+
+@pytest.fixture
+def load(bench: "RigBench") -> ElectronicLoad:
+    return bench.get("load", ElectronicLoad)
+
+
+@pytest.fixture
+def meter(bench: "RigBench") -> PowerMeter:
+    """The DC meter; `dc_meter` where plans call it so."""
+    from hil_tests.rig import meter_of
+
+    return bench.get(meter_of(bench), PowerMeter)
+
+
+@pytest.fixture
+def mains_meter(bench: "RigBench") -> MainsMeter:
+    return bench.get("mains_meter", MainsMeter)
+
+
+@pytest.fixture
+def zones(bench: "RigBench") -> LightArray:
+    return bench.get("zones", LightArray)
+
+
+@pytest.fixture
+def probe(bench: "RigBench", rig: "Rig", rig_slot: str, ask: "Ask") -> ColourMeter:
+    """The colour meter. Where slots share it, somebody has to bring it."""
+    name = rig.config.slots[rig_slot].shared.get("probe")
+    users = [slot for slot in rig.config.slots.values() if name in slot.shared.values()]
+    if not rig.simulated and len(users) > 1:
+        ask(f"Put the colour probe on the middle of the screen in slot {rig_slot}.")
+    return bench.get("probe", ColourMeter)
+
+
+@pytest.fixture
+def light(bench: "RigBench") -> LightMeter:
+    return bench.get("light", LightMeter)
+
+
+@pytest.fixture
+def keyboard(bench: "RigBench") -> KeySource:
+    return bench.get("keyboard", KeySource)
+
+
+@pytest.fixture
+def actuator(bench: "RigBench") -> KeyActuator:
+    return bench.get("actuator", KeyActuator)
+
+
+@pytest.fixture
+def monitor(bench: "RigBench") -> Monitor:
+    return bench.get("monitor", Monitor)
+
+
+@pytest.fixture
+def screen(bench: "RigBench") -> PatternSource:
+    return bench.get("screen", PatternSource)

@@ -1,0 +1,101 @@
+"""What QA states about a rig, in `<rig>.qa.toml` beside it: how far to go, and what is near enough.
+
+    [slots.left]
+    max_voltage_v = 20.0            what nobody minds on these leads and this device
+    max_current_a = 3.0
+
+    [slots.left.golden]
+    unit = "adapter G-0007"
+    [slots.left.golden.values.no_load_voltage_v]
+    value = 19.52
+    tolerance = 0.05
+    unit = "V"
+
+What is not stated is not done: a supply without `max_voltage_v` is never swept.
+"""
+
+import tomllib
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class QaError(Exception):
+    """The file is wrong. One line: file, place, and what would be right."""
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the golden unit measured when it was last known to be right."""
+
+    value: float
+    tolerance: Positive
+    unit: str = ""
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device that is known, kept for nothing but checking this bench.
+
+    It is fed with `feed_voltage_v` and at most `feed_current_a` where the slot has a supply, and
+    loaded with `load_current_a` where it has a load instead.
+    """
+
+    unit: str
+    measured_on: date | None = None
+    feed_voltage_v: Positive = 5.0
+    feed_current_a: Positive = 0.5
+    load_current_a: Positive = 1.0
+    values: dict[str, Reference] = {}
+
+
+class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where nothing is stated: nothing is swept, and what is near enough is modest.
+
+    Two instruments agree within the sum of their resolutions, plus `budget_percent` of the value,
+    plus `budget_v` or `budget_a`: what calibration, leads and drift may cost.
+    """
+
+    max_voltage_v: Positive | None = None
+    max_current_a: Positive | None = None
+    budget_percent: NotNegative = 0.5
+    budget_v: NotNegative = 0.02
+    budget_a: NotNegative = 0.01
+    settle_s: NotNegative = 0.5
+    off_v: Positive = 0.5
+    off_within_s: Positive = 2.0
+    make_safe_within_s: Positive = 3.0
+    readings: Annotated[int, msgspec.Meta(ge=2)] = 10
+    golden: Golden | None = None
+
+
+class Qa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    slots: dict[str, SlotQa] = {}
+
+    def of(self, slot: str) -> SlotQa:
+        return self.slots.get(slot, SlotQa())
+
+
+def path_beside(rig: Path) -> Path:
+    """`station.toml` → `station.qa.toml`."""
+    return rig.with_suffix(".qa.toml")
+
+
+def load(path: Path, slots: Collection[str]) -> Qa:
+    """Raises `QaError` with the first mistake."""
+    try:
+        qa = msgspec.convert(tomllib.loads(path.read_text()), Qa)
+    except OSError as error:
+        raise QaError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise QaError(f"{path}: not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise QaError(f"{path}: {error}") from error
+    if strangers := sorted(qa.slots.keys() - set(slots)):
+        known = ", ".join(sorted(slots))
+        raise QaError(f"{path}: slots.{strangers[0]}: the rig has no such slot, but {known}")
+    return qa

@@ -1,0 +1,166 @@
+"""Whatever ends a test, the bench lets go of its device, and within its time."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from drivers.capabilities import Actuator, ElectronicLoad, Power
+from hil_tests.plugin import RecordValue
+from hil_tests.procedures import USUAL_V, feed, meters_figures, reach_a, reach_v, until
+from hil_tests.qa import SlotQa
+from hil_tests.rig import Lent, Rig, RigBench
+from station.clock import Clock
+
+PROJECT = Path(__file__).parents[1]
+CHILD_S = 60
+
+SUITE = """
+import os, signal
+
+def test_that_feeds_its_device(supply):
+    supply.set_voltage({voltage_v})
+    supply.set_current_limit(0.5)
+    supply.switch(on=True)
+    {death}
+"""
+DEATHS = {
+    "exception": "raise RuntimeError('the test crashes')",
+    "sigterm": "os.kill(os.getpid(), signal.SIGTERM)",
+    "sigkill": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+NEXT_SUITE = """
+def test_that_only_opens_the_bench(bench):
+    pass
+"""
+
+
+class Ended(NamedTuple):
+    """How another run ended, and its JUnit properties."""
+
+    exit_code: int
+    properties: dict[str, str]
+    output: str
+
+
+class OtherRun:
+    """Runs of pytest that have the slot, one after another."""
+
+    def __init__(self, lent: Lent, slot: str, stated: SlotQa, folder: Path) -> None:
+        self._lent = lent
+        self._slot = slot
+        self._stated = stated
+        self._folder = folder
+        self._clock = Clock()
+
+    def run(self, suite: str) -> Ended:
+        (self._folder / "test_other.py").write_text(suite)
+        report = self._folder / "junit.xml"
+        report.unlink(missing_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "hil_tests.plugin",
+            "-p",
+            "no:cacheprovider",
+        ]
+        command += [f"--rig={self._lent.file}", f"--slot={self._slot}", f"--junitxml={report}"]
+        environment = os.environ | {
+            "PYTHONPATH": str(PROJECT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+        }
+        done = subprocess.run(
+            [*command, "test_other.py"],
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=CHILD_S,
+            check=False,
+        )
+        properties = {}
+        if report.exists():
+            for one in ElementTree.parse(report).iter("property"):
+                properties[one.get("name", "")] = one.get("value", "")
+        return Ended(done.returncode, properties, done.stdout + done.stderr)
+
+    def meter(self) -> Power:
+        return self._lent.read_meter()
+
+    def is_off_in_time(self) -> bool:
+        """The supply's capacitors may take a moment."""
+        within_s = self._stated.off_within_s
+        until(self._clock, within_s, lambda: self.meter().voltage_v < self._stated.off_v)
+        return self.meter().voltage_v < self._stated.off_v
+
+
+@pytest.fixture
+def voltage_v(rig: Rig, rig_slot: str, stated: SlotQa) -> float:
+    return min(USUAL_V, reach_v(stated, meters_figures(rig, rig.open(rig_slot))))
+
+
+@pytest.fixture
+def other_run(
+    rig: Rig, rig_slot: str, stated: SlotQa, voltage_v: float, tmp_path: Path
+) -> Iterator[OtherRun]:
+    if reason := rig.keeps(rig_slot):
+        pytest.skip(reason)
+    with rig.lend(rig_slot, tmp_path) as lent:
+        yield OtherRun(lent, rig_slot, stated, tmp_path)
+
+
+@pytest.mark.needs("supply", "meter")
+@pytest.mark.parametrize("death", ["exception", "sigterm"])
+def test_a_run_that_breaks_down_leaves_a_safe_bench(
+    other_run: OtherRun, stated: SlotQa, voltage_v: float, death: str, record_value: RecordValue
+) -> None:
+    ended = other_run.run(SUITE.format(voltage_v=voltage_v, death=DEATHS[death]))
+    assert ended.exit_code != 0, ended.output
+    assert other_run.is_off_in_time(), ended.output
+    if death == "exception":  # only then does it live to tell
+        took_s = float(ended.properties["made_safe_in"].removesuffix(" s"))
+        record_value("made_safe_in", took_s, "s")
+        assert took_s <= stated.make_safe_within_s
+
+
+@pytest.mark.needs("supply", "meter")
+def test_after_a_run_that_was_killed_the_next_one_begins_by_making_the_bench_safe(
+    other_run: OtherRun, stated: SlotQa, voltage_v: float, record_value: RecordValue
+) -> None:
+    killed = other_run.run(SUITE.format(voltage_v=voltage_v, death=DEATHS["sigkill"]))
+    assert killed.exit_code == -9, killed.output
+    assert other_run.meter().voltage_v > 0.9 * voltage_v, "nobody was left to switch it off"
+    following = other_run.run(NEXT_SUITE)
+    assert following.exit_code == 0, following.output
+    assert other_run.is_off_in_time(), following.output
+    took_s = float(following.properties["made_safe_at_start_in"].removesuffix(" s"))
+    record_value("made_safe_at_start_in", took_s, "s")
+    assert took_s <= stated.make_safe_within_s
+
+
+def test_a_bench_with_everything_on_is_made_safe_in_its_time(
+    rig: Rig, bench: RigBench, stated: SlotQa, record_value: RecordValue
+) -> None:
+    for role, place in bench.places.items():
+        if issubclass(place.kind, Actuator):
+            bench.get(role, Actuator)
+    if "supply" in bench.places:
+        feed(bench, stated, min(USUAL_V, reach_v(stated, meters_figures(rig, bench))), 0.5)
+    if "load" in bench.places:
+        load = bench.get("load", ElectronicLoad)
+        load.sink_current(reach_a(stated, meters_figures(rig, bench)) / 10)
+        load.switch(on=True)
+    start_s = bench.clock.monotonic()
+    remark = bench.make_safe()
+    took_s = bench.clock.monotonic() - start_s
+    record_value("make_safe_takes", took_s, "s")
+    assert took_s <= stated.make_safe_within_s
+    assert not remark, "every one of them let go at the first attempt"
