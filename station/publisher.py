@@ -122,13 +122,13 @@ class Publisher:
         self._report()
         work = asyncio.create_task(self._stay_connected())
         await self._stop.wait()
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        while not work.done():  # a client that breaks while it leaves swallows a cancellation
+            work.cancel()
+            await asyncio.wait({work}, timeout=1.0)
 
     async def _stay_connected(self) -> None:
         delay_s = self.BACKOFF_S[0]
-        while True:
+        while not self._stop.is_set():
             try:
                 async with self._client() as client:
                     log.info("connected to %s:%d", self._broker.host, self._broker.port)
