@@ -74,17 +74,25 @@ class Limit(_Record, frozen=True, forbid_unknown_fields=True):
     guard: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.equals is None and self.min is None and self.max is None:
+        low, high, guard, equals = self.min, self.max, self.guard, self.equals
+        if equals is not None:
+            if low is not None or high is not None:
+                raise ValueError("a limit has either `equals` or bounds, not both")
+            if guard:
+                raise ValueError("`guard` needs bounds: nothing is near `equals`")
+        elif low is None and high is None:
             raise ValueError("a limit needs `min`, `max` or `equals`")
-        if self.equals is not None and (self.min is not None or self.max is not None):
-            raise ValueError("a limit has either `equals` or bounds, not both")
-        figures = (self.min, self.max, self.guard, self.equals)
-        if any(isinstance(one, float) and not isfinite(one) for one in figures) or self.guard < 0:
+        # Spelt out: every limit of every record that is decoded comes by here.
+        if (
+            not isfinite(guard)
+            or guard < 0
+            or (low is not None and not isfinite(low))
+            or (high is not None and not isfinite(high))
+            or (isinstance(equals, float) and not isfinite(equals))
+        ):
             raise ValueError("the figures of a limit are numbers, and `guard` is not negative")
-        if self.equals is not None and self.guard:
-            raise ValueError("`guard` needs bounds: nothing is near `equals`")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"min {low:g} is above max {high:g}")
         if self.basis is Basis.SOURCE and not self.source.strip():
             raise ValueError("`basis = 'source'` needs `source`: document and clause")
 
