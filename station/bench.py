@@ -1,5 +1,6 @@
 """The instruments of one slot, by the role they play there."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -7,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.capabilities import Actuator, Instrument
-from drivers.errors import DriverError, NotConnected
+from drivers.errors import NotConnected
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import InstrumentUsed
 from station.steps import Role, Step
+
+log = logging.getLogger(__name__)
 
 
 class SharedLock:
@@ -69,6 +72,7 @@ class Bench:
     operator: Operator
     instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
+    _remarks: list[str] = field(default_factory=list)
 
     def check(self, step: Step) -> None:
         """Raises `LookupError` when the slot lacks what the step needs. Touches no hardware."""
@@ -137,10 +141,9 @@ class Bench:
 
     def _put_back(self, name: str) -> None:
         if name in self._open:
-            instrument = self._open[name][0]
             try:
-                if isinstance(instrument, Actuator):
-                    instrument.make_safe()
+                if unsafe := self._let_go(name):
+                    raise BenchNotSafe(unsafe)
             finally:
                 self._close(name)
 
@@ -150,34 +153,35 @@ class Bench:
         Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
         not be made safe even after opening it once more.
         """
-        remarks: list[str] = []
-        unsafe: list[str] = []
-        for name, (instrument, _) in list(self._open.items()):
-            if not isinstance(instrument, Actuator):
-                continue
-            try:
-                instrument.make_safe()
-            except Exception as error:
-                if not self.places[name].device:
-                    self._make_safe_anew(name, error, remarks, unsafe)
-                elif not isinstance(error, NotConnected):
-                    remarks.append(f"{name}: {error}")
-        if unsafe:
+        if unsafe := [trouble for name in list(self._open) if (trouble := self._let_go(name))]:
             raise BenchNotSafe("; ".join(unsafe))
-        return "; ".join(remarks)
+        return "; ".join(self._remarks)
 
-    def _make_safe_anew(
-        self, name: str, first: Exception, remarks: list[str], unsafe: list[str]
-    ) -> None:
+    def _let_go(self, name: str) -> str:
+        """Make one role safe. Returns why it is not; what went well after all is remarked."""
+        instrument = self._open[name][0]
+        if not isinstance(instrument, Actuator):
+            return ""
+        try:
+            instrument.make_safe()
+        except Exception as error:
+            if not self.places[name].device:
+                return self._let_go_anew(name, error)
+            if not isinstance(error, NotConnected):
+                self._remarks.append(f"{name}: {error}")
+        return ""
+
+    def _let_go_anew(self, name: str, first: Exception) -> str:
         """A new connection knows nothing of the trouble the old one is in."""
         try:
             self._close(name)
             instrument = self._opened(name)
             if isinstance(instrument, Actuator):
                 instrument.make_safe()
-            remarks.append(f"{name}: safe after opening it again ({first})")
         except Exception as second:
-            unsafe.append(f"{name}: {first}; opened again: {second}")
+            return f"{name}: {first}; opened again: {second}"
+        self._remarks.append(f"{name}: safe after opening it again ({first})")
+        return ""
 
     def release_everything(self) -> list[str]:
         """Before the first run: nobody knows what the last one left behind.
@@ -201,10 +205,12 @@ class Bench:
             self._close(name)
 
     def _close(self, name: str) -> None:
-        try:
-            self._open.pop(name)[1].close()
-        except DriverError:
-            return  # a port that cannot be closed is gone already
+        _, closing = self._open.pop(name, (None, None))
+        if closing is not None:
+            try:
+                closing.close()
+            except Exception as error:  # it is gone already, and the others must be closed
+                log.warning("slot %s: %s does not close: %s", self.slot, name, error)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from math import isfinite
 import msgspec
 
 from drivers.errors import DriverError
-from station.bench import Bench, SharedLock
+from station.bench import Bench, BenchNotSafe, SharedLock
 from station.clock import Cancelled
 from station.events import (
     Event,
@@ -186,7 +186,7 @@ def _make_safe(bench: Bench) -> Stepping:
     try:
         reason = bench.make_safe()
     except Exception as error:
-        verdict, reason = Verdict.ERROR, f"the device may still be powered: {_explain(error)}"
+        verdict, reason = Verdict.ERROR, _explain(error)
     record = StepRecord(
         step="bench.make_safe",
         title="Make safe",
@@ -219,6 +219,8 @@ def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
 
 def _explain(error: Exception) -> str:
     """The bench's fault in its own words; ours with the type, so that it reads as a bug."""
+    if isinstance(error, BenchNotSafe):
+        return f"the device may still be powered: {error}"
     if isinstance(error, DriverError | BenchFault):
         return str(error) or type(error).__name__
     return repr(error)
