@@ -110,6 +110,8 @@ class StationApp(App[None]):
         if self.desk.bell:
             self.desk.bell = False
             self.bell()
+        if self.desk.quit_wanted:
+            self.exit()
 
     def _pressed(self, event: Key) -> None:
         self.desk.press(event.key, event.character, event.time)

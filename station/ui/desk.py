@@ -46,6 +46,7 @@ class Desk:
         self.scroll = 0
         self.follow = True
         self.page = 1  # lines of the list on the screen
+        self.quitting = False  # once everything that ran is safe
         self.quit_wanted = False
         self.bell = False  # to be rung and put out by whoever has one
         self.hint_until_s = 0.0
@@ -83,6 +84,9 @@ class Desk:
         for slot in self.model.slots:
             if slot.message and now_s > slot.message_until_s:
                 slot.tell("", now_s)
+        if self.quitting and not self.model.running:
+            self.quitting = False
+            self.quit_wanted = not self.model.unsafe  # that must be read before it goes
         if self._quit_asked_s is not None and now_s - self._quit_asked_s > QUIT_SURE_S:
             self._quit_asked_s = None
 
@@ -170,6 +174,7 @@ class Desk:
     def _escape(self, at_s: float) -> None:
         if self.reader.clear():
             return
+        self.quitting = False
         if self.selected.message:
             self.selected.tell("", at_s)
         else:
@@ -183,6 +188,7 @@ class Desk:
                 slot = self.model[name]
                 if self._command(slot, partial(self.console.start, name, tag, plan), at_s):
                     self.hint_until_s = 0.0
+                    self.quitting = False
             case Refused(message=message):
                 self._tell(self.selected, message, at_s)
 
@@ -224,15 +230,16 @@ class Desk:
         repeated = at_s - self._quit_pressed_s < REPEAT_S
         self._quit_pressed_s = at_s
         running = self.model.running
-        if not running:
+        if not running or self.offers_take_over or (self.quitting and not repeated):
             self.quit_wanted = True
         elif self._quit_asked_s is None:
             self._quit_asked_s = at_s
         elif not repeated:
+            self._quit_asked_s = None
+            self.quitting = True
             for slot in running:
                 slot.stop_requested()
                 self._command(slot, partial(self.console.stop, slot.name), at_s)
-            self.quit_wanted = True
 
     def _how_to_quit(self, at_s: float) -> None:
         self._tell(self.selected, text.QUIT_HOW, at_s)

@@ -249,9 +249,10 @@ class ScreenPainter:
     def _bottom(self, width: int) -> list[Line]:
         """At least `BOTTOM` lines, so that the slots keep their size while nobody asks."""
         slot = self._desk.selected
-        if self._desk.quit_asked:
+        if self._desk.quit_asked or self._desk.quitting:
             names = ", ".join(each.name for each in self._desk.model.running)
-            lines = _texts([text.QUIT_RUNNING.format(slots=names)], width, MESSAGE)
+            asks = (text.QUITTING if self._desk.quitting else text.QUIT_RUNNING).format(slots=names)
+            lines = _texts(wrapped(asks, width - 2, MOST_QUESTION), width, MESSAGE)
         elif slot.question is not None:
             lines = self._question(slot, width)
         elif slot.message:

@@ -87,6 +87,7 @@ PAGE = "Records: {page}"
 CLEAR_TO_ANSWER = "Press Esc to clear the line, then answer."
 TOO_QUICK = "Too quick: the question had only just appeared. Read it, then answer."
 QUIT_RUNNING = "Still testing: {slots}. Ctrl+Q once more stops them and quits; Esc stays."
+QUITTING = "Stopping, and making safe: {slots}. Then the screen closes; Ctrl+Q closes it now."
 QUIT_HOW = "Ctrl+Q quits."
 
 # Refusals

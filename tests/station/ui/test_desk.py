@@ -316,8 +316,62 @@ def test_ctrl_q_asks_first_while_something_runs() -> None:
     assert operator.desk.quit_asked
     assert not operator.desk.quit_wanted
     operator.press("ctrl+q")
-    assert operator.desk.quit_wanted
     assert operator.commands == [("stop", "Slot-1"), ("stop", "Slot-3")]
+    assert not operator.desk.quit_wanted
+    operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
+    operator.wait(1.0)
+    assert not operator.desk.quit_wanted
+    operator.happens("Slot-3", finished(Verdict.ABORTED, made_safe()))
+    operator.wait(1.0)
+    assert operator.desk.quit_wanted
+
+
+def test_quitting_waits_no_longer_than_the_operator() -> None:
+    operator = Operator()
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+q", "ctrl+q", gap_s=1.0)
+    assert not operator.desk.quit_wanted
+    operator.press("ctrl+q")
+    assert operator.desk.quit_wanted
+
+
+def test_quitting_stays_when_a_device_may_still_be_under_power() -> None:
+    operator = Operator()
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+q", "ctrl+q", gap_s=1.0)
+    operator.happens("Slot-1", finished(Verdict.ERROR, made_safe(Verdict.ERROR, "mute")))
+    operator.wait(1.0)
+    assert not operator.desk.quit_wanted
+    operator.press("ctrl+q")
+    assert operator.desk.quit_wanted
+
+
+def test_escape_keeps_the_screen_although_everything_was_stopped() -> None:
+    operator = Operator()
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+q", "ctrl+q", "escape", gap_s=1.0)
+    operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
+    operator.wait(1.0)
+    assert not operator.desk.quit_wanted
+
+
+def test_ctrl_q_leaves_a_demonstration_at_once() -> None:
+    console = FakeConsole(2, simulated=True)
+    console.autopilot = True
+    operator = Operator(console)
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+q")
+    assert operator.desk.quit_wanted
+
+
+def test_a_device_scanned_while_quitting_keeps_the_screen() -> None:
+    operator = Operator()
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+q", "ctrl+q", "f2", gap_s=1.0)
+    operator.scan("LT-1")
+    operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
+    operator.wait(1.0)
+    assert not operator.desk.quit_wanted
 
 
 def test_ctrl_q_held_down_does_not_quit() -> None:

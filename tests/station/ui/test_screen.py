@@ -401,11 +401,12 @@ def test_a_message_is_in_its_slot_and_at_the_bottom() -> None:
 
 
 def test_the_wish_to_quit_names_what_runs() -> None:
-    sight = Sight()
-    sight.happens("Slot-1", started())
-    sight.happens("Slot-3", started())
+    sight = Sight(FakeConsole(8))
+    for number in range(1, 9):
+        sight.happens(f"Slot-{number}", started())
     sight.press("ctrl+q")
-    assert "Still testing: Slot-1, Slot-3." in sight.text()
+    assert "Still testing: Slot-1, Slot-2," in sight.text()
+    assert "Ctrl+Q once more stops them and quits; Esc stays." in sight.words()
 
 
 @pytest.mark.parametrize("tag", ["[red]", "[/]", "[link=x]y[/link]", "{0}", "%s", "$tag", "\\"])
