@@ -51,6 +51,8 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Iterator[Event]:
                     planned.stop_on_fail and record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
                 ):
                     break
+            if not _is_judged(done):
+                done.append((yield from _nothing_judged(bench)))
         safe = True
         done.append((yield from _make_safe(bench)))
     finally:
@@ -74,18 +76,40 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Iterator[Event]:
 
 
 def _conclude(done: list[StepRecord]) -> tuple[Verdict, bool]:
-    """As bad as the worst step. Where nothing was judged, nothing has passed."""
+    """As bad as the worst step."""
     verdict = Verdict.worst(record.verdict for record in done)
-    judged = any(m.verdict for record in done for m in record.measurements)
-    if verdict in (Verdict.PASS, Verdict.SKIPPED):
-        verdict = Verdict.PASS if judged else Verdict.ERROR
     marginal = any(m.marginal for record in done for m in record.measurements)
     return verdict, marginal and verdict is Verdict.PASS
 
 
+def _is_judged(done: list[StepRecord]) -> bool:
+    """Whether anything gives a reason for a verdict: a judged measurement, or a step gone wrong."""
+    return any(
+        record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
+        or any(m.verdict for m in record.measurements)
+        for record in done
+    )
+
+
+def _nothing_judged(bench: Bench) -> Stepping:
+    record = StepRecord(
+        step="run.conclude",
+        title="Conclusion",
+        verdict=Verdict.ERROR,
+        started_at=bench.clock.now(),
+        reason="nothing was judged, so nothing has passed",
+    )
+    yield StepFinished(record)
+    return record
+
+
 def _describe(device: Device, learned: list[Learned]) -> Device:
     for facts in learned:
-        known = {name: value for name, value in facts._asdict().items() if value}
+        known = {
+            name: _writable(value) if isinstance(value, str) else value
+            for name, value in facts._asdict().items()
+            if value
+        }
         device = msgspec.structs.replace(device, **known)
     return device
 
@@ -136,12 +160,12 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                         learned.append(item)
             finally:
                 items.close()
-        verdict, reason = Verdict.worst(_verdicts(taken)), ""
-        missed = planned.limits.keys() - {m.name for m in taken}
-        if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
-            raise LookupError(f"never measured {', '.join(sorted(missed))}")
+        verdict, reason = _judge_all(planned, taken)
     except NotApplicable as why:
-        verdict, reason = Verdict.worst([Verdict.SKIPPED, *_verdicts(taken)]), str(why)
+        verdict, reason = Verdict.SKIPPED, _writable(str(why))
+        if taken:
+            verdict, missed = _judge_all(planned, taken)
+            reason = f"{missed}: {reason}" if missed else reason
     except Cancelled:
         verdict, reason = Verdict.ABORTED, "stopped by the operator"
     except Exception as error:
@@ -160,8 +184,13 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     return record
 
 
-def _verdicts(taken: list[Measurement]) -> list[Verdict]:
-    return [m.verdict for m in taken if m.verdict]
+def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, str]:
+    """As bad as the worst measurement. A limit that nobody measured is an error."""
+    verdict = Verdict.worst(m.verdict for m in taken if m.verdict)
+    missed = planned.limits.keys() - {m.name for m in taken}
+    if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
+        return Verdict.ERROR, f"never measured {', '.join(sorted(missed))}"
+    return verdict, ""
 
 
 def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
@@ -201,8 +230,8 @@ def _make_safe(bench: Bench) -> Stepping:
 
 def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
     name, value = reading
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{name} is {value}")
+    if not _is_recordable(value):
+        raise ValueError(f"{name} is {value!r}")
     unit = planned.step.units[name]
     limit = planned.limits.get(name)
     if limit is None:
@@ -217,10 +246,24 @@ def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
     )
 
 
+def _is_recordable(value: object) -> bool:
+    """Whether a record can hold it, and the host's database too."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, str):
+        return _writable(value) == value
+    return isinstance(value, int) and -(2**63) <= value < 2**63
+
+
+def _writable(text: str) -> str:
+    """Half a surrogate pair, as a library may hand it over, is no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _explain(error: Exception) -> str:
     """The bench's fault in its own words; ours with the type, so that it reads as a bug."""
     if isinstance(error, BenchNotSafe):
-        return f"the device may still be powered: {error}"
+        return _writable(f"the device may still be powered: {error}")
     if isinstance(error, DriverError | BenchFault):
-        return str(error) or type(error).__name__
-    return repr(error)
+        return _writable(str(error)) or type(error).__name__
+    return _writable(repr(error))
