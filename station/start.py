@@ -89,7 +89,7 @@ def simulate_station(asked: Simulation) -> int:
             config,
             rig.hardware,
             outbox,
-            new_clock=lambda slot: Clock(rig.worlds[slot].time),
+            new_clock=lambda slot: Clock(rig.worlds[slot].time, speed=speed),
             simulated=True,
         )
         line = SimulatedLine(service, rig, seed=asked.seed, pause_s=2.5 if asked.ui else 0.0)
