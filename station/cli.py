@@ -101,6 +101,17 @@ def _add_rig(nouns: Any) -> None:
         action="store_true",
         help="talk to serial instruments to find their drivers; switches them off",
     )
+    rules = _verb(
+        verbs, "rules", "print the udev rules that keep devices under test at bay", _rig_rules
+    )
+    _config_argument(rules)
+    rules.add_argument(
+        "--also",
+        metavar="SLOT=PORT",
+        action="append",
+        default=[],
+        help="one more port of a slot, such as its socket's SuperSpeed port",
+    )
 
 
 def _add_decode(nouns: Any) -> None:
@@ -302,6 +313,21 @@ def _rig_scan(chosen: argparse.Namespace) -> int:
         return 0
     with LocalHardware() as hardware:
         print(describe(items, hardware if chosen.identify else None))
+    return 0
+
+
+def _rig_rules(chosen: argparse.Namespace) -> int:
+    from station.config import ConfigError, load
+    from station.udev_rules import rules, slot_ports
+
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        return _complain(str(error))
+    try:
+        print(rules(slot_ports(config, chosen.also)), end="")
+    except ConfigError as error:
+        return _complain(f"{chosen.config}: {error}")
     return 0
 
 
