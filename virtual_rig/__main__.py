@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
         return machine.DIED
     sockets = Path(tempfile.mkdtemp(prefix="virtual-rig-"))
     ends = FarEnds(config.load(ROOT / STATION), sockets)
+    ends.plug_golden_units()
     control = ControlServer(Control(ends))
     try:
         places = machine.Places(OUT, sockets)
@@ -63,8 +64,10 @@ def _prepare(
     where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
     fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     pytest_arguments = [
-        *("hil_tests", "--junitxml=/rig/out/junit.xml"),
-        *("-p", "no:cacheprovider", *arguments),
+        *("hil_tests", "--rig", str(STATION), "--junitxml=/rig/out/junit.xml"),
+        *("-p", "pytest_timeout", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider"),
+        f"--color={'yes' if sys.stdout.isatty() else 'no'}",
+        *arguments,
     ]
     go = {
         "where": str(where),

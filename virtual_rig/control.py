@@ -5,12 +5,15 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
+from drivers.sim.world import SimulatedTime
 from virtual_rig.far_ends import FarEnds, RigError
+from virtual_rig.scripted import ScriptedDevice
 
 _log = logging.getLogger(__name__)
 
@@ -20,48 +23,82 @@ class Control:
 
     def __init__(self, ends: FarEnds) -> None:
         self._ends = ends
+        self._keyboards: dict[str, SimulatedKeyboard] = {}
+        self._scripted: dict[str, ScriptedDevice] = {}
 
-    # Devices under test
+    # What is plugged into USB/IP ports
 
-    def offer_keyboard(self, slot: str, **settings: Any) -> str:
-        """A keyboard for the slot's port, to be attached by the guest. Gives that port."""
-        world = self._ends.world(slot)
-        (port,) = [port for port, owner in self._ends.wiring.devices.items() if owner == slot]
-        keyboard = SimulatedKeyboard(world.time, **settings)
+    def offer_keyboard(self, port: str, **settings: Any) -> None:
+        """To be attached by the guest. In a slot's port it is that slot's device under test."""
+        slot = self._ends.wiring.devices.get(port)
+        its_time = self._ends.world(slot).time if slot else SimulatedTime(1.0)
+        keyboard = SimulatedKeyboard(its_time, **settings)
         self._ends.usbip.offer(port, keyboard)
-        with self._ends.lock:
-            world.keyboard = keyboard
-            world.circuit.sinks.append(keyboard)
-        return port
+        self._keyboards[port] = keyboard
+        if slot:
+            with self._ends.lock:
+                self._ends.seat_keyboard(slot, keyboard)
 
-    def plug_adapter(self, slot: str, **settings: Any) -> None:
-        world = self._ends.world(slot)
-        with self._ends.lock:
-            world.plug_adapter(SimulatedAdapter(world.time, **settings))
+    def offer_scripted(
+        self,
+        port: str,
+        *,
+        device: str,
+        configuration: str,
+        strings: list[str],
+        answers: dict[str, str],
+        speed: int = 2,
+    ) -> None:
+        """A `ScriptedDevice`, with everything of it in hexadecimal."""
+        scripted = ScriptedDevice(
+            bytes.fromhex(device),
+            bytes.fromhex(configuration),
+            strings,
+            answers={bytes.fromhex(ask): bytes.fromhex(say) for ask, say in answers.items()},
+            speed=speed,
+        )
+        self._ends.usbip.offer(port, scripted)
+        self._scripted[port] = scripted
 
-    def unplug(self, slot: str) -> None:
-        for port, owner in self._ends.wiring.devices.items():
-            if owner == slot:
-                self._ends.usbip.unplug(port)
-        with self._ends.lock:
-            self._ends.world(slot).unplug()
+    def say(self, port: str, endpoint: int, report: str) -> None:
+        """A report or transfer for the host from a scripted device, in hexadecimal."""
+        self._scripted[port].say(endpoint, bytes.fromhex(report))
 
-    def press(self, slot: str, usage: int) -> None:
+    def heard(self, port: str) -> list[tuple[int, str]]:
+        """What a scripted device has been sent: endpoints, and bytes in hexadecimal."""
+        return [(endpoint, data.hex()) for endpoint, data in self._scripted[port].heard]
+
+    def press(self, port: str, usage: int) -> None:
         """A finger goes down on a key, by its HID usage, and stays."""
-        self._keyboard(slot).press(usage)
+        self._keyboard(port).press(usage)
 
-    def release(self, slot: str, usage: int) -> None:
-        self._keyboard(slot).release(usage)
+    def release(self, port: str, usage: int) -> None:
+        self._keyboard(port).release(usage)
 
-    def leds(self, slot: str) -> list[str]:
+    def type(self, port: str, usages: list[int], hold_s: float = 0.03) -> None:
+        """One key after the other, each held and let go for `hold_s`."""
+        for usage in usages:
+            self.press(port, usage)
+            time.sleep(hold_s)
+            self.release(port, usage)
+            time.sleep(hold_s)
+
+    def leds(self, port: str) -> list[str]:
         """Those that are lit, in alphabetical order."""
-        return sorted(self._keyboard(slot).leds)
+        return sorted(self._keyboard(port).leds)
 
     def freeze(self, port: str, *, frozen: bool) -> None:
         """What is plugged in there answers nothing any more."""
         if port not in self._ends.usbip.cables:
             raise RigError(f"nothing that we could freeze at {port}")
         self._ends.usbip.cables[port].frozen = frozen
+
+    # The other devices under test
+
+    def plug_adapter(self, slot: str, **settings: Any) -> None:
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            world.plug_adapter(SimulatedAdapter(world.time, **settings))
 
     # The bench
 
@@ -72,7 +109,7 @@ class Control:
         self._ends.world(slot).loosen_lead()
 
     def fixed_ports(self) -> list[str]:
-        """USB/IP ports of instruments, in the order in which the guest has to attach them."""
+        """USB/IP ports of what is always there, in the order in which the guest has to attach them."""
         return sorted(self._ends.fixed)
 
     def i2c_bus(self, port: str) -> int | None:
@@ -80,10 +117,16 @@ class Control:
         return self._ends.wiring.i2c.get(port)
 
     def pull(self, port: str) -> None:
+        """Take the USB cable at `port` out, whatever it is of."""
         if port in self._ends.lines:
             self._ends.lines[port].unplug()
-        else:
-            self._ends.usbip.unplug(port)
+            return
+        self._ends.usbip.unplug(port)
+        self._keyboards.pop(port, None)
+        self._scripted.pop(port, None)
+        if slot := self._ends.wiring.devices.get(port):
+            with self._ends.lock:
+                self._ends.world(slot).unplug()
 
     def restore(self, port: str) -> bool:
         """Plug an instrument in again; whether the guest has to attach it."""
@@ -102,10 +145,10 @@ class Control:
         """The chips that have come off the board; the others are back."""
         self._ends.i2c[bus].absent = set(addresses)
 
-    def _keyboard(self, slot: str) -> SimulatedKeyboard:
-        if (keyboard := self._ends.world(slot).keyboard) is None:
-            raise RigError(f"no keyboard in slot {slot}")
-        return keyboard
+    def _keyboard(self, port: str) -> SimulatedKeyboard:
+        if port not in self._keyboards:
+            raise RigError(f"no keyboard at {port}")
+        return self._keyboards[port]
 
 
 def commands(control: Control) -> dict[str, Callable[..., Any]]:

@@ -15,6 +15,9 @@ from typing import NamedTuple
 from drivers.buses import ByteStream, I2cBus
 from drivers.errors import NotConnected
 from drivers.sim import SerialDevice
+from drivers.sim.adapter import SimulatedAdapter
+from drivers.sim.hid_keyboard import SimulatedKeyboard
+from drivers.sim.monitor import SimulatedMonitor, build_edid
 from drivers.sim.usb import SimulatedUsbDevice
 from station.config import Named, StationConfig
 from station.instruments import SerialTable
@@ -170,6 +173,7 @@ class FarEnds:
 
     def __init__(self, config: StationConfig, sockets: Path) -> None:
         """`sockets` is where QEMU makes those of its character devices."""
+        self.config = config
         self.wiring = wire(config)
         self.rig = SimulatedRig(config, speed=1.0)
         self.usbip = UsbIpServer()
@@ -191,10 +195,29 @@ class FarEnds:
         for port, device in self.fixed.items():
             self.usbip.offer(port, device)
 
+    def seat_keyboard(self, slot: str, keyboard: SimulatedKeyboard) -> None:
+        """What `World.plug_keyboard` does, but for the cable: that goes to the guest."""
+        world = self.world(slot)
+        world.keyboard = keyboard
+        world.circuit.sinks.append(keyboard)
+
     def world(self, slot: str) -> World:
         if slot not in self.rig.worlds:
             raise RigError(f"no slot {slot!r}, only {', '.join(self.rig.worlds)}")
         return self.rig.worlds[slot]
+
+    def plug_golden_units(self) -> None:
+        """A good adapter and a good monitor, where the rig has a place for them."""
+        for name, slot in self.config.slots.items():
+            world = self.world(name)
+            drivers = {named.driver for named in slot.roles.values()}
+            if "pzem004t" in drivers:
+                world.plug_adapter(
+                    SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
+                )
+            if "ddc" in drivers:
+                edid = build_edid(name="GOLDEN24", serial_text="G-0002")
+                world.plug_monitor(SimulatedMonitor(edid, time=world.time, rated_voltage_v=19.0))
 
     def close(self) -> None:
         for line in self.lines.values():

@@ -3,13 +3,11 @@
 import json
 import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import pytest
-
-from drivers.discovery import resolve_serial
-from drivers.errors import NotConnected
 from virtual_rig.hands import ENVIRONMENT, VHCI, Hands, Where, wait_for
 
 OUT = Path("/rig/out")
@@ -18,27 +16,35 @@ OUT = Path("/rig/out")
 def main() -> int:
     go = json.loads((OUT / "go.json").read_text())
     os.environ[ENVIRONMENT] = go["where"]
-    hands = Hands(Where.parse(go["where"]))
-    plug_instruments(hands, go["serial"], go["vhci_bus"])
-    hands.close()
-    sys.stdout.flush()
+    where = Where.parse(go["where"])
+    with ThreadPoolExecutor(1) as plugging:  # USB takes its time, and so do imports
+        plugged = plugging.submit(plug_instruments, where, go["serial"], go["vhci_bus"])
+        import pytest
+
+        plugged.result()
+    print(f"instruments are plugged in, {time.monotonic():.1f} s after power-on", flush=True)
     return int(pytest.main(go["pytest"]))
 
 
-def plug_instruments(hands: Hands, serial: list[str], vhci_bus: int) -> None:
+def plug_instruments(where: Where, serial: list[str], vhci_bus: int) -> None:
     """In their order, so that I²C buses get the numbers that station.toml gives them."""
     if not (VHCI / f"usb{vhci_bus}").exists():
         raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")
+    hands = Hands(where)
     for port in hands.ask("fixed_ports"):
         hands.attach(port)
         if (bus := hands.ask("i2c_bus", port=port)) is not None:
             path = Path(f"/dev/i2c-{bus}")
             wait_for(path.exists, str(path))
+    hands.close()
     for port in serial:
         wait_for(partial(_is_there, port), f"serial port {port}")
 
 
 def _is_there(port: str) -> bool:
+    from drivers.discovery import resolve_serial
+    from drivers.errors import NotConnected
+
     try:
         return os.access(resolve_serial(port), os.W_OK)
     except NotConnected:

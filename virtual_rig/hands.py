@@ -90,11 +90,10 @@ class Hands:
         finally:
             os.close(descriptor)  # the kernel has its own by now
 
-    def plug_keyboard(self, slot: str, **settings: object) -> str:
-        """Put a keyboard into the slot; its settings are `SimulatedKeyboard`'s. Gives the port."""
-        port: str = self.ask("offer_keyboard", slot=slot, **settings)
+    def plug_keyboard(self, port: str, **settings: object) -> None:
+        """Put a keyboard into a port; its settings are `SimulatedKeyboard`'s."""
+        self.ask("offer_keyboard", port=port, **settings)
         self.attach(port)
-        return port
 
     def replug(self, port: str) -> None:
         """Plug an instrument in again that `pull` took out."""
@@ -102,12 +101,8 @@ class Hands:
             self.attach(port)
 
     def pull(self, port: str) -> None:
-        """Take the USB cable of an instrument, or of a device under test, out."""
+        """Take the USB cable at `port` out, whatever it is of."""
         self.ask("pull", port=port)
-
-    def unplug(self, slot: str) -> None:
-        """Take away the device under test, and mend what was broken at the slot."""
-        self.ask("unplug", slot=slot)
 
 
 def wait_for(look: Callable[[], Found], what: str, timeout_s: float = 15.0) -> Found:
