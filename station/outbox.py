@@ -109,6 +109,10 @@ class Outbox:
         """Turn every run that was broken off into an ABORTED record with what was measured."""
         return self._do(_recover)
 
+    def break_off(self, record_id: str, reason: str) -> RunRecord:
+        """The run cannot go on: an ERROR record with what was measured, to the outbox with it."""
+        return self._do(lambda db: _break_off(db, record_id, Verdict.ERROR, reason))
+
     def waiting(self, limit: int = 100, *, but_not: Sequence[str] = ()) -> tuple[Waiting, ...]:
         """Oldest first, without the rejected ones and without those in `but_not`."""
         return self._do(lambda db: _waiting(db, limit, but_not))
@@ -208,20 +212,26 @@ def _finish(db: sqlite3.Connection, record: RunRecord) -> None:
 
 
 def _recover(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
-    recovered = []
-    for record_id, body in db.execute("SELECT record_id, body FROM draft").fetchall():
-        rows = db.execute(
-            "SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,)
-        )
-        record = _broken_off(decode_run(body), [_decode_event(row) for (row,) in rows])
-        _finish(db, record)
-        recovered.append(record)
+    drafts = db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall()
+    recovered = [_break_off(db, record_id, Verdict.ABORTED, POWER_CUT) for (record_id,) in drafts]
     db.execute("DELETE FROM journal")
     return tuple(recovered)
 
 
+def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: str) -> RunRecord:
+    (draft,) = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
+    rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
+    events = [_decode_event(row) for (row,) in rows]
+    record = _broken_off(decode_run(draft), events, verdict, why)
+    _finish(db, record)
+    return record
+
+
 def _broken_off(
-    draft: RunRecord, events: Sequence[StepStarted | Measured | StepFinished]
+    draft: RunRecord,
+    events: Sequence[StepStarted | Measured | StepFinished],
+    verdict: Verdict,
+    why: str,
 ) -> RunRecord:
     steps: list[StepRecord] = []
     running: StepStarted | None = None
@@ -240,22 +250,22 @@ def _broken_off(
             StepRecord(
                 step=running.step,
                 title=running.title,
-                verdict=Verdict.ABORTED,
+                verdict=verdict,
                 started_at=steps[-1].started_at if steps else draft.started_at,
                 measurements=tuple(taken),
-                reason=POWER_CUT,
+                reason=why,
             )
         )
     steps.append(
         StepRecord(
             step="bench.make_safe",
             title="Make safe",
-            verdict=Verdict.ABORTED,
+            verdict=verdict,
             started_at=datetime.now(UTC),
-            reason=POWER_CUT,
+            reason=why,
         )
     )
-    return msgspec.structs.replace(draft, steps=tuple(steps), verdict=Verdict.ABORTED)
+    return msgspec.structs.replace(draft, steps=tuple(steps), verdict=verdict)
 
 
 def _waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:

@@ -228,13 +228,19 @@ class StationService:
             self._locks,
             self._hardware[""],
         )
-        for event in run(plan, bench, draft):
-            if isinstance(event, RunFinished):
-                self._saved(slot.name, None, partial(self._outbox.finish, event.record))
-                self._publisher.wake()
-            else:
-                self._outbox.note(draft.record_id, event)
-            yield event
+        try:
+            for event in run(plan, bench, draft):
+                if isinstance(event, RunFinished):
+                    self._saved(slot.name, None, partial(self._outbox.finish, event.record))
+                else:
+                    self._outbox.note(draft.record_id, event)
+                yield event
+        except Exception as error:
+            log.exception("slot %s: the run broke off", slot.name)
+            why = f"a fault of this program: {error!r}"
+            save = partial(self._outbox.break_off, draft.record_id, why)
+            yield RunFinished(self._saved(slot.name, None, save))
+        self._publisher.wake()
 
     def _saved(self, slot: str, clock: Clock | None, save: Callable[[], Result]) -> Result:
         """Try until the disk takes it. Nobody sees a verdict that is not on disk."""
