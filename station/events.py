@@ -34,6 +34,12 @@ class Waiting(_Event, frozen=True):
     held_by: str
 
 
+class Acquired(_Event, frozen=True):
+    """The wait for a shared instrument is over."""
+
+    instrument: str
+
+
 class Measured(_Event, frozen=True):
     measurement: Measurement
 
@@ -94,6 +100,7 @@ Event = (
     RunStarted
     | StepStarted
     | Waiting
+    | Acquired
     | Measured
     | Asked
     | Answered

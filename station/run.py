@@ -9,6 +9,7 @@ from drivers.errors import DriverError
 from station.bench import Bench, BenchNotSafe, SharedLock
 from station.clock import Cancelled
 from station.events import (
+    Acquired,
     Event,
     KeysSeen,
     Measured,
@@ -198,11 +199,14 @@ def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
     taken: list[SharedLock] = []
     try:
         for lock in locks:
-            if not lock.acquire(bench.slot, timeout_s=0.0):
+            waits = not lock.acquire(bench.slot, timeout_s=0.0)
+            if waits:
                 yield Waiting(lock.name, lock.holder)
                 while not lock.acquire(bench.slot, timeout_s=0.05):
                     bench.clock.check()
             taken.append(lock)
+            if waits:
+                yield Acquired(lock.name)
     except BaseException:
         for lock in taken:
             lock.release()
