@@ -1,6 +1,7 @@
 """The operator as an instrument: is asked, and answers with one key."""
 
 import queue
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -34,30 +35,34 @@ class Prompter(Operator):
     def __init__(self, emit: Callable[[Event], None], clock: Clock) -> None:
         self._emit = emit
         self._clock = clock
+        self._lock = threading.Lock()
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._open: Question | None = None
+        self._keys: frozenset[str] = frozenset()  # what the open question may be answered with
 
     def ask(self, about: str, text: str, *choices: Choice) -> str:
-        keys = {choice.key for choice in choices}
+        keys = frozenset(choice.key for choice in choices)
         if len(keys) != len(choices) or not choices or any(len(key) != 1 for key in keys):
             raise ValueError(f"{about}: the answers need one distinct key each")
-        self._answers = queue.SimpleQueue()
-        self._open = Question(about, text, choices)
+        with self._lock:
+            self._answers = queue.SimpleQueue()
+            self._keys = keys
         try:
-            self._emit(Asked(self._open))
+            self._emit(Asked(Question(about, text, choices)))
             key = self._wait()
         finally:
-            self._open = None
+            with self._lock:
+                self._keys = frozenset()
         self._emit(Answered(key))
         return key
 
     def answer(self, key: str) -> bool:
-        """Whether `key` answers what is being asked now."""
-        question = self._open
-        if question is None or key not in {choice.key for choice in question.choices}:
-            return False
-        self._answers.put(key)
-        return True
+        """Whether `key` answers what is being asked now. A question is answered once."""
+        with self._lock:
+            if key not in self._keys:
+                return False
+            self._keys = frozenset()
+            self._answers.put(key)
+            return True
 
     def _wait(self) -> str:
         while not self._clock.cancelled:
