@@ -32,7 +32,6 @@ _WAITING_MESSAGES = 4000
 _WAITING_BYTES = 64 * 1024 * 1024
 _QUIET_S = 0.05
 _LAG_S = 10.0
-_CONNECT_TIMEOUT_S = 10.0
 _DRAIN_TIMEOUT_S = 5.0
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
@@ -69,6 +68,7 @@ class Ingest:
         self.progress = Progress()
         self._address, self._store, self._changed = address, store, changed
         self._version: Version | None = version
+        self._spoken: Version | None = version
         self._session: Session | None = None
         self._waiting: deque[_Chunk] = deque()
         self._waiting_bytes = 0
@@ -99,16 +99,10 @@ class Ingest:
 
     async def _listen(self) -> None:
         backoff_s = _FIRST_BACKOFF_S
-        version: Version = self._version or 5
         while True:
             try:
-                session = await self._connect(version)
-            except UnsupportedVersion as error:
-                if self._version is None and version == 5:
-                    version = 3
-                    continue
-                why = str(error)
-            except (MqttError, OSError, TimeoutError) as error:
+                session = await self._connect()
+            except (MqttError, OSError) as error:
                 why = str(error) or type(error).__name__
             else:
                 backoff_s = _FIRST_BACKOFF_S
@@ -121,18 +115,24 @@ class Ingest:
             await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))
             backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
 
-    async def _connect(self, version: Version) -> Session:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            session = await Session.connect(self._address, version, self._receive)
-            self._session = session
-            try:
-                await session.subscribe(topics.ALL_RUNS, topics.ALL_STATES)
-            except BaseException:
-                self._session = None
-                session.abort()
-                raise
+    async def _connect(self) -> Session:
+        try:
+            session = await Session.connect(self._address, self._spoken, self._receive)
+        except UnsupportedVersion:
+            self._spoken = self._version  # another broker than before: find out again
+            raise
+        self._session = session
+        try:
+            await session.subscribe(topics.ALL_RUNS, topics.ALL_STATES)
+        except BaseException:
+            self._session = None
+            session.abort()
+            raise
+        self._spoken = session.version
         self.progress.connected = True
-        log.info("listening at %s:%d, MQTT %d", self._address.host, self._address.port, version)
+        log.info(
+            "listening at %s:%d, MQTT %d", self._address.host, self._address.port, session.version
+        )
         return session
 
     def _receive(self, session: Session, arrived: list[Message]) -> None:
@@ -297,17 +297,9 @@ def _receipts(arrived: Sorted, kept: Kept) -> dict[str, Receipt]:
 async def probe(address: Address, version: Version | None) -> str:
     """Why this broker does not take us as a client; empty when it does."""
     address = replace(address, client_id=f"{address.client_id}-check", session_expiry_s=0)
-    versions: tuple[Version, ...] = (version,) if version else (5, 3)
-    why = ""
-    for one in versions:
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                session = await Session.connect(address, one, lambda session, arrived: None)
-                await session.disconnect()
-        except UnsupportedVersion as error:
-            why = str(error)
-        except (MqttError, OSError, TimeoutError) as error:
-            return str(error) or type(error).__name__
-        else:
-            return ""
-    return why
+    try:
+        session = await Session.connect(address, version, lambda session, arrived: None)
+        await session.disconnect()
+    except (MqttError, OSError) as error:
+        return str(error) or type(error).__name__
+    return ""

@@ -67,6 +67,8 @@ _REASONS_5 = {  # MQTT 5.0, 2.4: those a receiver of runs may meet
 }
 
 _MID_MAX = 0xFFFF
+_ANSWER_WITHIN_S = 10.0
+_PATIENCE_WITH_5_S = 1.0
 _HEAD_KEPT = 65_536
 _HEAD_MAX = 2 + 65_535 + 2 + 4 + 1024  # topic, packet identifier, some properties
 
@@ -77,6 +79,10 @@ class MqttError(Exception):
 
 class UnsupportedVersion(MqttError):
     """The broker does not speak this version of MQTT."""
+
+
+class Silent(MqttError):
+    """The broker did not answer in time. Some are, instead of saying that the version is wrong."""
 
 
 class Message(NamedTuple):
@@ -239,17 +245,37 @@ class Session(asyncio.Protocol):
         self._last_refusal = 0
 
     @classmethod
-    async def connect(cls, address: Address, version: Version, receive: Receive) -> "Session":
-        """A session the broker has accepted; `MqttError` or `OSError` when there is none."""
+    async def connect(
+        cls, address: Address, version: Version | None, receive: Receive
+    ) -> "Session":
+        """A session the broker has accepted; `MqttError` or `OSError` when there is none.
+
+        `version` None: MQTT 5, and 3.1.1 at a broker that does not answer to that.
+        """
+        if version is not None:
+            return await cls._connect(address, version, receive, _ANSWER_WITHIN_S)
+        try:
+            return await cls._connect(address, 5, receive, _PATIENCE_WITH_5_S)
+        except (UnsupportedVersion, Silent):
+            return await cls._connect(address, 3, receive, _ANSWER_WITHIN_S)
+
+    @classmethod
+    async def _connect(
+        cls, address: Address, version: Version, receive: Receive, within_s: float
+    ) -> "Session":
         session = cls(address, version, receive)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(
-            lambda: session, address.host, address.port, ssl=address.tls
-        )
         try:
-            await session._accepted
+            async with asyncio.timeout(within_s):
+                await loop.create_connection(
+                    lambda: session, address.host, address.port, ssl=address.tls
+                )
+                await session._accepted
+        except TimeoutError as error:
+            session.abort()
+            raise Silent(f"no answer within {within_s:g} s") from error
         except BaseException:
-            transport.abort()
+            session.abort()
             raise
         return session
 
@@ -263,7 +289,11 @@ class Session(asyncio.Protocol):
             body += _text(topic_filter) + b"\x01"
         self._subscribed = self._loop.create_future()
         self._send(_SUBSCRIBE << 4 | 2, bytes(body))
-        codes = await self._subscribed
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                codes = await self._subscribed
+        except TimeoutError as error:
+            raise Silent(f"no answer to SUBSCRIBE within {_ANSWER_WITHIN_S:g} s") from error
         for topic_filter, code in zip(filters, codes, strict=False):
             if code >= 0x80:
                 raise MqttError(f"the broker refused {topic_filter!r}: {_reason_5(code)}")
@@ -348,10 +378,12 @@ class Session(asyncio.Protocol):
                 messages.append(self._cut_message(packet))
             elif packet.kind == _PUBLISH:
                 messages.append(self._message(packet.flags, packet.body))
-            elif packet.kind == _PUBACK:
-                self._puback(packet.body)
             elif packet.kind == _CONNACK:
                 self._connack(packet.body)
+            elif not self._accepted.done():
+                raise MqttError(f"a packet of type {packet.kind} before CONNACK")
+            elif packet.kind == _PUBACK:
+                self._puback(packet.body)
             elif packet.kind == _SUBACK:
                 self._suback(packet.body)
             elif packet.kind == _DISCONNECT and self.version == 5:

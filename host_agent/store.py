@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from host_agent import migrations, projection, schema
@@ -164,7 +164,7 @@ class Store:
             with self._engine.begin() as connection:
                 if (version := _version(connection)) != migrations.HEAD:
                     _upgrade(connection, version, self.shown_url)
-        except OperationalError as error:
+        except DBAPIError as error:
             raise StoreError(f"{self.shown_url}: {error.orig}") from error
 
     def check_version(self) -> None:
@@ -174,7 +174,7 @@ class Store:
         try:
             with self._engine.connect() as connection:
                 version = _version(connection)
-        except OperationalError as error:
+        except DBAPIError as error:
             raise StoreError(f"{self.shown_url}: {error.orig}") from error
         if version != migrations.HEAD:
             raise StoreError(

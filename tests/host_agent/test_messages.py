@@ -1,0 +1,232 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from host_agent.messages import Refusal, Run, Sorted, printable, read_run, sort, utc_text
+from host_agent.mqtt import Message
+from station.records import RunRecord, SlotState, StationState, decode_run, encode, topics
+from tests.host_agent.load import example_record
+
+NOW = "2026-11-22T12:00:00.000000Z"
+RECORD = example_record("bench-1", 7)
+
+
+def message(payload: bytes, topic: str = "pace/1/bench-1/run") -> Message:
+    return Message(1, topic.encode(), payload, len(payload))
+
+
+def refused(payload: bytes, topic: str = "pace/1/bench-1/run") -> Refusal:
+    answer = sort([message(payload, topic)], NOW)
+    assert not answer.runs
+    assert not answer.states
+    return answer.refusals[0]
+
+
+def changed(**changes: Any) -> bytes:
+    """The record as any JSON writer might send it, with other values in it."""
+    return json.dumps({**json.loads(encode(RECORD)), **changes}).encode()
+
+
+def with_value(text: str) -> bytes:
+    """The first measurement's value as these characters."""
+    tree = json.loads(encode(RECORD))
+    tree["steps"][0]["measurements"][0] = {"name": "voltage", "value": "HERE"}
+    return json.dumps(tree).encode().replace(b'"HERE"', text.encode())
+
+
+def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
+    payload = encode(RECORD)
+    (run,) = sort([message(payload)], NOW).runs
+    assert run == Run(
+        record_id=RECORD.record_id,
+        station="bench-1",
+        sequence=7,
+        slot="A",
+        operator="Olga",
+        asset_tag="AT-000007",
+        kind="laptop-adapter",
+        maker="Delta",
+        model="ADP-65",
+        serial_number="",
+        year=None,
+        plan="laptop-adapter",
+        verdict="pass",
+        marginal=1,
+        simulated=1,
+        started_at=RECORD.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        received_at=NOW,
+        duration_s=3.75,
+        sha256=run.sha256,
+        record=payload,
+    )
+
+
+def test_another_writers_json_is_as_good() -> None:
+    payload = changed(later_addition={"deep": [1, 2]})
+    assert read_run(payload, "bench-1", NOW) == read_run(payload, "bench-1", NOW)
+    assert isinstance(read_run(payload, "bench-1", NOW), Run)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "an empty message"),
+        (b"hello", "malformed"),
+        (b"[]", "Expected `object`"),
+        (b"null", "Expected `object`"),
+        (encode(RECORD)[:-40], "truncated"),
+        (encode(RECORD) + b"x", "trailing"),
+        (b"\xef\xbb\xbf" + encode(RECORD), "malformed"),
+        (encode(RECORD).replace(b"Olga", b"Ol\xffa"), "utf-8"),
+        (encode(RECORD).replace(b"Olga", b"Ol\xc0\x80"), "utf-8"),
+        (encode(RECORD).replace(b"Olga", b"Ol\xed\xa0\x80"), "utf-8"),
+        (encode(RECORD).replace(b"Olga", b"Ol\na"), "malformed"),
+        (changed(operator="\ud800"), "malformed"),
+        (changed(unknown="X").replace(b'"X"', b'"\xff"'), "utf-8"),
+        (changed(operator="a\0b"), "U+0000"),
+        (changed(schema="pace.run/2"), "pace.run/2"),
+        (b'{"record_id": "x"}', "schema ''"),
+        (changed(duration_s=float("nan")), "malformed"),
+        (changed(duration_s=float("inf")), "malformed"),
+        (changed(duration_s=77).replace(b": 77", b": 1e999"), "range"),
+        (changed(sequence=2**63), "more than 64 bits"),
+        (changed(sequence=-(2**63) - 1), "more than 64 bits"),
+        (changed(sequence=1.5), "sequence"),
+        (changed(sequence="1"), "sequence"),
+        (changed(device={"asset_tag": "x", "kind": "y", "year": 10**30}), "year"),
+        (changed(device={"asset_tag": None, "kind": "y"}), "asset_tag"),
+        (changed(steps=None), "steps"),
+        (changed(verdict="great"), "verdict"),
+        (changed(record_id=""), "record_id"),
+        (changed(record_id="a b"), "record_id"),
+        (changed(record_id="x" * 65), "record_id"),
+        (changed(record_id="../etc"), "record_id"),
+        (changed(started_at="yesterday"), "started_at"),
+        (changed(started_at="0001-01-01T00:00:00+05:00"), "range"),
+        (changed(station="bench-2"), "'bench-2' in the record, 'bench-1' in the topic"),
+        (with_value("9" * 5000), "range"),
+        (with_value("-Infinity"), "malformed"),
+        (changed()[:-1] + b', "deep": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "recursion"),
+        (b"[" * 200_000, "Expected `object`"),
+        (encode(StationState(station="bench-1", online=True)), "pace.state/1"),
+    ],
+)
+def test_what_is_no_record_is_refused_with_its_reason(payload: bytes, reason: str) -> None:
+    refusal = refused(payload)
+    assert reason in refusal.reason
+    assert refusal.payload == payload
+    assert refusal.station == "bench-1"
+
+
+@pytest.mark.parametrize("text", ["1e308", "-0.0", "true", '"x"', "9" * 400, str(2**64), "1e-320"])
+def test_any_value_of_the_contract_is_kept_however_odd(text: str) -> None:
+    assert isinstance(read_run(with_value(text), "bench-1", NOW), Run)
+
+
+def test_a_backslash_before_u0000_is_no_zero_character() -> None:
+    assert isinstance(read_run(changed(operator="C:\\u0000"), "bench-1", NOW), Run)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "pace/1//run",
+        "pace/1/a b/run",
+        "pace/1/-a/run",
+        "pace/2/bench-1/run",
+        "pace/1/a/b/run",
+        "pace/1/" + "x" * 64 + "/run",
+    ],
+)
+def test_a_topic_without_a_stations_name_is_refused_and_nobody_is_answered(topic: str) -> None:
+    refusal = refused(encode(RECORD), topic)
+    assert refusal.station == ""
+    assert "topic" in refusal.reason
+
+
+def test_a_topic_that_is_not_utf_8_is_refused() -> None:
+    (refusal,) = sort([Message(1, b"pace/1/\xff\xfe/run", b"{}", 2)], NOW).refusals
+    assert refusal.topic == "pace/1/\ufffd\ufffd/run"
+
+
+def test_a_message_beyond_the_limit_is_refused_and_its_record_id_read_from_the_beginning() -> None:
+    head = encode(RECORD)[:100]
+    large = Message(1, b"pace/1/bench-1/run", head, 5_000_000, "5e" * 32)
+    (refusal,) = sort([large], NOW).refusals
+    assert refusal.record_id == RECORD.record_id
+    assert refusal.sha256 == "5e" * 32
+    assert "5000000 bytes" in refusal.reason
+
+
+def test_a_record_id_is_only_read_where_the_contract_puts_it() -> None:
+    assert refused(b'{"schema":"pace.run/9","record_id":"r1","x":').record_id == "r1"
+    assert refused(b' { "schema" : "z", "record_id" : "a b" }').record_id == "a b"
+    assert refused(b'{"comment":"\\"record_id\\":\\"r1\\"","record_id":"r2"}').record_id == ""
+    assert refused(b'{"steps":[{"record_id":"r1"}]}').record_id == ""
+
+
+def test_the_last_state_of_each_station_is_kept() -> None:
+    states = [
+        StationState(station="a", online=True, waiting=1),
+        StationState(station="b", online=True, slots=(SlotState(slot="A"),)),
+        StationState(station="a", online=False),
+    ]
+    answer = sort([message(encode(one), topics.state(one.station)) for one in states], NOW)
+    assert answer == Sorted([], {"a": (states[2], NOW), "b": (states[1], NOW)}, [])
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (encode(RECORD), "pace.run/1"),
+        (encode(StationState(station="b", online=True)), "'b' in the state"),
+        (b'{"schema":"pace.state/1","station":"a","online":1}', "online"),
+        (b'{"schema":"pace.state/1","station":"a","online":true,"waiting":1e40}', "waiting"),
+        (b'{"schema":"pace.state/1","station":"a","online":true,"software":"\\u0000"}', "U+0000"),
+    ],
+)
+def test_what_is_no_state_is_refused_and_asks_for_no_receipt(payload: bytes, reason: str) -> None:
+    refusal = refused(payload, "pace/1/a/state")
+    assert reason in refusal.reason
+    assert refusal.record_id == ""
+
+
+@given(st.binary(max_size=400), st.binary(max_size=40))
+def test_no_bytes_can_do_more_than_be_refused(payload: bytes, topic: bytes) -> None:
+    answer = sort([Message(1, topic, payload, len(payload)), message(encode(RECORD))], NOW)
+    assert len(answer.refusals) == 1
+    assert len(answer.runs) == 1
+
+
+@given(st.data())
+def test_a_damaged_record_is_a_record_or_refused_and_never_an_exception(
+    data: st.DataObject,
+) -> None:
+    damaged = bytearray(encode(RECORD))
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    answer = sort([message(bytes(damaged))], NOW)
+    assert len(answer.runs) + len(answer.refusals) == 1
+    for run in answer.runs:
+        assert isinstance(decode_run(run.record), RunRecord)
+
+
+def test_reasons_and_topics_cannot_move_a_terminals_cursor() -> None:
+    refusal = refused(changed(station="\x1b[2J\r\n"))
+    assert refusal.reason.isprintable()
+    assert printable("a\x1b\n\u202eb") == "a\ufffd\ufffd\ufffdb"
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3)), None])))
+def test_times_are_text_that_sorts(when: datetime) -> None:
+    if when.year in {1, 9999}:
+        return
+    text = utc_text(when)
+    assert len(text) == 27
+    again = msgspec.convert(text, datetime)
+    assert again == (when if when.tzinfo else when.replace(tzinfo=UTC))
