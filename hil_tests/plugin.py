@@ -163,7 +163,7 @@ def _needed(node: pytest.Item) -> frozenset[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = frozenset(metafunc.fixturenames)
-    if "rig_slot" not in names:
+    if "rig_slot" not in names or _chooses_its_slots(metafunc):
         return
     described = _described(metafunc.config)
     wanted = _needed(metafunc.definition) | names & frozenset(ROLES)
@@ -181,6 +181,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     ]
     reason = reason or f"this rig has no {getattr(kind, '__name__', kind)}"
     metafunc.parametrize(("rig_slot", "rig_role"), pairs or [_skipped(reason, "", "")])
+
+
+def _chooses_its_slots(metafunc: pytest.Metafunc) -> bool:
+    marks = metafunc.definition.iter_markers("parametrize")
+    return any("rig_slot" in mark.args[0] for mark in marks)
 
 
 def _skipped(reason: str, *values: str) -> Any:
@@ -339,8 +344,11 @@ def ask(request: pytest.FixtureRequest) -> "Ask":
         if not request.config.getoption("--interactive"):
             pytest.skip(f"nobody is at the rig (--interactive): {text}")
         capture = request.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
+        capture.suspend(in_=True)
+        try:
             input(f"\n{text} Then press Enter. ")
+        finally:
+            capture.resume()
 
     return put
 

@@ -14,6 +14,7 @@ from station.clock import Clock
 
 USUAL_V = 12.0  # to feed a load with, where more may be put on
 HEADROOM = 1.05  # of the supply's limit above what a load is told to sink
+UNSTATED_A = 0.5
 WAKE_S = 5.0  # a display that was without a picture is asleep; takes so long at most
 
 
@@ -22,6 +23,11 @@ class Reach(NamedTuple):
 
     voltage_v: float
     current_a: float
+
+
+def limit_a(stated: SlotQa) -> float:
+    """What a supply may give while it is not the current that matters."""
+    return (stated.max_current_a or UNSTATED_A) * HEADROOM
 
 
 def reach_v(stated: SlotQa, meter: Figures) -> float:
@@ -68,6 +74,14 @@ def feed(bench: RigBench, stated: SlotQa, voltage_v: float, current_a: float) ->
     supply.switch(on=True)
     bench.clock.sleep(stated.settle_s)
     return supply
+
+
+def usual_v(rig: Rig, bench: RigBench, stated: SlotQa) -> float:
+    return min(USUAL_V, reach_v(stated, meters_figures(rig, bench)))
+
+
+def feed_as_usual(rig: Rig, bench: RigBench, stated: SlotQa) -> PowerSupply | None:
+    return feed(bench, stated, usual_v(rig, bench, stated), limit_a(stated))
 
 
 def show_white(bench: RigBench) -> None:

@@ -15,15 +15,16 @@ from drivers.capabilities import (
 from hil_tests.plugin import RecordValue
 from hil_tests.procedures import (
     HEADROOM,
-    USUAL_V,
     feed,
     figures_of,
+    limit_a,
     meters_figures,
     reach_a,
     reach_v,
     show_white,
     tolerance_a,
     tolerance_v,
+    usual_v,
 )
 from hil_tests.qa import SlotQa
 from hil_tests.rig import Rig, RigBench, meter_of
@@ -41,7 +42,7 @@ def test_a_supply_gives_the_volts_it_is_told(
     rig: Rig, bench: RigBench, stated: SlotQa, record_value: RecordValue, percent: int
 ) -> None:
     volts = reach_v(stated, meters_figures(rig, bench)) * percent / 100
-    feed(bench, stated, volts, (stated.max_current_a or 0.5) * HEADROOM)
+    feed(bench, stated, volts, limit_a(stated))
     seen = bench.get(meter_of(bench), PowerMeter).read().voltage_v
     record_value("set_voltage", volts, "V")
     record_value("metered_voltage", seen, "V")
@@ -62,7 +63,7 @@ def test_a_supply_reads_the_volts_that_the_meter_reads(
     if not isinstance(supply, PowerMeter):
         pytest.skip(f"a {supply.identity.model} does not read back")
     volts = reach_v(stated, meters_figures(rig, bench)) * percent / 100
-    feed(bench, stated, volts, (stated.max_current_a or 0.5) * HEADROOM)
+    feed(bench, stated, volts, limit_a(stated))
     own, seen = supply.read().voltage_v, bench.get(meter_of(bench), PowerMeter).read().voltage_v
     record_value("own_voltage", own, "V")
     record_value("metered_voltage", seen, "V")
@@ -127,7 +128,7 @@ def test_a_supply_holds_the_current_it_is_limited_to(
 ) -> None:
     its = meters_figures(rig, bench)
     amperes = reach_a(stated, its) * percent / 100
-    feed(bench, stated, min(USUAL_V, reach_v(stated, its)), amperes)
+    feed(bench, stated, usual_v(rig, bench, stated), amperes)
     load.sink_current(amperes * 1.2)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)
@@ -200,7 +201,7 @@ def _sink(rig: Rig, bench: RigBench, stated: SlotQa, load: ElectronicLoad, perce
     its = meters_figures(rig, bench)
     most_a = reach_a(stated, its)
     if "supply" in bench.places:
-        feed(bench, stated, min(USUAL_V, reach_v(stated, its)), most_a * HEADROOM)
+        feed(bench, stated, usual_v(rig, bench, stated), most_a * HEADROOM)
     load.sink_current(most_a * percent / 100)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)

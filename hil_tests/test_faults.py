@@ -17,13 +17,10 @@ from drivers.capabilities import (
 from drivers.errors import BadReply, DriverError, NoReply, NotConnected
 from hil_tests.cables import exchange
 from hil_tests.procedures import (
-    HEADROOM,
-    USUAL_V,
     agreed,
-    feed,
+    feed_as_usual,
     figures_of,
     meters_figures,
-    reach_v,
     show_white,
 )
 from hil_tests.qa import SlotQa
@@ -98,7 +95,7 @@ def test_two_meters_that_disagree_are_an_error_of_the_bench(
     if not isinstance(supply, PowerMeter):
         pytest.skip(f"a {supply.identity.model} does not read back")
     its = meters_figures(rig, bench)
-    feed(bench, stated, min(USUAL_V, reach_v(stated, its)), 0.5 * HEADROOM)
+    feed_as_usual(rig, bench, stated)
     both = its, figures_of(rig, bench, "supply")
     agreed(stated, meter, supply, *both)
     world.loosen_lead()

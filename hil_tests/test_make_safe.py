@@ -1,24 +1,21 @@
 """Whatever ends a test, the bench lets go of its device, and within its time."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-from xml.etree import ElementTree
 
 import pytest
 
 from drivers.capabilities import Actuator, ElectronicLoad, Power
+from hil_tests.other_run import Ended, run_pytest
 from hil_tests.plugin import RecordValue
-from hil_tests.procedures import USUAL_V, feed, meters_figures, reach_a, reach_v, until
+from hil_tests.procedures import (
+    feed_as_usual,
+    until,
+    usual_v,
+)
 from hil_tests.qa import SlotQa
 from hil_tests.rig import Lent, Rig, RigBench
 from station.clock import Clock
-
-PROJECT = Path(__file__).parents[1]
-CHILD_S = 60
 
 SUITE = """
 import os, signal
@@ -40,14 +37,6 @@ def test_that_only_opens_the_bench(bench):
 """
 
 
-class Ended(NamedTuple):
-    """How another run ended, and its JUnit properties."""
-
-    exit_code: int
-    properties: dict[str, str]
-    output: str
-
-
 class OtherRun:
     """Runs of pytest that have the slot, one after another."""
 
@@ -59,38 +48,8 @@ class OtherRun:
         self._clock = Clock()
 
     def run(self, suite: str) -> Ended:
-        (self._folder / "test_other.py").write_text(suite)
-        report = self._folder / "junit.xml"
-        report.unlink(missing_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "hil_tests.plugin",
-            "-p",
-            "no:cacheprovider",
-        ]
-        command += [f"--rig={self._lent.file}", f"--slot={self._slot}", f"--junitxml={report}"]
-        environment = os.environ | {
-            "PYTHONPATH": str(PROJECT),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTEST_ADDOPTS": "",
-        }
-        done = subprocess.run(
-            [*command, "test_other.py"],
-            cwd=self._folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=CHILD_S,
-            check=False,
-        )
-        properties = {}
-        if report.exists():
-            for one in ElementTree.parse(report).iter("property"):
-                properties[one.get("name", "")] = one.get("value", "")
-        return Ended(done.returncode, properties, done.stdout + done.stderr)
+        rig = (f"--rig={self._lent.file}", f"--slot={self._slot}")
+        return run_pytest(self._folder, *rig, suite=suite)
 
     def meter(self) -> Power:
         return self._lent.read_meter()
@@ -104,7 +63,7 @@ class OtherRun:
 
 @pytest.fixture
 def voltage_v(rig: Rig, rig_slot: str, stated: SlotQa) -> float:
-    return min(USUAL_V, reach_v(stated, meters_figures(rig, rig.open(rig_slot))))
+    return usual_v(rig, rig.open(rig_slot), stated)
 
 
 @pytest.fixture
@@ -126,7 +85,7 @@ def test_a_run_that_breaks_down_leaves_a_safe_bench(
     assert ended.exit_code != 0, ended.output
     assert other_run.is_off_in_time(), ended.output
     if death == "exception":  # only then does it live to tell
-        took_s = float(ended.properties["made_safe_in"].removesuffix(" s"))
+        took_s = _seconds(ended, "made_safe_in")
         record_value("made_safe_in", took_s, "s")
         assert took_s <= stated.make_safe_within_s
 
@@ -141,7 +100,7 @@ def test_after_a_run_that_was_killed_the_next_one_begins_by_making_the_bench_saf
     following = other_run.run(NEXT_SUITE)
     assert following.exit_code == 0, following.output
     assert other_run.is_off_in_time(), following.output
-    took_s = float(following.properties["made_safe_at_start_in"].removesuffix(" s"))
+    took_s = _seconds(following, "made_safe_at_start_in")
     record_value("made_safe_at_start_in", took_s, "s")
     assert took_s <= stated.make_safe_within_s
 
@@ -152,11 +111,11 @@ def test_a_bench_with_everything_on_is_made_safe_in_its_time(
     for role, place in bench.places.items():
         if issubclass(place.kind, Actuator):
             bench.get(role, Actuator)
-    if "supply" in bench.places:
-        feed(bench, stated, min(USUAL_V, reach_v(stated, meters_figures(rig, bench))), 0.5)
-    if "load" in bench.places:
+    if stated.max_voltage_v is not None:
+        feed_as_usual(rig, bench, stated)
+    if stated.max_current_a is not None and "load" in bench.places:
         load = bench.get("load", ElectronicLoad)
-        load.sink_current(reach_a(stated, meters_figures(rig, bench)) / 10)
+        load.sink_current(stated.max_current_a / 10)
         load.switch(on=True)
     start_s = bench.clock.monotonic()
     remark = bench.make_safe()
@@ -164,3 +123,8 @@ def test_a_bench_with_everything_on_is_made_safe_in_its_time(
     record_value("make_safe_takes", took_s, "s")
     assert took_s <= stated.make_safe_within_s
     assert not remark, "every one of them let go at the first attempt"
+
+
+def _seconds(ended: Ended, name: str) -> float:
+    (case,) = ended.cases.values()
+    return float(case.properties[name].removesuffix(" s"))

@@ -15,16 +15,16 @@ from drivers.capabilities import (
 from hil_tests.plugin import RecordValue
 from hil_tests.procedures import (
     HEADROOM,
-    USUAL_V,
     feed,
     figures_of,
+    limit_a,
     meters_figures,
     reach_a,
-    reach_v,
     show_white,
     tolerance_a,
     tolerance_v,
     until,
+    usual_v,
 )
 from hil_tests.qa import SlotQa
 from hil_tests.rig import Rig, RigBench
@@ -37,8 +37,8 @@ CENTRE = 4  # of nine zones
 @pytest.fixture
 def fed_v(rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply) -> float:
     """A supply that is on, and at how many volts."""
-    volts = min(USUAL_V, reach_v(stated, meters_figures(rig, bench)))
-    feed(bench, stated, volts, (stated.max_current_a or 0.5) * HEADROOM)
+    volts = usual_v(rig, bench, stated)
+    feed(bench, stated, volts, limit_a(stated))
     return volts
 
 
@@ -70,8 +70,8 @@ def test_a_supply_that_has_just_been_opened_is_off(
 def test_a_supply_keeps_off_while_it_is_set(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter
 ) -> None:
-    supply.set_voltage(min(USUAL_V, reach_v(stated, meters_figures(rig, bench))))
-    supply.set_current_limit(stated.max_current_a or 0.5)
+    supply.set_voltage(usual_v(rig, bench, stated))
+    supply.set_current_limit(limit_a(stated))
     bench.clock.sleep(stated.settle_s)
     assert meter.read().voltage_v < stated.off_v
 
@@ -88,7 +88,7 @@ def test_a_load_that_is_off_draws_nothing(
     its = meters_figures(rig, bench)
     amperes = reach_a(stated, its) / 2
     if "supply" in bench.places:
-        feed(bench, stated, min(USUAL_V, reach_v(stated, its)), amperes * HEADROOM)
+        feed(bench, stated, usual_v(rig, bench, stated), amperes * HEADROOM)
     load.sink_current(amperes)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)

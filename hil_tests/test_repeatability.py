@@ -17,11 +17,8 @@ from drivers.capabilities import (
 )
 from hil_tests.plugin import RecordValue
 from hil_tests.procedures import (
-    USUAL_V,
-    feed,
+    feed_as_usual,
     figures_of,
-    meters_figures,
-    reach_v,
     show_white,
     tolerance_a,
     tolerance_v,
@@ -46,7 +43,7 @@ def test_a_meter_of_volts_and_amperes_repeats_itself(
     record_value: RecordValue,
 ) -> None:
     if stated.max_voltage_v is not None and any(role in bench.places for role in METERS):
-        feed(bench, stated, min(USUAL_V, reach_v(stated, meters_figures(rig, bench))), 0.5)
+        feed_as_usual(rig, bench, stated)
     its = figures_of(rig, bench, rig_role)
     samples = _samples(bench, stated, instrument.read)
     mean_v, spread_v = _told(record_value, "voltage", "V", [one.voltage_v for one in samples])

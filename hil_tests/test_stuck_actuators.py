@@ -16,7 +16,11 @@ from drivers.errors import Refused
 from drivers.key_layouts import usage_name
 from drivers.sim.world import StiffSource
 from hil_tests.plugin import RecordValue
-from hil_tests.procedures import USUAL_V, feed, meters_figures, reach_v, show_white
+from hil_tests.procedures import (
+    feed_as_usual,
+    show_white,
+    usual_v,
+)
 from hil_tests.qa import SlotQa
 from hil_tests.rig import Rig, RigBench
 from hil_tests.twin_rig import Wire
@@ -67,20 +71,17 @@ def test_a_supply_whose_contact_is_welded_is_seen_by_the_meter(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter, world: World
 ) -> None:
     """It says that it is off, and believes it: only what sits behind it can tell."""
-    volts = min(USUAL_V, reach_v(stated, meters_figures(rig, bench)))
-    before, world.circuit.source = world.circuit.source, StiffSource(volts)
-    try:
-        supply.switch(on=False)
-        bench.clock.sleep(stated.off_within_s)
-        assert meter.read().voltage_v > stated.off_v
-    finally:
-        world.circuit.source = before
+    volts = usual_v(rig, bench, stated)
+    world.circuit.source = StiffSource(volts)
+    supply.switch(on=False)
+    bench.clock.sleep(stated.off_within_s)
+    assert meter.read().voltage_v > stated.off_v
 
 
 def test_a_supply_that_does_not_switch_off_makes_the_bench_unsafe_by_name(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, wire: Wire
 ) -> None:
-    feed(bench, stated, min(USUAL_V, reach_v(stated, meters_figures(rig, bench))), 0.5)
+    feed_as_usual(rig, bench, stated)
     dialect = getattr(rig.named(bench.slot, "supply").table, "dialect", "")
     if dialect not in OFF:
         pytest.skip("nobody has written down what this supply would have to be deaf to")
@@ -107,7 +108,7 @@ def test_the_other_actuators_are_made_safe_all_the_same(
     meter: PowerMeter,
     wire: Wire,
 ) -> None:
-    if feed(bench, stated, min(USUAL_V, reach_v(stated, meters_figures(rig, bench))), 0.5) is None:
+    if feed_as_usual(rig, bench, stated) is None:
         pytest.skip("the load is the only actuator here")
     wire.mute("load")
     with pytest.raises(BenchNotSafe, match="load"):

@@ -234,6 +234,7 @@ class TwinRig(Rig):
         self._file = file
         self._twins = SimulatedRig(config)
         self._sockets = {name: Sockets(one) for name, one in self._twins.hardware.items()}
+        self._sources = {name: one.circuit.source for name, one in self._twins.worlds.items()}
         for slot in config.slots:
             self.restore(slot)
 
@@ -241,9 +242,10 @@ class TwinRig(Rig):
         return self._twins.worlds[slot]
 
     def restore(self, slot: str) -> None:
-        """The slot as it was at the beginning, whatever a test did to it."""
+        """The slot's device, source and fingers as they were, whatever a test did to them."""
         world = self.world(slot)
         world.unplug()
+        world.circuit.source = self._sources[slot]
         plug_golden_unit(self.config.slots[slot], world)
 
     def cables(self, slot: str, ask: Ask | None = None) -> Wire:

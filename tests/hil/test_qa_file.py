@@ -1,0 +1,70 @@
+"""What QA states about a rig: complete without a word, and each mistake is one line."""
+
+from pathlib import Path
+
+import pytest
+
+from hil_tests.plugin import SIMULATED
+from hil_tests.qa import Qa, QaError, SlotQa, load, path_beside
+from station import config
+
+STATED = """
+[slots.left]
+max_voltage_v = 20.0
+budget_percent = 1
+[slots.left.golden]
+unit = "adapter G-0007"
+[slots.left.golden.values]
+no_load_voltage = { value = 19.52, tolerance = 0.05, unit = "V" }
+"""
+
+
+def test_what_is_stated_is_what_counts(tmp_path: Path) -> None:
+    file = tmp_path / "station.qa.toml"
+    file.write_text(STATED)
+    left = load(file, ["left", "right"]).of("left")
+    assert left.max_voltage_v == 20.0
+    assert left.golden is not None
+    assert left.golden.values["no_load_voltage"].tolerance == 0.05
+
+
+def test_a_slot_of_which_nothing_is_stated_is_never_driven() -> None:
+    silent = Qa().of("left")
+    assert silent == SlotQa()
+    assert silent.max_voltage_v is None
+    assert silent.max_current_a is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[slots.lfet]\n", "slots.lfet: the rig has no such slot, but left, right"),
+        ("[slots.left]\nmax_volts = 3\n", "unknown field `max_volts`"),
+        ("[slots.left]\nmax_voltage_v = 0\n", "Expected `float` > 0"),
+        ("[slots.left]\nbudget_percent = -1\n", "Expected `float` >= 0"),
+        ("[slots.left]\nreadings = 1\n", "Expected `int` >= 2"),
+        ("[slots.left.golden]\nunit = 7\n", "Expected `str`, got `int`"),
+        ("[slots.left", "not TOML"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_file(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    file = tmp_path / "station.qa.toml"
+    file.write_text(text)
+    with pytest.raises(QaError) as refused:
+        load(file, ["left", "right"])
+    assert str(refused.value).startswith(f"{file}: ")
+    assert complaint in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_it_lies_beside_the_rigs_own_file() -> None:
+    assert path_beside(Path("/etc/pace/station.toml")) == Path("/etc/pace/station.qa.toml")
+
+
+def test_the_one_of_the_simulated_rig_states_a_golden_unit_for_each_kind_of_device() -> None:
+    slots = config.load(SIMULATED).slots
+    qa = load(path_beside(SIMULATED), slots)
+    with_golden = {slot.kind for slot in slots.values() if qa.of(slot.name).golden is not None}
+    assert with_golden == {slot.kind for slot in slots.values()} - {"power bench"}
