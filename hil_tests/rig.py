@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from drivers.buses import Hardware
 from drivers.capabilities import Power, PowerMeter
@@ -102,7 +102,7 @@ class Rig(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def __enter__(self) -> "Rig":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
