@@ -71,7 +71,7 @@ def test_a_monitor_says_who_it_is_and_takes_a_brightness(
     monitor = DdcMonitor(hardware.i2c(DDC), time=time)
     assert b"GOLDEN24" in monitor.read_edid()
     monitor.set_control(0x10, 40)
-    assert monitor.read_control(0x10).value == 40
+    assert monitor.read_control(0x10).current == 40
 
 
 def test_a_bus_that_is_pulled_is_gone_and_comes_back_under_its_number(

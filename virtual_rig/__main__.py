@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -64,7 +63,8 @@ def _prepare(
     where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
     fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     pytest_arguments = [
-        *("hil_tests", "--rig", str(STATION), "--junitxml=/rig/out/junit.xml"),
+        *([] if _names_tests(arguments) else ["hil_tests"]),
+        *("--rig", str(STATION), "--junitxml=/rig/out/junit.xml"),
         *("-p", "pytest_timeout", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider"),
         f"--color={'yes' if sys.stdout.isatty() else 'no'}",
         *arguments,
@@ -76,6 +76,10 @@ def _prepare(
         "pytest": pytest_arguments,
     }
     (places.out / "go.json").write_text(json.dumps(go))
+
+
+def _names_tests(arguments: list[str]) -> bool:
+    return any((ROOT / one.partition("::")[0]).exists() for one in arguments if one[:1] != "-")
 
 
 def _plug_lines(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:

@@ -109,7 +109,7 @@ class Control:
         self._ends.world(slot).loosen_lead()
 
     def fixed_ports(self) -> list[str]:
-        """USB/IP ports of what is always there, in the order in which the guest has to attach them."""
+        """USB/IP ports of what is always there, in the order in which to attach them."""
         return sorted(self._ends.fixed)
 
     def i2c_bus(self, port: str) -> int | None:

@@ -14,6 +14,7 @@ OUT = Path("/rig/out")
 
 
 def main() -> int:
+    at("Python runs")
     go = json.loads((OUT / "go.json").read_text())
     os.environ[ENVIRONMENT] = go["where"]
     where = Where.parse(go["where"])
@@ -21,9 +22,15 @@ def main() -> int:
         plugged = plugging.submit(plug_instruments, where, go["serial"], go["vhci_bus"])
         import pytest
 
+        at("pytest is loaded")
         plugged.result()
-    print(f"instruments are plugged in, {time.monotonic():.1f} s after power-on", flush=True)
+    at("instruments are plugged in")
     return int(pytest.main(go["pytest"]))
+
+
+def at(what: str) -> None:
+    with (OUT / "init.log").open("a") as log:
+        print(f"{time.monotonic():.2f} s: {what}", file=log)
 
 
 def plug_instruments(where: Where, serial: list[str], vhci_bus: int) -> None:
@@ -31,12 +38,14 @@ def plug_instruments(where: Where, serial: list[str], vhci_bus: int) -> None:
     if not (VHCI / f"usb{vhci_bus}").exists():
         raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")
     hands = Hands(where)
+    at("plugging in")
     for port in hands.ask("fixed_ports"):
         hands.attach(port)
         if (bus := hands.ask("i2c_bus", port=port)) is not None:
             path = Path(f"/dev/i2c-{bus}")
             wait_for(path.exists, str(path))
     hands.close()
+    at("all are plugged in")
     for port in serial:
         wait_for(partial(_is_there, port), f"serial port {port}")
 

@@ -48,7 +48,7 @@ def archive(entries: Iterable[Entry]) -> bytes:
 def _packed(number: int, entry: Entry) -> bytes:
     name = entry.path.encode() + b"\0"
     links = 2 if stat.S_ISDIR(entry.mode) else 1
-    #         ino     mode        uid gid nlink  mtime size            major, minor   namesize  check
+    # inode, mode, owner and group, links, date, size, four device numbers, name's size, check
     fields = [number, entry.mode, 0, 0, links, 0, len(entry.content), 0, 0, 0, 0, len(name), 0]
     head = MAGIC.encode() + b"".join(b"%08x" % field for field in fields) + name
     return _padded(head) + _padded(entry.content)

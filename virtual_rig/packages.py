@@ -23,9 +23,7 @@ class Missing(Exception):
 
 def missing(root: Path = Path("/")) -> list[str]:
     """In the order of `NEEDED`."""
-    return [
-        package for path, package in NEEDED.items() if not (root / path.lstrip("/")).exists()
-    ]
+    return [package for path, package in NEEDED.items() if not (root / path.lstrip("/")).exists()]
 
 
 def ensure() -> None:
