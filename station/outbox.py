@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -73,21 +73,30 @@ class Outbox:
 
     NOTE_INTERVAL_S = 0.25
 
-    def __init__(self, path: Path) -> None:
-        """Raises `OutboxError` when there is no usable file at `path`."""
+    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
+        """Raises `OutboxError` when there is no usable file at `path`.
+
+        Another station on the same file is waited for during `patience_s`: it may be on its way
+        out.
+        """
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, timeout=patience_s, isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         except (sqlite3.Error, OSError) as error:
-            raise OutboxError(
-                f"{path}: {error}; is another station running on the same data?"
-            ) from error
+            hint = (
+                "; is another station running on the same data?" if "locked" in str(error) else ""
+            )
+            raise OutboxError(f"{path}: {error}{hint}") from error
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._closed = False
         self._notes: deque[tuple[str, bytes]] = deque()
         self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._thread.start()
@@ -125,15 +134,20 @@ class Outbox:
         return self._do(_counts)
 
     def close(self) -> None:
-        """Commit what there is, and end."""
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join()
-            self._db.close()
+        """Commit what there is, and end. Whoever comes later is told with an `OutboxError`."""
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+        self._thread.join()
+        self._db.close()
 
     def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         job = _Job(work, Future())
-        self._jobs.put(job)
+        with self._door:
+            if self._closed:
+                raise OutboxError(f"{self.path}: closed")
+            self._jobs.put(job)
         try:
             result: Result = job.future.result()
         except sqlite3.Error as error:
@@ -204,7 +218,8 @@ def _begin(db: sqlite3.Connection, draft: RunRecord) -> RunRecord:
 
 def _finish(db: sqlite3.Connection, record: RunRecord) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO outbox (sequence, record_id, body) VALUES (?, ?, ?)",
+        "INSERT INTO outbox (sequence, record_id, body) VALUES (?, ?, ?)"
+        " ON CONFLICT (record_id) DO NOTHING",
         (record.sequence, record.record_id, encode(record)),
     )
     db.execute("DELETE FROM draft WHERE record_id = ?", (record.record_id,))
@@ -212,19 +227,34 @@ def _finish(db: sqlite3.Connection, record: RunRecord) -> None:
 
 
 def _recover(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
-    drafts = db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall()
-    recovered = [_break_off(db, record_id, Verdict.ABORTED, POWER_CUT) for (record_id,) in drafts]
-    db.execute("DELETE FROM journal")
+    recovered = []
+    for (record_id,) in db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall():
+        try:
+            recovered.append(_break_off(db, record_id, Verdict.ABORTED, POWER_CUT))
+        except msgspec.MsgspecError:
+            log.exception("run %s was broken off and cannot be read; it stays as it is", record_id)
+    db.execute("DELETE FROM journal WHERE record_id NOT IN (SELECT record_id FROM draft)")
     return tuple(recovered)
 
 
 def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: str) -> RunRecord:
-    (draft,) = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
+    found = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
+    if found is None:
+        raise LookupError(f"no run {record_id} is going on")
     rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
-    events = [_decode_event(row) for (row,) in rows]
-    record = _broken_off(decode_run(draft), events, verdict, why)
+    events = [event for (row,) in rows if (event := _read_event(record_id, row)) is not None]
+    record = _broken_off(decode_run(found[0]), events, verdict, why)
     _finish(db, record)
     return record
+
+
+def _read_event(record_id: str, body: bytes) -> StepStarted | Measured | StepFinished | None:
+    try:
+        event: StepStarted | Measured | StepFinished = _decode_event(body)
+    except msgspec.MsgspecError:  # written by another version: the rest is worth having
+        log.exception("run %s: this of its journal cannot be read: %r", record_id, body)
+        return None
+    return event
 
 
 def _broken_off(
@@ -251,21 +281,26 @@ def _broken_off(
                 step=running.step,
                 title=running.title,
                 verdict=verdict,
-                started_at=steps[-1].started_at if steps else draft.started_at,
+                started_at=_end(steps[-1]) if steps else draft.started_at,
                 measurements=tuple(taken),
                 reason=why,
             )
         )
-    steps.append(
-        StepRecord(
-            step="bench.make_safe",
-            title="Make safe",
-            verdict=verdict,
-            started_at=datetime.now(UTC),
-            reason=why,
+    if not steps or steps[-1].step != "bench.make_safe":
+        steps.append(
+            StepRecord(
+                step="bench.make_safe",
+                title="Make safe",
+                verdict=verdict,
+                started_at=datetime.now(UTC),
+                reason=why,
+            )
         )
-    )
     return msgspec.structs.replace(draft, steps=tuple(steps), verdict=verdict)
+
+
+def _end(record: StepRecord) -> datetime:
+    return record.started_at + timedelta(seconds=record.duration_s)
 
 
 def _waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:
