@@ -1,0 +1,104 @@
+"""The reference of `station.toml` and `host.toml`, from the structs that they are read into."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from host_agent.config import HostConfig
+from station.config import _SlotTable, _StationTable
+from station.publisher import BrokerAddress
+from tests.docs.words import default_in_words, table, type_in_words
+
+STATION = {
+    "station": "its name: up to 63 letters, digits, `-`, `_` or `.`, a letter or digit first;"
+    " part of its topics and records, so unique at its broker",
+    "operator": "who is named in the records",
+    "data": "folder of `outbox.db`, and of `station.log` with `--ui`; `--data` goes before it",
+    "plan_folders": "folders of your own plans, beside the file unless absolute; searched in this"
+    " order, before the shipped plans",
+    "broker": "`[broker]`, see below",
+    "shared": "`[shared.NAME]`, one for each instrument that several slots use",
+    "slots": "`[slots.NAME]`, at least one; the order is the order on the screen",
+}
+SLOT = {
+    "kind": "the equipment tested here; must equal the `kind` of each of its plans",
+    "plans": "ids of the plans on offer; the first is the one that runs unless another is chosen",
+    "roles": "`[slots.NAME.roles.ROLE]`, one for each instrument of this slot",
+    "shared": 'roles played by shared instruments, as in `{ probe = "colour-probe" }`',
+}
+BROKER = {
+    "host": "name or address",
+    "port": "TCP port, 1 to 65535",
+    "username": "empty: none",
+    "password_file": "a file that holds the password; the whole path, it is not looked for"
+    " beside `station.toml`",
+    "tls": "encrypted; the system's certificate authorities are trusted",
+    "mqtt_version": "5, or 3 for MQTT 3.1.1",
+}
+HOST = {
+    "data": "folder of `host.db`; `--data` goes before it. Without either: systemd's state"
+    " directory, else `$XDG_DATA_HOME/pace-host`, else `~/.local/share/pace-host`",
+    "broker.host": "name or address; `--broker` goes before it",
+    "broker.port": "TCP port",
+    "broker.username": "empty: none",
+    "broker.password_file": "a file whose first line is the password; needs `username`",
+    "broker.client_id": "one for each host at a broker",
+    "broker.mqtt_version": "5 or 3 (3.1.1); without it the host tries 5, then 3",
+    "broker.tls.ca_file": "certificates in PEM; empty trusts the system's authorities",
+    "broker.tls.cert_file": "the host's own certificate in PEM, together with `key_file`",
+    "broker.tls.key_file": "its key",
+    "database.url": "as SQLAlchemy has it; empty is SQLite in the data folder",
+    "web.listen": "where the page is; port 0 is any free one; `--listen` goes before it",
+    "web.names": "names under which browsers may ask for the page, besides addresses,"
+    " `localhost` and this machine's own name",
+    "limits.message_bytes": "a larger message goes to the quarantine",
+}
+
+_HEAD = ("key", "type", "default", "meaning")
+
+
+def station() -> str:
+    return _keys(_StationTable, STATION)
+
+
+def slot() -> str:
+    return _keys(_SlotTable, SLOT)
+
+
+def station_broker() -> str:
+    return _keys(BrokerAddress, BROKER)
+
+
+def _keys(kind: type[msgspec.Struct], meanings: Mapping[str, str]) -> str:
+    return table(
+        _HEAD,
+        (
+            (f"`{f.name}`", type_in_words(f.type), default_in_words(f), meanings[f.name])
+            for f in msgspec.structs.fields(kind)
+        ),
+    )
+
+
+def host() -> str:
+    return table(_HEAD, _host_rows(HostConfig, ""))
+
+
+def _host_rows(kind: type[msgspec.Struct], place: str) -> list[tuple[str, ...]]:
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        inner = _section(field.type)
+        if inner is not None:
+            rows += _host_rows(inner, f"{place}{field.name}.")
+            continue
+        name = f"{place}{field.name}"
+        default = default_in_words(field)
+        rows.append((f"`{name}`", type_in_words(field.type), default, HOST[name]))
+    return rows
+
+
+def _section(hint: Any) -> type[msgspec.Struct] | None:
+    for one in getattr(hint, "__args__", (hint,)):
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            return one
+    return None
