@@ -60,13 +60,15 @@ def _mistakes(given: str, page: str) -> str:
     rows = []
     for line in lines:
         right, wrong = (side.strip().replace("\\n", "\n") for side in line.split("=>"))
+        wrong = "" if wrong == "nothing" else wrong
         if right not in right_text:
             raise ValueError(f"{name} does not say {right!r}")
         with tempfile.TemporaryDirectory() as folder:
             write_files(page, Path(folder))
             (Path(folder) / name).write_text(right_text.replace(right, wrong, 1))
             told = run_console(f"$ {command}", Path(folder)).partition("\n")[2].strip()
-        rows.append((_code(right), _code(wrong) if wrong else "nothing", told.replace("|", "\\|")))
+        told = told.removeprefix(name).lstrip(",: ").replace("|", "\\|")
+        rows.append((_code(right), _code(wrong) if wrong else "nothing", told))
     return table(("instead of", "somebody wrote", f"`{command.rsplit(' ', 1)[0]}` says"), rows)
 
 
