@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from station import config
+from station import config, udev_rules
 from virtual_rig import kernel, machine, packages
 from virtual_rig.control import Control, ControlServer
 from virtual_rig.far_ends import VHCI_BUS, FarEnds
@@ -58,8 +58,10 @@ def main(arguments: list[str]) -> int:
 def _prepare(
     places: machine.Places, ends: FarEnds, control_port: int, arguments: list[str]
 ) -> None:
-    settings = {"ROOT": str(ROOT), "PYTHON": sys.executable, "UDEV_RULES": ""}
+    settings = {"ROOT": str(ROOT), "PYTHON": sys.executable}
     machine.prepare(places, settings)
+    slot_rules = udev_rules.rules(udev_rules.slot_ports(ends.config))
+    (places.out / Path(udev_rules.RULES_FILE).name).write_text(slot_rules)
     where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
     fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     pytest_arguments = [
@@ -72,6 +74,7 @@ def _prepare(
     go = {
         "where": str(where),
         "serial": [port for _, port in fixed],
+        "keyboards": sorted(ends.wiring.devices),
         "vhci_bus": VHCI_BUS,
         "pytest": pytest_arguments,
     }

@@ -1,5 +1,6 @@
 """What tests in the guest may have done to the far ends, one JSON line each way."""
 
+import contextlib
 import inspect
 import json
 import logging
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from drivers.key_layouts import LAYOUTS
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.world import SimulatedTime
@@ -28,11 +30,14 @@ class Control:
 
     # What is plugged into USB/IP ports
 
-    def offer_keyboard(self, port: str, **settings: Any) -> None:
-        """To be attached by the guest. In a slot's port it is that slot's device under test."""
+    def offer_keyboard(self, port: str, *, layout: str = "ansi-104", **settings: Any) -> None:
+        """To be attached by the guest. In a slot's port it is that slot's device under test.
+
+        It has the keys of `layout`; `settings` are `SimulatedKeyboard`'s.
+        """
         slot = self._ends.wiring.devices.get(port)
         its_time = self._ends.world(slot).time if slot else SimulatedTime(1.0)
-        keyboard = SimulatedKeyboard(its_time, **settings)
+        keyboard = SimulatedKeyboard(its_time, keys=LAYOUTS[layout].usages, **settings)
         self._ends.usbip.offer(port, keyboard)
         self._keyboards[port] = keyboard
         if slot:
@@ -82,6 +87,17 @@ class Control:
             time.sleep(hold_s)
             self.release(port, usage)
             time.sleep(hold_s)
+
+    def keep_typing(self, port: str, usages: list[int], for_s: float) -> None:
+        """The same over and over, from now on and whether or not anybody listens."""
+        until_s = time.monotonic() + for_s
+
+        def work() -> None:
+            with contextlib.suppress(RigError):  # it was pulled
+                while time.monotonic() < until_s:
+                    self.type(port, usages)
+
+        threading.Thread(target=work, name=f"fingers at {port}", daemon=True).start()
 
     def leds(self, port: str) -> list[str]:
         """Those that are lit, in alphabetical order."""

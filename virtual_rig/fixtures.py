@@ -6,7 +6,7 @@ import pytest
 
 from drivers.local import LocalHardware
 from virtual_rig.console import FREE_PORT, KEYBOARD_PORT, Console
-from virtual_rig.hands import Hands
+from virtual_rig.hands import GOLDEN_KEYBOARD, Hands
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +20,18 @@ def rig_hands() -> Iterator[Hands]:
 
 @pytest.fixture
 def hands(rig_hands: Hands) -> Iterator[Hands]:
-    """Hands at the far ends; what a test left in the devices' ports is taken out after it."""
+    """Hands at the far ends; what a test left in the free port is taken out after it."""
     yield rig_hands
-    for port in (FREE_PORT, KEYBOARD_PORT):
-        rig_hands.pull(port)
+    rig_hands.pull(FREE_PORT)
+
+
+@pytest.fixture
+def slot_port(hands: Hands) -> Iterator[str]:
+    """The port of the keyboard slot, empty; its golden unit is back afterwards."""
+    hands.pull(KEYBOARD_PORT)
+    yield KEYBOARD_PORT
+    hands.pull(KEYBOARD_PORT)
+    hands.plug_keyboard(KEYBOARD_PORT, **GOLDEN_KEYBOARD)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from virtual_rig.hands import ENVIRONMENT, VHCI, Hands, Where, wait_for
+from virtual_rig.hands import ENVIRONMENT, GOLDEN_KEYBOARD, VHCI, Hands, Where, wait_for
 
 OUT = Path("/rig/out")
 
@@ -19,7 +20,7 @@ def main() -> int:
     os.environ[ENVIRONMENT] = go["where"]
     where = Where.parse(go["where"])
     with ThreadPoolExecutor(1) as plugging:  # USB takes its time, and so do imports
-        plugged = plugging.submit(plug_instruments, where, go["serial"], go["vhci_bus"])
+        plugged = plugging.submit(plug_all, where, go)
         import pytest
 
         at("pytest is loaded")
@@ -33,8 +34,9 @@ def at(what: str) -> None:
         print(f"{time.monotonic():.2f} s: {what}", file=log)
 
 
-def plug_instruments(where: Where, serial: list[str], vhci_bus: int) -> None:
+def plug_all(where: Where, go: dict[str, Any]) -> None:
     """In their order, so that I²C buses get the numbers that station.toml gives them."""
+    vhci_bus = go["vhci_bus"]
     if not (VHCI / f"usb{vhci_bus}").exists():
         raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")
     hands = Hands(where)
@@ -44,9 +46,11 @@ def plug_instruments(where: Where, serial: list[str], vhci_bus: int) -> None:
         if (bus := hands.ask("i2c_bus", port=port)) is not None:
             path = Path(f"/dev/i2c-{bus}")
             wait_for(path.exists, str(path))
+    for port in go["keyboards"]:
+        hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
     hands.close()
     at("all are plugged in")
-    for port in serial:
+    for port in go["serial"]:
         wait_for(partial(_is_there, port), f"serial port {port}")
 
 

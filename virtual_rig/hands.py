@@ -21,6 +21,9 @@ FREE_PORT = "004"  # VDEV_ST_NULL in Linux drivers/usb/usbip/usbip_common.h
 DEVICE_ID = 0x10002  # bus 1, device 2 at the exporting end; nobody looks at it
 ENVIRONMENT = "PACE_VIRTUAL_RIG"
 
+GOLDEN_KEYBOARD: dict[str, object] = {"serial_number": "GOLDEN-1", "layout": "iso-105"}
+"""What is in a keyboard slot when no test has put something else there."""
+
 Found = TypeVar("Found")
 
 
@@ -91,7 +94,7 @@ class Hands:
             os.close(descriptor)  # the kernel has its own by now
 
     def plug_keyboard(self, port: str, **settings: object) -> None:
-        """Put a keyboard into a port; its settings are `SimulatedKeyboard`'s."""
+        """Put a keyboard into a port; its settings are `Control.offer_keyboard`'s."""
         self.ask("offer_keyboard", port=port, **settings)
         self.attach(port)
 
