@@ -9,8 +9,11 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from host_agent.config import ListenAddress
+
+log = logging.getLogger(__name__)
 
 
 def check_loopback(address: ListenAddress) -> None:
@@ -45,12 +48,18 @@ async def serve(
             },
         }
     )
+    asyncio.get_running_loop().set_exception_handler(_log_exception)
     await broker.start()
     try:
         ready(address)
         await stop.wait()
     finally:
         await broker.shutdown()
+
+
+def _log_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """amqtt lets a connection that ends early, or speaks MQTT 5, be an unhandled exception."""
+    log.info("%s: %s", context.get("message"), context.get("exception"))
 
 
 def _free_port(host: str) -> int:

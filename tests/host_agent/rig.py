@@ -195,7 +195,10 @@ class Speaker:
         )
 
     async def listen(self) -> None:
+        """Receipts only: amqtt sends what is retained to clients that never asked for it."""
         async for message in self._client.messages:
+            if str(message.topic) != topics.receipt(self.name):
+                continue
             assert isinstance(message.payload, bytes)
             receipt = decode_receipt(message.payload)
             self.stored += receipt.stored
@@ -214,7 +217,8 @@ async def speaker(broker: Broker, name: str, **arguments: Any) -> AsyncIterator[
             yield one
         finally:
             listening.cancel()
-            await asyncio.wait([listening])
+            with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
+                await listening
 
 
 @contextlib.contextmanager
