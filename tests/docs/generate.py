@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.docs import configuration, instruments, plans
+from tests.docs import configuration, instruments, plans, scans
 from tests.docs.pages import DOCS, files_of, run_console, write_files
 from tests.docs.words import table
 
@@ -56,6 +56,7 @@ def _mistakes(given: str, page: str) -> str:
     """`given`: a command with a file at its end, then lines like `right => wrong`."""
     command, *lines = given.splitlines()
     name = command.split()[-1]
+    program = " ".join(command.split()[:3])
     right_text = files_of(page)[name]
     rows = []
     for line in lines:
@@ -69,7 +70,7 @@ def _mistakes(given: str, page: str) -> str:
             told = run_console(f"$ {command}", Path(folder)).partition("\n")[2].strip()
         told = told.removeprefix(name).lstrip(",: ").replace("|", "\\|")
         rows.append((_code(right), _code(wrong) if wrong else "nothing", told))
-    return table(("instead of", "somebody wrote", f"`{command.rsplit(' ', 1)[0]}` says"), rows)
+    return table(("instead of", "somebody wrote", f"`{program}` says"), rows)
 
 
 def _code(text: str) -> str:
@@ -114,6 +115,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "steps": lambda given: plans.steps(),
     "plan-keys": lambda given: plans.keys(given),
     "limits": plans.limits,
+    "scan": scans.scan,
 }
 
 
