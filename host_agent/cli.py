@@ -1,11 +1,7 @@
 """`pace-host`. What a command needs is imported when it runs: `--help` stays light."""
 
 import argparse
-import asyncio
-import json
-import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +95,8 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    import asyncio
+
     from host_agent.config import ConfigError, broker_address
     from host_agent.service import Service
     from host_agent.store import StoreError
@@ -124,10 +122,14 @@ def _run(options: argparse.Namespace) -> None:
     except (ConfigError, StoreError) as error:
         raise _Failed(f"pace-host: {error}") from error
     except OSError as error:
-        raise _Failed(f"pace-host: {config.web.listen}: {error.strerror or error}") from error
+        what = error.filename or config.web.listen
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise _Failed(f"pace-host: {what}: {why}") from error
 
 
 def _check(options: argparse.Namespace) -> None:
+    import asyncio
+
     from host_agent.config import broker_address
     from host_agent.ingest import probe
     from host_agent.store import StoreError
@@ -200,6 +202,7 @@ def _quarantine_list(options: argparse.Namespace) -> None:
 
 def _quarantine_show(options: argparse.Namespace) -> None:
     import base64
+    import json
 
     from host_agent.messages import printable
 
@@ -218,6 +221,8 @@ def _quarantine_show(options: argparse.Namespace) -> None:
 
 
 def _quarantine_release(options: argparse.Namespace) -> None:
+    import json
+
     from host_agent.store import StoreError
 
     with _readable_store(options) as store:
@@ -229,6 +234,9 @@ def _quarantine_release(options: argparse.Namespace) -> None:
 
 
 def _broker(options: argparse.Namespace) -> None:
+    import asyncio
+    import signal
+
     from host_agent.broker import check_loopback, serve
     from host_agent.config import parse_address
 
@@ -316,6 +324,8 @@ def _beside(options: argparse.Namespace) -> Path:
 
 
 def _log_to_stderr() -> None:
+    import logging
+
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -327,6 +337,8 @@ def _log_to_stderr() -> None:
 
 def _say(**facts: str) -> None:
     """One line for whoever started us and waits for it."""
+    import json
+
     print(json.dumps(facts), flush=True)
 
 

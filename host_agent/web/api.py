@@ -4,8 +4,9 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, get
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import Dependency, Parameter
+from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from host_agent.ingest import Progress
 from host_agent.store import (
@@ -19,16 +20,17 @@ from host_agent.store import (
 )
 from station.records import RunRecord, Verdict, decode_run
 
-TheStore = Annotated[Store, Dependency(skip_validation=True)]
-TheProgress = Annotated[Progress, Dependency(skip_validation=True)]
+TheStore = NamedDependency[SkipValidation[Store]]
+TheProgress = NamedDependency[SkipValidation[Progress]]
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="At most so many")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many")]
 Before = Annotated[
-    int | None, Parameter(ge=0, description="Only older than this `id`: `next` of a page before")
+    int | None,
+    QueryParameter(ge=0, description="Only older than this: `next` of the page before"),
 ]
-StationName = Annotated[str, Parameter(description="Only of this station")]
-OfVerdict = Annotated[Verdict | None, Parameter(description="Only with this verdict")]
-AssetTag = Annotated[str, Parameter(description="Only of this device")]
+StationName = Annotated[str, QueryParameter(description="Only of this station")]
+OfVerdict = Annotated[Verdict | None, QueryParameter(description="Only with this verdict")]
+AssetTag = Annotated[str, QueryParameter(description="Only of this device")]
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -84,14 +86,14 @@ def runs(
 
 
 @get("/runs/{record_id:str}", sync_to_thread=True)
-def run(store: TheStore, record_id: str) -> RunDetail:
+def run(store: TheStore, record_id: FromPath[str]) -> RunDetail:
     """One run in full."""
     stored = find_run(store, record_id)
     return RunDetail(stored.summary, decode_run(stored.record))
 
 
 @get("/runs/{record_id:str}/record", media_type="application/json", sync_to_thread=True)
-def record(store: TheStore, record_id: str) -> bytes:
+def record(store: TheStore, record_id: FromPath[str]) -> bytes:
     """The record byte for byte as its station sent it."""
     return find_run(store, record_id).record
 
@@ -115,7 +117,7 @@ def quarantine(store: TheStore, limit: Limit = 50) -> QuarantinePage:
 
 
 @get("/quarantine/{number:int}/payload", media_type="application/octet-stream", sync_to_thread=True)
-def payload(store: TheStore, number: int) -> Response[bytes]:
+def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
     """What is kept of such a message's bytes."""
     found = store.quarantined_message(number)
     if found is None:

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = [
@@ -33,6 +34,10 @@ class Guard:
         self._names = {"localhost", hostname, f"{hostname}.local", *(n.lower() for n in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:  # the server's own start and end
+            await self._app(scope, receive, send)
+            return
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *_HEADERS]

@@ -1,12 +1,13 @@
 """Pages for people: the latest runs, one run in full, the quarantine."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
-from litestar.params import Dependency
+from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.types import ExceptionHandlersMap
 
@@ -15,7 +16,7 @@ from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
 from station.records import Verdict, decode_run
 
-TheLive = Annotated[Live, Dependency(skip_validation=True)]
+TheLive = NamedDependency[SkipValidation[Live]]
 
 _RUNS_ON_A_PAGE = 50
 
@@ -24,9 +25,9 @@ _RUNS_ON_A_PAGE = 50
 def runs(
     store: TheStore,
     progress: TheProgress,
-    station: str = "",
-    verdict: str = "",
-    asset_tag: str = "",
+    station: FromQuery[str] = "",
+    verdict: FromQuery[str] = "",
+    asset_tag: FromQuery[str] = "",
     before: Before = None,
 ) -> Template:
     context = _runs_context(store, station, verdict, asset_tag, before)
@@ -37,9 +38,9 @@ def runs(
 def runs_fragment(
     store: TheStore,
     progress: TheProgress,
-    station: str = "",
-    verdict: str = "",
-    asset_tag: str = "",
+    station: FromQuery[str] = "",
+    verdict: FromQuery[str] = "",
+    asset_tag: FromQuery[str] = "",
 ) -> Template:
     """The part of the first page that changes; `live.js` puts it in place."""
     context = _runs_context(store, station, verdict, asset_tag, None)
@@ -47,7 +48,7 @@ def runs_fragment(
 
 
 @get("/runs/{record_id:str}", sync_to_thread=True)
-def run(store: TheStore, record_id: str) -> Template:
+def run(store: TheStore, record_id: FromPath[str]) -> Template:
     stored = find_run(store, record_id)
     context = {"summary": stored.summary, "record": decode_run(stored.record)}
     return Template("run.html", context=context)

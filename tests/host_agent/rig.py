@@ -120,10 +120,12 @@ class Programs:
         mosquitto.start()
         return mosquitto
 
+    def running(self) -> list[Program]:
+        return [program for program in self._started if program.running]
+
     def end(self) -> None:
-        for program in self._started:
-            if program.running:
-                program.kill()
+        for program in self.running():
+            program.kill()
         for mosquitto in self._mosquittos:
             mosquitto.kill()
 

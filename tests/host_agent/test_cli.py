@@ -1,0 +1,205 @@
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from host_agent.broker import check_loopback
+from host_agent.cli import main
+from host_agent.config import ListenAddress
+from host_agent.messages import Run, Sorted, now_text, read_run, sort
+from host_agent.mqtt import Message
+from host_agent.store import Store
+from station.records import Device, RunRecord, encode
+from tests.host_agent.load import example_record
+from tests.host_agent.rig import Broker, Programs
+
+HEAVY = {"sqlalchemy", "alembic", "litestar", "uvicorn", "jinja2", "msgspec", "amqtt", "asyncio"}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory as a host left it: two runs and two messages in quarantine."""
+    with Store(f"sqlite:///{tmp_path / 'host.db'}") as store:
+        store.open()
+        tag = Device(asset_tag="AT\x1b[2J-1", kind="usb-keyboard")
+        keep(store, example_record("bench-1", 1), example_record("bench-1", 2, device=tag))
+        later = encode(example_record("bench-1", 3)).replace(b"pace.run/1", b"pace.run/9")
+        for payload in (b"\x1b[31mnot json", later):
+            store.keep(sort([Message(1, b"pace/1/bench-1/run", payload, len(payload))], now_text()))
+    return tmp_path
+
+
+def keep(store: Store, *records: RunRecord) -> None:
+    runs = [read_run(encode(record), record.station, now_text()) for record in records]
+    store.keep(Sorted([run for run in runs if isinstance(run, Run)], {}, []))
+
+
+def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "host_agent", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom host_agent.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "import json\nprint(json.dumps(sorted(loaded)), file=sys.stderr)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    for command in ("run", "check", "runs", "rebuild", "broker", "quarantine"):
+        assert command in said.stdout.split()
+    assert not set(json.loads(said.stderr)) & HEAVY
+
+
+def test_runs_are_listed_and_cannot_move_the_cursor(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "--data", str(data)]) == 0
+    newest, first = capsys.readouterr().out.splitlines()
+    assert "AT\ufffd[2J-1  usb-keyboard" in newest
+    assert "PASS, MARGINAL  AT-000001  laptop-adapter  laptop-adapter  bench-1/A" in first
+    assert main(["runs", "--json", "--limit", "1", "--data", str(data)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["sequence"] == 2
+
+
+def test_the_quarantine_is_listed_shown_and_released(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["quarantine", "list", "--data", str(data)]) == 0
+    later, nonsense = capsys.readouterr().out.splitlines()
+    assert "pace.run/9" in later
+    assert nonsense.isprintable()
+    assert main(["quarantine", "list", "--json", "--limit", "1", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == 2
+    assert main(["quarantine", "show", "1", "--data", str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.endswith("\ufffd[31mnot json\n")
+    assert main(["quarantine", "show", "1", "--json", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["payload_base64"] == "G1szMW1ub3QganNvbg=="
+    assert main(["quarantine", "release", "2", "--data", str(data)]) == 1
+    assert "still refused: schema 'pace.run/9'" in capsys.readouterr().err
+    for action in ("show", "release"):
+        assert main(["quarantine", action, "9", "--data", str(data)]) == 1
+        assert "number 9" in capsys.readouterr().err
+
+
+def test_a_message_that_is_good_now_is_released(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = example_record("bench-1", 7)
+    payload = encode(record)
+    with Store(f"sqlite:///{data / 'host.db'}") as store:
+        refused = sort([Message(1, b"pace/1/bench-1/run", b"x", 1)], now_text()).refusals[0]
+        store.keep(Sorted([], {}, [refused._replace(payload=payload, size=len(payload))]))
+    assert main(["quarantine", "release", "3", "--json", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"record_id": record.record_id}
+    assert main(["runs", "--json", "--limit", "1", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["record_id"] == record.record_id
+
+
+def test_derived_tables_are_rebuilt(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rebuild", "--data", str(data)]) == 0
+    assert capsys.readouterr().out == "2 runs\n"
+    with Store(f"sqlite:///{data / 'host.db'}") as store:
+        assert store.counts().underived == 0
+
+
+def test_check_names_what_is_wrong(tmp_path: Path) -> None:
+    said = run_cli("check", "--data", str(tmp_path), "--broker", "127.0.0.1:1")
+    assert said.returncode == 1
+    assert said.stdout == "configuration: ok\n"
+    assert f"database: {tmp_path}/host.db does not exist" in said.stderr
+    assert "broker: 127.0.0.1:1: " in said.stderr
+    assert not (tmp_path / "host.db").exists()
+
+
+def test_check_is_content_with_what_is_right(data: Path, embedded: Broker) -> None:
+    said = run_cli("check", "--data", str(data), "--broker", f"{embedded[0]}:{embedded[1]}")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "configuration: ok",
+        f"database: ok, sqlite:///{data}/host.db",
+        f"broker: ok, {embedded[0]}:{embedded[1]}",
+    ]
+
+
+@pytest.mark.parametrize("command", ["run", "check", "runs", "rebuild"])
+def test_a_mistake_in_the_configuration_ends_before_anything_starts(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "host.toml").write_text("[broker]\nport = 'x'\n")
+    assert main([command, "--config", str(tmp_path / "host.toml"), "--data", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"{tmp_path}/host.toml: broker.port = 'x'")
+    assert os.listdir(tmp_path) == ["host.toml"]
+
+
+@pytest.mark.parametrize("arguments", [["--broker", "x"], ["--listen", "127.0.0.1"]])
+def test_an_address_that_is_none_is_one_clear_line(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--data", str(tmp_path), *arguments]) == 1
+    assert "is not address:port" in capsys.readouterr().err
+
+
+def test_lists_of_a_host_that_never_ran_are_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "--data", str(tmp_path)]) == 1
+    assert "`pace-host run` makes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "localhost", "example.org"])
+def test_the_embedded_broker_serves_nobody_else(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = ListenAddress(host, 1883)
+    with pytest.raises(ValueError, match="no loopback address"):
+        check_loopback(address)
+    assert main(["broker", "--listen", str(address)]) == 1
+    assert "install mosquitto" in capsys.readouterr().err
+
+
+def test_the_embedded_broker_says_where_it_is_and_ends_cleanly(
+    tmp_path: Path, programs: Programs
+) -> None:
+    host, port = programs.embedded_broker()
+    assert host == "127.0.0.1"
+
+    async def connect() -> None:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        await writer.wait_closed()
+
+    asyncio.run(connect())
+    (broker,) = programs.running()
+    assert broker.stop() == 0
+    assert broker.rest_of_stdout() == ""
+
+
+def test_a_reader_that_goes_away_is_no_traceback(data: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "host_agent", "runs", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()
