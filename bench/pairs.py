@@ -1,0 +1,72 @@
+"""Two programs in turns, so that what drifts on the machine drifts for both."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+IDLE_SHARE = 0.85
+LOOK_S = 0.2
+PATIENCE_S = 3.0
+
+
+class Pairs(NamedTuple):
+    """What each cost, in the same unit; the pairs belong together."""
+
+    ours: list[float]
+    peers: list[float]
+
+    @property
+    def times_faster(self) -> float:
+        """How many times more the peer costs, in the median pair."""
+        return median(peer / our for our, peer in zip(self.ours, self.peers, strict=True))
+
+    @property
+    def times_the_peer(self) -> float:
+        """How many times the peer's cost ours is, in the median pair."""
+        return median(our / peer for our, peer in zip(self.ours, self.peers, strict=True))
+
+
+class Patience:
+    """Waits until the machine is otherwise idle, but not for ever; counts how often that failed."""
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.quiet = 0
+        self.noisy = 0
+        self._patience_s = patience_s
+
+    def wait(self) -> None:
+        give_up_s = time.monotonic() + self._patience_s
+        while True:
+            before = ticks()
+            time.sleep(LOOK_S)
+            spent = [now - then for now, then in zip(ticks(), before, strict=True)]
+            if spent[3] + spent[4] >= IDLE_SHARE * (sum(spent) or 1):  # idle, or waiting for disks
+                self.quiet += 1
+                return
+            if time.monotonic() >= give_up_s:
+                self.noisy += 1
+                return
+
+
+def alternate(
+    count: int, ours: Callable[[], float], peer: Callable[[], float], patience: Patience
+) -> Pairs:
+    """`count` pairs after one that warms caches up. Who begins changes from pair to pair."""
+    pairs = Pairs([], [])
+    for number in range(count + 1):
+        patience.wait()
+        if number % 2:
+            mine, theirs = ours(), peer()
+        else:
+            theirs, mine = peer(), ours()
+        if number:
+            pairs.ours.append(mine)
+            pairs.peers.append(theirs)
+    return pairs
+
+
+def ticks() -> list[int]:
+    """proc(5), /proc/stat: user nice system idle iowait irq softirq steal."""
+    with open("/proc/stat") as stat:
+        return [int(field) for field in stat.readline().split()[1:9]]

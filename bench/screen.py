@@ -1,0 +1,108 @@
+"""The operator's screen: its first paint against a hello-world program, and values as they come."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.children import OURS, PEERS, ROOT, Screen, scratch
+from bench.pairs import Patience, alternate
+from bench.results import Note, Result, Series, at_most, seconds
+from bench.start import write_config
+
+FIRST_PAINT = at_most(1.5)
+LIVE = at_most(5, "%")
+ENGINE_AND_UI = at_most(75, "MiB")
+
+VALUES = 500
+SIZES = {"on a terminal that shows them all": (100, 520), "at 120×40, scrolling": (120, 40)}
+WARM_S, WATCHED_S = 3.0, 8.0
+LAST_LINE = b"Ctrl+Q"
+PROGRAMS = ROOT / "bench" / "programs"
+
+
+def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
+    yield _first_paint(pairs, patience)
+    yield from _whole_station(pairs, patience)
+    yield from _live_values(pairs, patience)
+
+
+def _first_paint(pairs: int, patience: Patience) -> Result:
+    found = alternate(
+        pairs,
+        lambda: _paint_s([str(OURS), str(PROGRAMS / "first_paint.py")]),
+        lambda: _paint_s([str(OURS), str(PEERS / "hello.py")]),
+        patience,
+    )
+    return Result(
+        "screen.first-paint",
+        "First paint of the screen at 80×24, from exec to its last line: times hello-world Textual",
+        found.times_the_peer,
+        FIRST_PAINT,
+        (seconds("ours", found.ours), seconds("hello-world", found.peers)),
+    )
+
+
+def _paint_s(command: Sequence[str]) -> float:
+    screen = Screen(command, columns=80, lines=24)
+    try:
+        return screen.wait_for(LAST_LINE)
+    finally:
+        screen.end()
+
+
+def _whole_station(pairs: int, patience: Patience) -> Iterator[Result | Note]:
+    """The command itself, on this machine's buses, where none of the rig's instruments is."""
+    rss, pss, painted_s = [], [], []
+    for _ in range(pairs):
+        patience.wait()
+        with scratch() as folder:
+            command = [str(OURS), "-m", "station", "station", "run", "--ui"]
+            command += ["--config", str(write_config(folder)), "--data", str(folder)]
+            screen = Screen(command, columns=120, lines=40)
+            try:
+                painted_s.append(screen.wait_for(LAST_LINE))
+                screen.read_for(WARM_S)
+                memory = screen.memory()
+            finally:
+                screen.end()
+        rss.append(memory.peak)
+        pss.append(memory.pss)
+    yield Result(
+        "screen.memory",
+        "`pace station run --ui` with four slots, engine and screen: largest resident set",
+        max(rss),
+        ENGINE_AND_UI,
+        (Series("resident", "MiB", rss), Series("proportional", "MiB", pss)),
+    )
+    yield Note(
+        "screen.station",
+        "`pace station run --ui`, from exec to the last line of its first screen",
+        (seconds("ours", painted_s),),
+    )
+
+
+def _live_values(pairs: int, patience: Patience) -> Iterator[Result]:
+    for number, (where, (columns, lines)) in enumerate(SIZES.items()):
+        shares, peaks = [], []
+        for _ in range(max(1, pairs // 2)):
+            patience.wait()
+            share, peak = _watched(columns, lines)
+            shares.append(100 * share)
+            peaks.append(peak)
+        yield Result(
+            f"screen.live-{number + 1}",
+            f"{VALUES} measured values changing ten times a second, {where}: share of a core",
+            sorted(shares)[len(shares) // 2],
+            LIVE,
+            (Series("ours", "%", shares), Series("resident", "MiB", peaks)),
+        )
+
+
+def _watched(columns: int, lines: int) -> tuple[float, float]:
+    screen = Screen(
+        [str(OURS), str(PROGRAMS / "live_values.py"), str(VALUES)], columns=columns, lines=lines
+    )
+    try:
+        screen.wait_for(LAST_LINE)
+        screen.read_for(WARM_S)
+        return screen.watch(WATCHED_S), screen.memory().peak
+    finally:
+        screen.end()

@@ -1,0 +1,38 @@
+"""Eight slots at work at once: how much longer than one of them alone would have to wait."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from bench.children import OURS, ours, scratch, theirs
+from bench.pairs import Patience
+from bench.results import Note, Result, Series, at_most
+
+SLOTS, STEPS, DWELL_S = 8, 200, 0.005
+IDEAL_S = STEPS * DWELL_S
+OVER_IDEAL = at_most(8, "%")
+
+
+def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
+    over, bare, spent = [], [], []
+    for _ in range(pairs):
+        patience.wait()
+        with scratch() as folder:
+            found = ours("slots", SLOTS, STEPS, DWELL_S, 4, folder, 0)
+        over.append(_over(median(found["taken_s"][1:])))
+        spent.append(100 * median(found["spent_s"][1:]) / IDEAL_S)
+        bare.append(_over(theirs(OURS, "threads", SLOTS, STEPS, DWELL_S)))
+    yield Result(
+        "slots.parallel",
+        f"{SLOTS} slots at once, {STEPS} steps of {DWELL_S * 1000:.0f} ms: over the ideal",
+        median(over),
+        OVER_IDEAL,
+        (
+            Series("ours", "%", over),
+            Series("bare threads", "%", bare),
+            Series("processor time", "% of a core", spent),
+        ),
+    )
+
+
+def _over(taken_s: float) -> float:
+    return 100 * (taken_s / IDEAL_S - 1)
