@@ -20,11 +20,11 @@ from drivers.capabilities import (
     PatternSource,
     PowerMeter,
 )
-from drivers.errors import NoReply, NotConnected
+from drivers.errors import NoReply, NotConnected, Refused
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, Count, Learned, NotNegative, Socket, Yields, step
+from station.steps import BenchFault, Learned, NotApplicable, Socket, Yields, step
 
 BRIGHTNESS = 0x10  # MCCS: Luminance
 POWER_MODE = 0xD6  # MCCS: Power mode
@@ -85,6 +85,7 @@ def brightness_sweep(
     Monotonic: no setting is darker than the one before by more than the tolerance.
     `brightness_range` is highest over lowest luminance.
     """
+    _need_control(monitor)
     screen.show_level(1.0, 1.0, 1.0)
     highest = monitor.read_control(BRIGHTNESS).maximum
     seen = []
@@ -110,7 +111,15 @@ def luminance(
     *,
     settle_s: NotNegative = 2.0,
 ) -> Yields:
-    """White at full brightness, at the centre."""
+    """White at full brightness, at the centre.
+
+    A display that takes no commands is set to its brightest by the operator.
+    """
+    if not _takes_commands(monitor) and not operator.confirm(
+        "display.brightest",
+        "This display takes no commands. Is it set to its brightest with its own buttons?",
+    ):
+        raise BenchFault("the display was not set to its brightest")
     _full_brightness(monitor, screen, clock, settle_s)
     white = _centre_cd_m2(zones)
     _believe(white, operator)
@@ -204,7 +213,8 @@ def backlight(
     warm_up_s: NotNegative = 60.0,
     settle_s: NotNegative = 3.0,
 ) -> Yields:
-    """The backlight goes off and comes back: light while off, and soon after in % of later."""
+    """The backlight goes off and comes back: light while off, and soon after in % of before."""
+    _need_control(monitor)
     _full_brightness(monitor, screen, clock, settle_s)
     before = _centre_cd_m2(zones)
     monitor.set_control(POWER_MODE, POWER_OFF)
@@ -228,6 +238,7 @@ def standby_power(
     samples: Count = 10,
 ) -> Yields:
     """What it draws on white, and when it is told to sleep."""
+    _need_control(monitor)
     _full_brightness(monitor, screen, clock, settle_s)
     on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
     monitor.set_control(POWER_MODE, POWER_OFF)
@@ -279,6 +290,24 @@ def pixel_faults(
     yield Reading("picture_faults", faults)
 
 
+def _takes_commands(monitor: Monitor) -> bool:
+    """Whether the display has DDC/CI, switched on. Many old ones only say who they are.
+
+    One that does not even say that any more is a cable's doing, which `read_edid` raises.
+    """
+    try:
+        monitor.read_control(BRIGHTNESS)
+    except (NotConnected, NoReply, Refused):
+        monitor.read_edid()
+        return False
+    return True
+
+
+def _need_control(monitor: Monitor) -> None:
+    if not _takes_commands(monitor):
+        raise NotApplicable("the display takes no commands: it has no DDC/CI, or that is off")
+
+
 def _believe(white_cd_m2: float, operator: Operator) -> None:
     """A white screen without light: the display's fault only if the operator sees none either."""
     if white_cd_m2 < 5.0 and operator.confirm(
@@ -303,7 +332,8 @@ def pixel_class(bright: int, dark: int, pixels: int) -> int:
 def _full_brightness(
     monitor: Monitor, screen: PatternSource, clock: Clock, settle_s: float
 ) -> None:
-    monitor.set_control(BRIGHTNESS, monitor.read_control(BRIGHTNESS).maximum)
+    if _takes_commands(monitor):
+        monitor.set_control(BRIGHTNESS, monitor.read_control(BRIGHTNESS).maximum)
     screen.show_level(1.0, 1.0, 1.0)
     clock.sleep(settle_s)
 
