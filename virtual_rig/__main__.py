@@ -12,8 +12,10 @@ from pathlib import Path
 from station import config, udev_rules
 from virtual_rig import kernel, machine, packages
 from virtual_rig.control import Control, ControlServer
+from virtual_rig.eye import Eye
 from virtual_rig.far_ends import VHCI_BUS, FarEnds
 from virtual_rig.hands import Where
+from virtual_rig.qmp import Qmp
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache/virtual-rig"
@@ -40,7 +42,7 @@ def main(arguments: list[str]) -> int:
         _prepare(places, ends, control.port, arguments)
         command = machine.command_line(built, places, sorted(ends.lines))
         with machine.Machine(command) as guest:
-            _plug_lines(guest, places, ends)
+            _connect(guest, places, ends)
             code = guest.wait(OUT, LIMIT_S)
     finally:
         control.close()
@@ -85,11 +87,12 @@ def _names_tests(arguments: list[str]) -> bool:
     return any((ROOT / one.partition("::")[0]).exists() for one in arguments if one[:1] != "-")
 
 
-def _plug_lines(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
+def _connect(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
     """QEMU makes its sockets before the guest's first instruction."""
     if machine.wait_for_file(places.qmp, guest, 10.0):
         for line in ends.lines.values():
             line.plug()
+        ends.open_eye(Eye(Qmp.connect(places.qmp), places.sockets))
 
 
 if __name__ == "__main__":

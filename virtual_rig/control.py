@@ -1,6 +1,7 @@
 """What tests in the guest may have done to the far ends, one JSON line each way."""
 
 import contextlib
+import hashlib
 import inspect
 import json
 import logging
@@ -14,6 +15,7 @@ from drivers.key_layouts import LAYOUTS
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.world import SimulatedTime
+from virtual_rig.eye import Eye
 from virtual_rig.far_ends import FarEnds, RigError
 from virtual_rig.scripted import ScriptedDevice
 
@@ -116,6 +118,16 @@ class Control:
         with self._ends.lock:
             world.plug_adapter(SimulatedAdapter(world.time, **settings))
 
+    # The screen
+
+    def pixel(self, x: int, y: int) -> list[int]:
+        """Red, green and blue of what the guest shows there, 0 to 255."""
+        return list(self._eye().look().pixel(x, y))
+
+    def picture_sha256(self) -> str:
+        """Of all pixels in rows, three bytes each, as `Screen.show` takes them."""
+        return hashlib.sha256(self._eye().look().rgb_rows).hexdigest()
+
     # The bench
 
     def break_finger(self, slot: str, usage: int) -> None:
@@ -160,6 +172,11 @@ class Control:
     def set_absent(self, bus: int, addresses: list[int]) -> None:
         """The chips that have come off the board; the others are back."""
         self._ends.i2c[bus].absent = set(addresses)
+
+    def _eye(self) -> Eye:
+        if self._ends.eye is None:
+            raise RigError("QEMU does not let us look at its screen")
+        return self._ends.eye
 
     def _keyboard(self, port: str) -> SimulatedKeyboard:
         if port not in self._keyboards:

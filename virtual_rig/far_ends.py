@@ -17,12 +17,13 @@ from drivers.errors import NotConnected
 from drivers.sim import SerialDevice
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
-from drivers.sim.monitor import SimulatedMonitor, build_edid
+from drivers.sim.monitor import build_edid
 from drivers.sim.usb import SimulatedUsbDevice
 from station.config import Named, StationConfig
 from station.instruments import SerialTable
 from station.simulate.rig import SimulatedRig, World
 from virtual_rig.cdc_acm import SimulatedCdcAcm
+from virtual_rig.eye import Eye, WatchedMonitor
 from virtual_rig.i2c_tiny_usb import SimulatedI2cTinyUsb
 from virtual_rig.usbip import UsbIpServer
 
@@ -178,6 +179,7 @@ class FarEnds:
         self.rig = SimulatedRig(config, speed=1.0)
         self.usbip = UsbIpServer()
         self.lock = threading.RLock()
+        self.eye: Eye | None = None
         self.serial: dict[str, FarSerial] = {}
         self.lines: dict[str, ChardevLine] = {}
         self.i2c: dict[int, FarI2c] = {}
@@ -217,7 +219,16 @@ class FarEnds:
                 )
             if "ddc" in drivers:
                 edid = build_edid(name="GOLDEN24", serial_text="G-0002")
-                world.plug_monitor(SimulatedMonitor(edid, time=world.time, rated_voltage_v=19.0))
+                monitor = WatchedMonitor(edid, time=world.time, rated_voltage_v=19.0)
+                world.plug_monitor(monitor)
+                self.rig.probe.over = world
+
+    def open_eye(self, eye: Eye) -> None:
+        """From now on light sensors see what is on the guest's screen."""
+        self.eye = eye
+        for world in self.rig.worlds.values():
+            if isinstance(world.monitor, WatchedMonitor):
+                world.monitor.eye = eye
 
     def close(self) -> None:
         for line in self.lines.values():

@@ -20,6 +20,7 @@ HOST_IN_GUEST = "10.0.2.2"  # QEMU's user network
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off random.trust_cpu=on"
 )
+ACCELERATOR = os.environ.get("VIRTUAL_RIG_ACCEL", "tcg,thread=multi")
 SCREEN_PX = (1024, 768)
 
 
@@ -35,12 +36,13 @@ class Places(NamedTuple):
 
 
 def command_line(built: Built, places: Places, ftdi_ports: Sequence[str]) -> list[str]:
-    """Software emulation: the same everywhere, and CI machines have no /dev/kvm."""
+    """Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
+    `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works."""
     shared = {"host": Path("/"), "tree": built.tree.resolve()}
     width_px, height_px = SCREEN_PX
     line = [
         *(QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
-        *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"),
+        *("-machine", "q35", "-accel", ACCELERATOR, "-cpu", "max"),
         *("-smp", "2", "-m", "1024"),
         *("-kernel", str(built.kernel), "-initrd", str(built.initramfs)),
         *("-append", KERNEL_ARGUMENTS),

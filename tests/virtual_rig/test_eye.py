@@ -1,0 +1,74 @@
+"""Pictures of the guest's screen, and a monitor that shows them."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.sim.monitor import build_edid
+from drivers.sim.world import SimulatedTime
+from virtual_rig.eye import Eye, Picture, WatchedMonitor, parse_ppm
+
+
+class Painted(Eye):
+    """An eye before a picture that does not change."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    def level(self, zone: int) -> tuple[float, float, float]:
+        return self.picture.level(zone)
+
+
+def plain(red: int, green: int, blue: int) -> Picture:
+    return Picture(36, 36, bytes([red, green, blue]) * 36 * 36)
+
+
+def test_a_pixmap_is_read() -> None:
+    picture = parse_ppm(b"P6\n2 1\n255\n" + b"\x01\x02\x03\n\r\x20")
+    assert picture.pixel(0, 0) == (1, 2, 3)
+    assert picture.pixel(1, 0) == (10, 13, 32)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"P5\n1 1\n255\nx", b"P6\n2 2\n255\nxyz", b"P6\n1 1\n65535\n"]
+)
+def test_what_is_no_pixmap_is_said_to_be_none(data: bytes) -> None:
+    with pytest.raises(ValueError, match="pixmap"):
+        parse_ppm(data)
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.integers(0, 8))
+def test_a_plain_colour_has_its_own_level_in_every_zone(
+    colour: tuple[int, int, int], zone: int
+) -> None:
+    assert plain(*colour).level(zone) == pytest.approx([part / 255 for part in colour], abs=1e-9)
+
+
+def test_zones_are_told_apart() -> None:
+    row = b"\xff" * 3 * 12 + bytes(3 * 24)
+    picture = Picture(36, 36, row * 36)
+    levels = [picture.level(zone)[0] for zone in range(9)]
+    assert levels == pytest.approx([1, 0, 0] * 3)
+
+
+def test_there_are_nine_zones() -> None:
+    with pytest.raises(ValueError, match="zone 9"):
+        plain(0, 0, 0).level(9)
+
+
+def test_a_watched_monitor_is_as_bright_as_what_it_is_sent() -> None:
+    time = SimulatedTime()
+    seen = [
+        WatchedMonitor(build_edid(), eye=Painted(plain(v, v, v)), time=time).illuminance_lux(4)
+        for v in (0, 64, 128, 255)
+    ]
+    assert all(darker < brighter for darker, brighter in pairwise(seen))
+
+
+def test_a_monitor_without_an_eye_shows_what_it_was_told() -> None:
+    monitor = WatchedMonitor(build_edid(), time=SimulatedTime())
+    monitor.show_level(1.0, 0.0, 0.0)
+    x, y = monitor.chromaticity(4)
+    assert x > y
