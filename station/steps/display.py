@@ -24,7 +24,16 @@ from drivers.errors import NoReply, NotConnected, Refused
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, Learned, NotApplicable, Socket, Yields, step
+from station.steps import (
+    BenchFault,
+    Count,
+    Learned,
+    NotApplicable,
+    NotNegative,
+    Socket,
+    Yields,
+    step,
+)
 
 BRIGHTNESS = 0x10  # MCCS: Luminance
 POWER_MODE = 0xD6  # MCCS: Power mode
