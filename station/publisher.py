@@ -64,6 +64,7 @@ class Publisher:
     RESEND_S = (2.0, 60.0)
     WINDOW = 64
     BACKOFF_S = (0.5, 60.0)
+    PATIENCE_S = 10.0
 
     def __init__(
         self,
@@ -98,11 +99,16 @@ class Publisher:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
+        self._loop.close()
 
     def wake(self) -> None:
-        """There is a new record, or the state has changed."""
+        """There is a new record."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._records_wake.set)
+            self._loop.call_soon_threadsafe(self._on_record)
+
+    def state_changed(self) -> None:
+        """`state` would say something else now."""
+        if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._state_wake.set)
 
     def tell_live(self, payload: bytes) -> None:
@@ -113,6 +119,11 @@ class Publisher:
     def _put_live(self, payload: bytes) -> None:
         with contextlib.suppress(asyncio.QueueFull):
             self._live.put_nowait(payload)
+
+    def _on_record(self) -> None:
+        self._records_wake.set()
+        if not self._connected:  # nobody sends it, and yet somebody wants to see it waiting
+            self._report()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -136,8 +147,10 @@ class Publisher:
                     await self._converse(client)
             except (aiomqtt.MqttError, OSError, ValueError) as error:
                 log.warning("%s:%d: %s", self._broker.host, self._broker.port, error)
-            except OutboxError:
-                log.exception("the outbox cannot be read")
+            except OutboxError as error:
+                log.warning("%s", error)
+            except Exception:  # whatever it is, the records that wait must go on being sent
+                log.exception("the conversation with the broker broke off")
             finally:
                 self._set_connected(connected=False)
             await asyncio.sleep(delay_s * random.uniform(0.75, 1.25))
@@ -162,7 +175,7 @@ class Publisher:
             keepalive=30,
             socket_options=NO_DELAY,
             tls_context=ssl.create_default_context() if broker.tls else None,
-            timeout=10,
+            timeout=self.PATIENCE_S,
         )
 
     async def _converse(self, client: aiomqtt.Client) -> None:
@@ -189,7 +202,7 @@ class Publisher:
         async for message in client.messages:
             try:
                 receipt = decode_receipt(bytes(message.payload))
-            except (msgspec.MsgspecError, TypeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
                 log.warning("%s: not a receipt: %s", message.topic, error)
                 continue
             rejected = [(one.record_id, one.reason) for one in receipt.rejected]
@@ -258,7 +271,15 @@ class Publisher:
             self._report()
 
     def _report(self) -> None:
-        delivery = Delivery(self._connected, *self._outbox.counts())
+        try:
+            delivery = Delivery(self._connected, *self._outbox.counts())
+        except OutboxError as error:
+            log.warning("%s", error)
+            return
         if delivery != self._reported:
             self._reported = delivery
-            self._on_delivery(delivery)
+            self._state_wake.set()
+            try:
+                self._on_delivery(delivery)
+            except Exception:
+                log.exception("a listener raised on %s", delivery)

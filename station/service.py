@@ -267,6 +267,8 @@ class StationService:
                 self._states[slot] = msgspec.structs.replace(state, step="", verdict=record.verdict)
             case _:
                 pass
+        if self._states[slot] is not state:
+            self._publisher.state_changed()
         notice = SlotNotice(slot, event)
         self._tell(notice)
         if not isinstance(event, RunFinished):  # the record itself goes its own way

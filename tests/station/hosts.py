@@ -1,0 +1,97 @@
+"""The far end of the line for tests of the station: hears records, and says what it is told to."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from station.records import (
+    Receipt,
+    Rejected,
+    RunRecord,
+    StationState,
+    decode_run,
+    decode_state,
+    encode,
+    topics,
+)
+
+Address = tuple[str, int]
+
+
+class Host:
+    """Listens to one station. While `confirming`, every record has its receipt at once."""
+
+    def __init__(self, broker: Address, station: str = "pi-1", *, confirming: bool = True) -> None:
+        self.confirming = confirming
+        self.runs: list[RunRecord] = []
+        self.bodies: list[bytes] = []
+        self.states: list[StationState] = []
+        self.retained: list[StationState] = []
+        self.live: list[bytes] = []
+        self._station = station
+        self._news = threading.Condition()
+        self._listening = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = lambda *_: self._listening.set()
+        self._client.on_message = self._hear
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect(*broker)
+        self._client.loop_start()
+
+    def __enter__(self) -> "Host":
+        if not self._listening.wait(30):
+            raise TimeoutError("the broker lets nobody listen")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def ids(self) -> list[str]:
+        with self._news:
+            return [run.record_id for run in self.runs]
+
+    def confirm(self, *ids: str, rejected: tuple[Rejected, ...] = ()) -> None:
+        self.say(encode(Receipt(stored=ids, rejected=rejected)))
+
+    def say(self, payload: bytes) -> None:
+        """On the station's receipt topic, whatever it is."""
+        self._client.publish(topics.receipt(self._station), payload, qos=1)
+
+    def wait(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
+        with self._news:
+            if not self._news.wait_for(condition, within_s):
+                raise TimeoutError(f"{len(self.runs)} runs, {self.states[-1:]}")
+
+    def wait_for(self, record: RunRecord) -> None:
+        self.wait(lambda: any(run.record_id == record.record_id for run in self.runs))
+
+    def _connected(self, *_: object) -> None:
+        self._client.subscribe(f"{topics.PREFIX}/{self._station}/#", qos=1)
+
+    def _hear(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        if topics.station_of(message.topic) != self._station:
+            return  # amqtt tells everybody what is retained, whatever they asked for
+        kind = message.topic.rpartition("/")[2]
+        with self._news:
+            if kind == "run":
+                self.bodies.append(bytes(message.payload))
+                self.runs.append(decode_run(message.payload))
+            elif kind == "state":
+                state = decode_state(message.payload)
+                (self.retained if message.retain else self.states).append(state)
+            elif kind == "live":
+                self.live.append(bytes(message.payload))
+            self._news.notify_all()
+        if kind == "run" and self.confirming:
+            self.confirm(self.runs[-1].record_id)
