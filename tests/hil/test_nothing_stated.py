@@ -1,0 +1,51 @@
+"""Where QA states nothing, the suites put nothing on a device and draw nothing from it."""
+
+import pytest
+
+from hil_tests.other_run import PROJECT, Ended, run_pytest
+
+WATCH = """
+import pytest
+from drivers.capabilities import ElectronicLoad, PowerSupply
+
+def watched(kind):
+    for one in kind.__subclasses__():
+        switch = one.switch
+        def forbidden(self, *, on, switch=switch):
+            assert not on, "switched on, and nobody said that it may be"
+            switch(self, on=False)
+        one.switch = forbidden
+
+@pytest.fixture(scope="session", autouse=True)
+def watch(rig):
+    watched(PowerSupply)
+    watched(ElectronicLoad)
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    folder = tmp_path_factory.mktemp("silent")
+    (folder / "watch.py").write_text(WATCH)
+    (folder / "silent.qa.toml").write_text("")
+    names = ("accuracy", "off_means_off", "stuck_actuators", "repeatability", "golden_unit")
+    suites = [str(PROJECT / "hil_tests" / f"test_{name}.py") for name in (*names, "make_safe")]
+    arguments = ("-p", "watch", "--qa=silent.qa.toml", "--import-mode=importlib")
+    return run_pytest(folder, *arguments, *suites, paths=[folder])
+
+
+def test_no_supply_and_no_load_is_switched_on(ended: Ended) -> None:
+    assert ended.exit_code == 0, ended.output
+
+
+def test_what_is_left_out_says_what_would_have_to_be_stated(ended: Ended) -> None:
+    case = ended.cases["test_a_supply_gives_the_volts_it_is_told[power-1-100]"]
+    assert case.outcome == "skipped"
+    assert "QA states no max_voltage_v for this slot" in case.message
+    load = ended.cases["test_a_load_sinks_the_amperes_it_is_told[adapter-1-100]"]
+    assert "QA states no max_current_a for this slot" in load.message
+
+
+def test_what_needs_no_statement_is_tested_all_the_same(ended: Ended) -> None:
+    case = ended.cases["test_every_finger_reaches_its_key_and_comes_off_it[keyboard-1]"]
+    assert case.outcome == "passed"
