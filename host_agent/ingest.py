@@ -99,19 +99,22 @@ class Ingest:
 
     async def _listen(self) -> None:
         backoff_s = _FIRST_BACKOFF_S
+        said = ""
         while True:
             try:
                 session = await self._connect()
             except (MqttError, OSError) as error:
                 why = str(error) or type(error).__name__
             else:
-                backoff_s = _FIRST_BACKOFF_S
+                backoff_s, said = _FIRST_BACKOFF_S, ""
                 why = await session.lost
                 self._session = None
                 self.progress.connected = False
-            log.warning(
-                "broker %s:%d: %s; trying again", self._address.host, self._address.port, why
-            )
+            if why != said:  # once, and not every ten seconds of a night
+                log.warning(
+                    "broker %s:%d: %s; trying again", self._address.host, self._address.port, why
+                )
+                said = why
             await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))
             backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
 

@@ -14,14 +14,19 @@ async function refresh() {
   }
 }
 
-let asked = false;
+let busy = false;
+let again = false;
 async function keepFresh() {
-  if (asked) return;
-  asked = true;
+  again = true; // also when news comes while we are fetching
+  if (busy) return;
+  busy = true;
   try {
-    await refresh();
+    while (again) {
+      again = false;
+      await refresh();
+    }
   } finally {
-    asked = false;
+    busy = false;
   }
 }
 
