@@ -1,13 +1,25 @@
 """The pages of the documentation, and the files and commands in them."""
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import host_agent.cli
+import station.cli
+
+PROGRAMS: dict[str, Callable[[list[str]], int]] = {
+    "pace": station.cli.main,
+    "pace-host": host_agent.cli.main,
+}
+TERMINAL = {"COLUMNS": "80", "NO_COLOR": "1", "LANG": "C.UTF-8"}
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -55,21 +67,40 @@ def run_console(block: str, folder: Path) -> str:
 
 
 def _run(command: str, folder: Path) -> str:
+    words = shlex.split(command)
+    if words[0] in PROGRAMS and "|" not in words:
+        return _run_here(PROGRAMS[words[0]], words[1:], folder)
     bash = shutil.which("bash") or "/bin/bash"
     here = Path(sys.executable).parent
     done = subprocess.run(
         [bash, "-c", f"{{ {command}; }} 2>&1"],
         cwd=folder,
-        env={
-            "PATH": f"{here}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-            "LANG": "C.UTF-8",
-        },
+        env={"PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)} | TERMINAL,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     return done.stdout
+
+
+def _run_here(program: Callable[[list[str]], int], arguments: list[str], folder: Path) -> str:
+    """In this process, which saves starting Python some sixty times."""
+    told = io.StringIO()
+    before = {name: os.environ.get(name) for name in TERMINAL}
+    os.environ.update(TERMINAL)
+    try:
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(told),
+            contextlib.redirect_stderr(told),
+            contextlib.suppress(SystemExit),
+        ):
+            program(arguments)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return told.getvalue()
