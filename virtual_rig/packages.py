@@ -11,6 +11,7 @@ NEEDED = {
     "/bin/busybox": "busybox-static",
     "/sbin/depmod": "kmod",
     "/lib/systemd/systemd-udevd": "udev",
+    "/usr/bin/systemd-sysusers": "systemd",
     "/usr/bin/dpkg-deb": "dpkg",
     "/usr/lib/x86_64-linux-gnu/libusb-1.0.so.0": "libusb-1.0-0",
     "/usr/lib/x86_64-linux-gnu/libudev.so.1": "libudev1",
