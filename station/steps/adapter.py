@@ -228,18 +228,18 @@ def overload(
     bench.load.sink_current(rated_current_a * overload_percent / 100)
     bench.load.switch(on=True)
     clock.sleep(hold_s)
-    abused = dc_meter.read()
+    abused, _ = bench.read()
     rated_w = rated_voltage_v * rated_current_a
     yield Reading("overload_power", 100 * abused.voltage_v * abused.current_a / rated_w)
     load.switch(on=False)
     start_s = clock.monotonic()
-    back_s, sample = recovery_s, dc_meter.read()
+    back_s = recovery_s
     while (elapsed_s := clock.monotonic() - start_s) < recovery_s:
-        sample = dc_meter.read()
-        if abs(_deviation_percent(sample.voltage_v, rated_voltage_v)) <= 5.0:
+        if abs(_deviation_percent(dc_meter.read().voltage_v, rated_voltage_v)) <= 5.0:
             back_s = elapsed_s
             break
         clock.sleep(0.1)
+    sample, _ = bench.read()
     yield Reading("recovery_time", back_s)
     yield Reading("recovered_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 

@@ -132,15 +132,7 @@ def test_an_instrument_that_hangs_within_a_step_ends_the_run_as_an_error(
     assert record.verdict is Verdict.ERROR, record.steps
 
 
-OVERLOAD_TRUSTS = pytest.mark.xfail(
-    reason="adapter.overload judges the recovery by the meter alone, and never asks the load"
-)
-
-
-@pytest.mark.parametrize(
-    "before",
-    [1, 2, 3, pytest.param(4, marks=OVERLOAD_TRUSTS), pytest.param(5, marks=OVERLOAD_TRUSTS)],
-)
+@pytest.mark.parametrize("before", [1, 2, 3, 4, 5])
 def test_two_meters_that_disagree_end_the_run_as_an_error(rig: TwinRig, before: int) -> None:
     record = _run(rig, "adapter-1", before=before, break_it=rig.world("adapter-1").loosen_lead)
     assert not _failed(record)
