@@ -117,7 +117,8 @@ class StationService:
 
     def close(self) -> None:
         """Stop what runs, wait until every device is let go of, and go off line."""
-        self._closing.set()
+        with self._commands:  # who is starting a run now starts it before, or not at all
+            self._closing.set()
         for slot in self._slots.values():
             slot.cancel()
         for slot in self._slots.values():
@@ -235,6 +236,8 @@ class StationService:
                 else:
                     self._outbox.note(draft.record_id, event)
                 yield event
+        except OutboxError:
+            raise  # we are closing and the disk is full: the journal will tell
         except Exception as error:
             log.exception("slot %s: the run broke off", slot.name)
             why = f"a fault of this program: {error!r}"
@@ -290,8 +293,9 @@ class StationService:
         told = self._told[notice.slot]
         if isinstance(notice.event, RunStarted):
             told.clear()
-        if told and isinstance(notice.event, KeysSeen) and isinstance(told[-1].event, KeysSeen):
-            told.pop()
+        for kind in (KeysSeen, NotSaved):  # the last of many says it all
+            if told and isinstance(notice.event, kind) and isinstance(told[-1].event, kind):
+                told.pop()
         told.append(notice)
 
     def _on_delivery(self, delivery: Delivery) -> None:

@@ -1,0 +1,617 @@
+"""The station at work: what it refuses, what it saves before it says it, and how it ends."""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from drivers.sim.it8500 import SimulatedIt8500
+from station.clock import Clock
+from station.config import StationConfig, load
+from station.console import CommandRefused, DeliveryNotice, Notice, SlotNotice
+from station.events import (
+    Event,
+    Measured,
+    NotSaved,
+    RunFinished,
+    RunStarted,
+    StepStarted,
+)
+from station.nowhere import Nowhere
+from station.outbox import Outbox, OutboxError
+from station.publisher import BrokerAddress
+from station.records import RunRecord, Verdict, decode_run
+from station.service import SOFTWARE, StationService
+from station.simulate.population import ADAPTERS
+from station.simulate.rig import SimulatedRig
+from tests.host_agent.rig import eventually
+from tests.station.hosts import Host
+
+NOBODY = BrokerAddress(host="127.0.0.1", port=1)
+SLOT = """
+[slots.{name}]
+kind = "laptop adapter"
+plans = ["laptop-adapter-65w", "laptop-adapter-45w"]
+[slots.{name}.roles]
+mains_meter = {{ driver = "pzem004t", port = "{name}-1" }}
+dc_meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
+load = {{ driver = "it8500", port = "{name}-2" }}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StationConfig:
+    (path := tmp_path / "station.toml").write_text(
+        'station = "pi-1"\noperator = "Ada"\n'
+        + SLOT.format(name="left", bus=1)
+        + SLOT.format(name="right", bus=2)
+    )
+    return msgspec.structs.replace(load(path), broker=NOBODY)
+
+
+class Station:
+    """A station on a simulated rig, with good adapters in both slots."""
+
+    def __init__(self, config: StationConfig, path: Path, outbox: type[Outbox] = Outbox) -> None:
+        self.rig = SimulatedRig(config)
+        for world in self.rig.worlds.values():
+            ADAPTERS[0].plug(world, Random(1))
+        self.outbox = outbox(path)
+        self.service = StationService(
+            config,
+            self.rig.hardware,
+            self.outbox,
+            new_clock=lambda slot: Clock(self.rig.worlds[slot].time),
+            simulated=True,
+        )
+        self.told: list[Notice] = []
+        self.at: dict[type[Event], Callable[[str], None]] = {}
+        self.service.listen(self.hear)
+
+    def hear(self, notice: Notice) -> None:
+        self.told.append(notice)
+        if isinstance(notice, SlotNotice) and type(notice.event) in self.at:
+            self.at[type(notice.event)](notice.slot)
+
+    def events(self, slot: str = "left") -> list[Event]:
+        return [
+            one.event for one in list(self.told) if isinstance(one, SlotNotice) and one.slot == slot
+        ]
+
+    def records(self, slot: str = "left") -> list[RunRecord]:
+        return [event.record for event in self.events(slot) if isinstance(event, RunFinished)]
+
+    def test(self, tag: str, slot: str = "left", plan: str = "") -> RunRecord:
+        """A run from beginning to end."""
+        before = len(self.records(slot))
+        self.start(tag, slot, plan)
+        return eventually(lambda: self.records(slot)[before:])[0]
+
+    def start(self, tag: str, slot: str = "left", plan: str = "") -> None:
+        eventually(lambda: self._started(tag, slot, plan))
+
+    def _started(self, tag: str, slot: str, plan: str) -> bool:
+        """Its thread may still be on the way out when a slot has told its verdict."""
+        try:
+            self.service.start(slot, tag, plan)
+        except CommandRefused as refusal:
+            if "is busy with" not in str(refusal):
+                raise
+            return False
+        return True
+
+
+@pytest.fixture
+def station(config: StationConfig, tmp_path: Path) -> Iterator[Station]:
+    station = Station(config, tmp_path / "outbox.db")
+    station.service.open()
+    yield station
+    station.service.close()
+
+
+class Gate:
+    """Holds a slot's thread up, until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.open = threading.Event()
+
+    def __call__(self, slot: str) -> None:
+        self.reached.set()
+        if not self.open.wait(30):
+            raise TimeoutError("nobody opened the gate")
+
+
+# A run
+
+
+def test_a_record_says_who_tested_what_with_what(station: Station) -> None:
+    record = station.test("A-1042")
+    assert record.verdict is Verdict.PASS
+    assert (record.station, record.slot, record.operator) == ("pi-1", "left", "Ada")
+    assert (record.device.asset_tag, record.device.kind) == ("A-1042", "laptop adapter")
+    assert (record.plan, record.software, record.simulated) == (
+        "laptop-adapter-65w",
+        SOFTWARE,
+        True,
+    )
+    assert len(record.plan_sha256) == 64
+    assert {one.role for one in record.instruments} == {"mains_meter", "dc_meter", "load"}
+    assert all(one.model for one in record.instruments)
+    assert [one.sequence for one in (record, station.test("A-2"))] == [1, 2]
+
+
+def test_both_slots_work_at_once(station: Station) -> None:
+    gates = {"left": Gate(), "right": Gate()}
+    station.at[StepStarted] = lambda slot: gates[slot](slot)
+    station.service.start("left", "A-1")
+    station.service.start("right", "A-2")
+    for gate in gates.values():
+        assert gate.reached.wait(30)
+    for gate in gates.values():
+        gate.open.set()
+    eventually(lambda: station.records("left") and station.records("right"))
+    assert {one.verdict for one in station.records("left") + station.records("right")} == {
+        Verdict.PASS
+    }
+
+
+def test_another_plan_is_another_verdict(station: Station) -> None:
+    assert station.test("A-1", plan="laptop-adapter-45w").plan == "laptop-adapter-45w"
+
+
+def test_a_tag_is_taken_without_the_space_around_it(station: Station) -> None:
+    assert station.test("  A-1\n").device.asset_tag == "A-1"
+
+
+def test_a_rig_that_is_not_there_is_an_error_and_no_traceback(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    station = Station(config, tmp_path / "outbox.db")
+    service = StationService(
+        config, dict.fromkeys(["", "left", "right"], Nowhere()), station.outbox
+    )
+    service.listen(station.hear)
+    service.open()
+    service.start("left", "A-1")
+    record = eventually(station.records)[0]
+    assert record.verdict is Verdict.ERROR
+    assert record.steps[0].reason == "this is only a rehearsal"
+    service.close()
+    station.service.close()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("slot", "tag", "plan", "complaint"),
+    [
+        ("middle", "A-1", "", "there is no slot 'middle'"),
+        ("left", "", "", "'' is no asset tag: 1 to 80 printable characters"),
+        ("left", " \t ", "", "is no asset tag"),
+        ("left", "A\x1b[2J", "", "is no asset tag"),
+        ("left", "A\nB", "", "is no asset tag"),
+        ("left", "A\ud800", "", "is no asset tag"),
+        ("left", "A" * 81, "", "is no asset tag"),
+        ("left", "A" * 10_000, "", "is no asset tag"),
+        ("left", "A-1", "lcd-monitor", "left does not offer the plan 'lcd-monitor', but laptop-"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused_in_words(
+    station: Station, slot: str, tag: str, plan: str, complaint: str
+) -> None:
+    with pytest.raises(CommandRefused) as caught:
+        station.service.start(slot, tag, plan)
+    assert complaint in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert station.events() == []
+
+
+def test_stopping_and_answering_where_there_is_no_slot_is_refused(station: Station) -> None:
+    with pytest.raises(CommandRefused, match="there is no slot 'x'"):
+        station.service.stop("x")
+    with pytest.raises(CommandRefused, match="there is no slot 'x'"):
+        station.service.answer("x", "y")
+
+
+def test_an_answer_to_no_question_is_refused(station: Station) -> None:
+    with pytest.raises(CommandRefused, match="left asks nothing that 'y' would answer"):
+        station.service.answer("left", "y")
+
+
+def test_a_tag_that_was_scanned_twice_is_tested_once(station: Station) -> None:
+    gate = station.at[StepStarted] = Gate()
+    station.service.start("left", "A-1")
+    assert gate.reached.wait(30)
+    with pytest.raises(CommandRefused, match="A-1 is being tested in left already"):
+        station.service.start("left", "A-1")
+    with pytest.raises(CommandRefused, match="A-1 is being tested in left already"):
+        station.service.start("right", " A-1 ")
+    with pytest.raises(CommandRefused, match="left is busy with A-1"):
+        station.service.start("left", "A-2")
+    gate.open.set()
+    eventually(station.records)
+    assert station.test("A-1", slot="right").verdict is Verdict.PASS
+    assert len(station.records()) == 1
+
+
+def test_many_scanners_at_once_start_one_run(station: Station) -> None:
+    gate = station.at[StepStarted] = Gate()
+    outcomes: list[str] = []
+
+    def scan() -> None:
+        try:
+            station.service.start("left", "A-1")
+            outcomes.append("started")
+        except CommandRefused:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=scan) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    gate.open.set()
+    assert sorted(outcomes) == ["refused"] * 7 + ["started"]
+
+
+# Stopping
+
+
+def test_stopping_an_idle_slot_is_no_error(station: Station) -> None:
+    station.service.stop("left")
+    assert station.test("A-1").verdict is Verdict.PASS
+    station.service.stop("left")
+
+
+def test_stopping_twice_is_stopping_once(station: Station) -> None:
+    def stop(slot: str) -> None:
+        station.service.stop(slot)
+        station.service.stop(slot)
+
+    station.at[StepStarted] = stop
+    record = station.test("A-1")
+    assert record.verdict is Verdict.ABORTED
+    assert record.steps[-1].step == "bench.make_safe"
+    del station.at[StepStarted]
+    assert station.test("A-2").verdict is Verdict.PASS
+
+
+# Who listens
+
+
+def test_a_listener_that_raises_harms_nobody(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(notice: Notice) -> None:
+        if isinstance(notice, SlotNotice):
+            raise KeyError("a screen with a bug")
+
+    station.service.listen(broken)
+    with caplog.at_level(logging.ERROR):
+        assert station.test("A-1").verdict is Verdict.PASS
+    assert "a listener raised on SlotNotice" in caplog.text
+
+
+def test_whoever_listens_hears_first_where_the_records_are(station: Station) -> None:
+    station.test("A-1")
+    late: list[Notice] = []
+    station.service.listen(late.append)
+    assert isinstance(late[0], DeliveryNotice)
+    assert [one.event for one in late if isinstance(one, SlotNotice)] == station.events()
+
+
+def test_what_waits_is_counted_without_a_broker(station: Station) -> None:
+    station.test("A-1")
+    station.test("A-2")
+    eventually(lambda: DeliveryNotice(False, 0, 2) in station.told)
+
+
+# On disk first
+
+
+def test_a_verdict_is_on_disk_before_anybody_hears_it(station: Station, tmp_path: Path) -> None:
+    """Whatever is on disk at that moment is what a power cut would leave."""
+
+    def pull_the_plug(slot: str) -> None:
+        for suffix in ("", "-wal"):
+            (tmp_path / f"left.db{suffix}").write_bytes(
+                Path(f"{station.outbox.path}{suffix}").read_bytes()
+            )
+
+    station.at[RunFinished] = pull_the_plug
+    record = station.test("A-1")
+    left = Outbox(tmp_path / "left.db")
+    assert left.recover() == ()
+    assert [decode_run(one.body) for one in left.waiting()] == [record]
+    left.close()
+
+
+class Full(Outbox):
+    """A disk that is full for so many attempts at a record, and at a beginning."""
+
+    beginnings = 0
+    endings = 0
+
+    def begin(self, draft: RunRecord) -> RunRecord:
+        if self.beginnings:
+            self.beginnings -= 1
+            raise OutboxError(f"{self.path}: database or disk is full")
+        return super().begin(draft)
+
+    def finish(self, record: RunRecord) -> None:
+        if self.endings:
+            self.endings -= 1
+            raise OutboxError(f"{self.path}: database or disk is full")
+        super().finish(record)
+
+
+@pytest.fixture
+def ailing(
+    config: StationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Station, Full]]:
+    monkeypatch.setattr("station.service.SAVE_AGAIN_S", 0.02)
+    station = Station(config, tmp_path / "outbox.db", Full)
+    assert isinstance(station.outbox, Full)
+    station.service.open()
+    yield station, station.outbox
+    station.service.close()
+
+
+def test_a_record_that_the_disk_refuses_is_kept_and_its_verdict_held_back(
+    ailing: tuple[Station, Full],
+) -> None:
+    station, outbox = ailing
+    outbox.endings = 3
+    record = station.test("A-1")
+    assert record.verdict is Verdict.PASS
+    *_, third, last = station.events()
+    assert third == NotSaved(f"{outbox.path}: database or disk is full")
+    assert isinstance(last, RunFinished)
+    assert [one.record_id for one in outbox.waiting()] == [record.record_id]
+
+
+def test_a_run_that_cannot_be_noted_does_not_begin_and_can_be_stopped(
+    ailing: tuple[Station, Full],
+) -> None:
+    station, outbox = ailing
+    outbox.beginnings = 10**9
+    station.at[NotSaved] = station.service.stop
+    station.service.start("left", "A-1")
+    eventually(lambda: station.events())
+    outbox.beginnings = 0
+    del station.at[NotSaved]
+    assert station.test("A-2").sequence == 1
+
+
+def test_a_station_ends_although_its_disk_is_full(ailing: tuple[Station, Full]) -> None:
+    station, outbox = ailing
+    outbox.endings = 10**9
+    station.service.start("left", "A-1")
+    eventually(lambda: any(isinstance(event, NotSaved) for event in station.events()))
+    station.service.close()
+    assert station.records() == []
+    after = Outbox(outbox.path)
+    (record,) = after.recover()
+    assert record.verdict is Verdict.ABORTED
+    assert any(step.measurements for step in record.steps)
+    after.close()
+
+
+class Buggy(Outbox):
+    """Raises what no outbox should, at the third event."""
+
+    left = 3
+
+    def note(self, record_id: str, event: Event) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyError("a bug of ours")
+        super().note(record_id, event)
+
+
+def test_a_bug_of_ours_is_an_error_with_a_record_and_a_safe_bench(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    station = Station(config, tmp_path / "outbox.db", Buggy)
+    station.service.open()
+    record = station.test("A-1")
+    assert record.verdict is Verdict.ERROR
+    assert "KeyError('a bug of ours')" in record.steps[-1].reason
+    assert station.test("A-2").verdict is Verdict.PASS
+    station.service.close()
+
+
+# Ending
+
+
+def test_closing_stops_what_runs_and_keeps_its_record(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    station = Station(config, tmp_path / "outbox.db")
+    station.service.open()
+    gate = station.at[StepStarted] = Gate()
+    station.service.start("left", "A-1")
+    assert gate.reached.wait(30)
+    closer = threading.Thread(target=station.service.close)
+    closer.start()
+    eventually(lambda: _refused_as_closing(station))
+    gate.open.set()
+    closer.join(30)
+    (record,) = station.records()
+    assert record.verdict is Verdict.ABORTED
+    station.service.close()
+    after = Outbox(tmp_path / "outbox.db")
+    assert after.recover() == ()
+    assert [one.record_id for one in after.waiting()] == [record.record_id]
+    after.close()
+
+
+def _refused_as_closing(station: Station) -> bool:
+    try:
+        station.service.start("right", "A-2")
+    except CommandRefused as refusal:
+        return "the station is shutting down" in str(refusal)
+    return False
+
+
+def test_a_run_that_starts_while_the_station_closes_is_stopped_or_refused(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    for attempt in range(10):
+        station = Station(config, tmp_path / f"{attempt}.db")
+        station.service.open()
+        go = threading.Barrier(3)
+
+        def start(slot: str, station: Station = station, go: threading.Barrier = go) -> None:
+            go.wait(30)
+            with contextlib.suppress(CommandRefused):
+                station.service.start(slot, slot)
+
+        threads = [threading.Thread(target=start, args=(slot,)) for slot in ("left", "right")]
+        for thread in threads:
+            thread.start()
+        go.wait(30)
+        station.service.close()
+        for thread in threads:
+            thread.join(30)
+        alive = {thread.name for thread in threading.enumerate()}
+        assert not alive & {"left", "right", "publisher", "outbox"}
+        for slot in ("left", "right"):
+            begun = [event for event in station.events(slot) if isinstance(event, RunStarted)]
+            assert len(station.records(slot)) == len(begun)
+
+
+def test_a_station_that_never_went_on_line_closes(config: StationConfig, tmp_path: Path) -> None:
+    Station(config, tmp_path / "outbox.db").service.close()
+
+
+# On the line
+
+
+def test_people_elsewhere_see_what_a_slot_does_and_what_came_of_it(
+    config: StationConfig, tmp_path: Path, lasting_mosquitto: BrokerAddress
+) -> None:
+    broker = lasting_mosquitto
+    config = msgspec.structs.replace(config, station="watched", broker=broker)
+    station = Station(config, tmp_path / "outbox.db")
+    gate = Gate()
+    with Host((broker.host, broker.port), "watched") as host:
+        station.service.open()
+        host.wait(lambda: bool(host.states))
+        station.at[Measured] = gate
+        station.service.start("left", "A-1")
+        host.wait(lambda: host.states[-1].slots[0].asset_tag == "A-1")
+        host.wait(lambda: host.states[-1].slots[0].step != "")
+        gate.open.set()
+        host.wait(lambda: host.states[-1].slots[0].verdict is Verdict.PASS)
+        assert host.states[-1].slots[0].step == ""
+        host.wait(lambda: host.states[-1].waiting == 0 and len(host.runs) == 1)
+        assert host.runs == station.records()
+        assert any(b"Measured" in one for one in host.live)
+        assert not any(b"RunFinished" in one for one in host.live)
+        eventually(lambda: station.outbox.counts().delivered == 1)
+        station.service.close()
+        host.wait(lambda: not host.states[-1].online)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from random import Random
+from station.clock import Clock
+from station.config import load
+from station.console import SlotNotice
+from station.events import Measured
+from station.outbox import Outbox
+from station.service import StationService
+from station.simulate.population import ADAPTERS
+from station.simulate.rig import SimulatedRig
+
+config = load(Path(sys.argv[1]))
+rig = SimulatedRig(config, speed=50.0)
+for world in rig.worlds.values():
+    ADAPTERS[0].plug(world, Random(1))
+outbox = Outbox(Path(sys.argv[2]))
+service = StationService(
+    config, rig.hardware, outbox, new_clock=lambda slot: Clock(rig.worlds[slot].time, speed=50.0)
+)
+
+def hear(notice):
+    if isinstance(notice, SlotNotice) and isinstance(notice.event, Measured):
+        outbox.counts()  # a moment later it is on disk
+        sys.stdout.write(f"{notice.slot} {notice.event.measurement.name}\\n")
+        sys.stdout.flush()
+
+service.listen(hear)
+service.open()
+service.start("left", "A-1")
+service.start("right", "A-2")
+"""
+
+
+def test_a_station_killed_in_the_middle_of_its_runs_comes_back_with_them(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "killed.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "station.toml"), str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    measured: dict[str, list[str]] = {"left": [], "right": []}
+    while min(len(names) for names in measured.values()) < 3:
+        slot, name = process.stdout.readline().split()
+        measured[slot].append(name)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(30)
+    process.stdout.close()
+
+    for start in range(2):
+        station = Station(config, path)
+        recovered = station.service.open()
+        if start == 0:
+            assert {one.slot for one in recovered} == {"left", "right"}
+            for record in recovered:
+                assert record.verdict is Verdict.ABORTED
+                assert {"left": "A-1", "right": "A-2"}[record.slot] == record.device.asset_tag
+                names = [m.name for step in record.steps for m in step.measurements]
+                assert names[: len(measured[record.slot])] == measured[record.slot]
+                assert record.steps[-1].step == "bench.make_safe"
+            assert station.test("A-3").sequence == 3
+        else:
+            assert recovered == ()
+        waiting = [decode_run(one.body) for one in station.outbox.waiting()]
+        assert [one.sequence for one in waiting] == [1, 2, 3]
+        station.service.close()
+
+
+def test_a_bench_is_made_safe_before_anything_else(config: StationConfig, tmp_path: Path) -> None:
+    """Nobody knows what the last station left behind when it lost power."""
+    station = Station(config, tmp_path / "outbox.db")
+    loads = [
+        sink
+        for world in station.rig.worlds.values()
+        for sink in world.circuit.sinks
+        if isinstance(sink, SimulatedIt8500)
+    ]
+    assert len(loads) == 2
+    for load_twin in loads:
+        load_twin.on = True
+    station.service.open()
+    assert not any(load_twin.on for load_twin in loads)
+    assert station.test("A-1").verdict is Verdict.PASS
+    assert not any(load_twin.on for load_twin in loads)
+    station.service.close()
