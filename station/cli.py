@@ -72,7 +72,9 @@ def _add_station(nouns: Any) -> None:
         help="times faster than real; default: 20 with --ui, else as fast as it can",
     )
     simulate.add_argument("--broker", help="HOST:PORT instead of the configuration's")
-    simulate.add_argument("--mqtt-version", type=int, choices=(3, 5))
+    simulate.add_argument(
+        "--mqtt-version", type=int, choices=(3, 5), help="instead of the configuration's"
+    )
     simulate.add_argument("--page", default="", help="address of the host's page, to be shown")
     check = _verb(verbs, "check", "check station.toml and its plans; touches nothing", _check)
     _config_argument(check)
@@ -82,13 +84,13 @@ def _add_station(nouns: Any) -> None:
 def _add_plan(nouns: Any) -> None:
     verbs = _noun(nouns, "plan", "what is tested")
     listing = _verb(verbs, "list", "the plans there are", _plan_list)
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="as one JSON array")
     listing.add_argument("--folder", type=Path, action="append", default=[], help="look here, too")
     check = _verb(verbs, "check", "check plan files", _plan_check)
     check.add_argument("files", type=Path, nargs="+", metavar="FILE")
     show = _verb(verbs, "show", "one plan with its steps, limits and their basis", _plan_show)
     show.add_argument("plan", help="an id, or a file")
-    show.add_argument("--json", action="store_true")
+    show.add_argument("--json", action="store_true", help="everything, as one JSON object")
     show.add_argument("--folder", type=Path, action="append", default=[], help="look here, too")
 
 
@@ -129,7 +131,9 @@ def _add_demo(nouns: Any) -> None:
     demo.add_argument("--json", action="store_true", help="with --headless: one line on stdout")
     demo.add_argument("--data", type=Path, help="folder for records and logs")
     demo.add_argument("--broker", help="HOST:PORT of a running broker instead of the embedded one")
-    demo.add_argument("--mqtt-version", type=int, choices=(3, 5))
+    demo.add_argument(
+        "--mqtt-version", type=int, choices=(3, 5), help="default: 3 embedded, else 5"
+    )
 
 
 def _config_argument(parser: argparse.ArgumentParser) -> None:

@@ -46,11 +46,7 @@ def basis(bounds: Limit) -> str:
     words = _BASIS[bounds.basis]
     if not bounds.source:
         return words
-    return (
-        f"{words}: {bounds.source}"
-        if bounds.basis is Basis.SOURCE
-        else (f"{words}; compare {bounds.source}")
-    )
+    return f"{words}: {bounds.source}"
 
 
 def duration(seconds: float) -> str:
