@@ -35,12 +35,14 @@ def slot_port(hands: Hands) -> Iterator[str]:
 
 
 @pytest.fixture
-def hardware() -> Iterator[LocalHardware]:
+def hardware(rig_hands: Hands) -> Iterator[LocalHardware]:
+    """The real one, of the guest."""
     with LocalHardware() as hardware:
         yield hardware
 
 
 @pytest.fixture
-def console() -> Iterator[Console]:
+def console(rig_hands: Hands) -> Iterator[Console]:
+    """The guest's own screen."""
     with Console() as console:
         yield console
