@@ -232,7 +232,7 @@ def test_a_proposal_is_never_printed_as_a_standards_text(client: Client, store: 
     record = full_record()
     keep(store, record)
     seen = page(client, f"/runs/{record.record_id}").text
-    assert "This project's own proposal; compare EU 2019/1782" in seen
+    assert "This project's own proposal: EU 2019/1782" in seen
     assert seen.count("From the source") == 1
 
 
