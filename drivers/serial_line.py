@@ -1,6 +1,8 @@
-"""A serial port through pyserial, read with poll and `os.read`: three times pyserial's own speed.
+"""A serial port through pyserial, read with `os.read`: several times pyserial's own speed.
 
-pyserial opens, configures and locks the port; bytes then go over its descriptor directly.
+pyserial opens, configures and locks the port; bytes then go over its descriptor directly. A second
+one reads: it waits in the kernel itself (VTIME), which saves a call for every answer, and writing
+must never wait.
 """
 
 import contextlib
@@ -20,6 +22,7 @@ import serial
 from drivers.errors import BadReply, DriverError, NoReply, NotConnected, NotPermitted, WrongDevice
 
 _MOST_AT_ONCE = 4096  # the kernel's line discipline holds no more (N_TTY_BUF_SIZE)
+_MOST_TENTHS = 255  # VTIME is a byte
 _BABBLE_READS = 1024  # 4 MiB that nobody asked for is no answer any more
 
 
@@ -52,13 +55,14 @@ class SerialLine:
                 raise ValueError(f"{self.name}: {which} = {value_s} is not a time to wait")
         self.closed = False
         self._timeout_s = timeout_s
-        self._timeout_ms = timeout_s * 1000
         self._write_timeout_s = write_timeout_s
         self._received = b""
-        self._serial = _open(port, self.name, baudrate, write_timeout_s)
-        self._descriptor: int = self._serial.fileno()
+        tenths = min(int(timeout_s * 10), _MOST_TENTHS)
+        self._serial, self._reading = _open(port, self.name, baudrate, write_timeout_s, tenths)
+        self._writing: int = self._serial.fileno()
+        self._kernel_waits = tenths > 0
         readable = select.poll()
-        readable.register(self._descriptor, select.POLLIN)
+        readable.register(self._reading, select.POLLIN)
         self._wait_ms: Callable[[float], object] = readable.poll
 
     def write(self, data: bytes, /) -> int:
@@ -68,7 +72,7 @@ class SerialLine:
         so that a device that wakes up later does not obey an old command.
         """
         try:
-            sent = os.write(self._descriptor, data)
+            sent = os.write(self._writing, data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -90,10 +94,10 @@ class SerialLine:
         if not expected:
             raise ValueError(f"{self.name}: read until what?")
         started_s = time.monotonic()
-        # Mostly the answer comes whole and alone. A microsecond more between its question and
-        # this poll halves the round trips on a pty: the kernel wakes another core for each.
-        if not self._received and self._wait_ms(self._timeout_ms):
-            self._take()
+        # Mostly the answer comes whole and alone. One call for it instead of poll and read: with a
+        # port in each of several threads, every call is a queue for the interpreter's lock.
+        if self._kernel_waits and not self._received:
+            self._received = self._read()
         searched = 0
         while (end := self._received.find(expected, searched)) < 0:
             searched = max(0, len(self._received) - len(expected) + 1)
@@ -123,9 +127,11 @@ class SerialLine:
             return
         self.closed = True
         with contextlib.suppress(OSError):  # an unplugged port has nothing to unlock
-            fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
-        # The number may soon be somebody else's file.
-        self._descriptor = -1
+            fcntl.ioctl(self._writing, termios.TIOCNXCL)
+        with contextlib.suppress(OSError):
+            os.close(self._reading)
+        # The numbers may soon be somebody else's files.
+        self._reading = self._writing = -1
         self._wait_ms = self._refuse
         self._received = b""
         with contextlib.suppress(OSError):
@@ -134,18 +140,18 @@ class SerialLine:
     def _write_rest(self, data: bytes, sent: int) -> int:
         give_up_s = time.monotonic() + self._write_timeout_s
         writable = select.poll()
-        writable.register(self._descriptor, select.POLLOUT)
+        writable.register(self._writing, select.POLLOUT)
         while sent < len(data):
             left_s = give_up_s - time.monotonic()
             if not writable.poll(max(0.0, left_s) * 1000) or left_s < 0:
                 with contextlib.suppress(termios.error):
-                    termios.tcflush(self._descriptor, termios.TCOFLUSH)
+                    termios.tcflush(self._writing, termios.TCOFLUSH)
                 raise NoReply(
                     f"{self.name}: takes no data, {sent} of {len(data)} bytes"
                     f" within {self._write_timeout_s:g} s: {data[:32]!r}"
                 )
             try:
-                sent += os.write(self._descriptor, data[sent:])
+                sent += os.write(self._writing, data[sent:])
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -164,17 +170,19 @@ class SerialLine:
                 return False
 
     def _take(self) -> bool:
-        """Fetch what the kernel has; whether it had anything."""
-        try:
-            chunk = os.read(self._descriptor, _MOST_AT_ONCE)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise self._gone(f"reading, after {self._received[-32:]!r}: {error}") from error
-        if not chunk:  # VMIN = 1: the end of the file is a hang-up and nothing else
+        """Fetch what poll has announced; whether it is bytes."""
+        chunk = self._read()
+        if not chunk:
             raise self._gone(f"reading, after {self._received[-32:]!r}: hang-up")
         self._received += chunk
         return True
+
+    def _read(self) -> bytes:
+        """What the kernel has; if that is nothing, what it gets before its own timeout."""
+        try:
+            return os.read(self._reading, _MOST_AT_ONCE)
+        except OSError as error:
+            raise self._gone(f"reading, after {self._received[-32:]!r}: {error}") from error
 
     def _gone(self, doing: str) -> NotConnected:
         if self.closed:
@@ -185,16 +193,19 @@ class SerialLine:
         raise NotConnected(f"{self.name}: closed")
 
 
-def _open(port: str, name: str, baudrate: int, write_timeout_s: float) -> "serial.Serial":
+def _open(
+    port: str, name: str, baudrate: int, write_timeout_s: float, tenths: int
+) -> "tuple[serial.Serial, int]":
+    """pyserial's port, whose descriptor never waits, and one that waits `tenths` for a byte."""
     try:
         opened = serial.Serial(
-            port,
-            baudrate,
-            timeout=0,
-            write_timeout=write_timeout_s,
-            exclusive=True,
-            inter_byte_timeout=0,  # sets VMIN = 1: a read of nothing is then a hang-up
+            port, baudrate, timeout=0, write_timeout=write_timeout_s, exclusive=True
         )
+        try:
+            reading = _open_again(port, tenths)
+        except BaseException:
+            opened.close()
+            raise
     except OSError as error:
         raise _explained(port, name, error.errno, error) from error
     except termios.error as error:  # not an OSError
@@ -205,7 +216,22 @@ def _open(port: str, name: str, baudrate: int, write_timeout_s: float) -> "seria
     # flock keeps out only who asks; this keeps out everybody but root.
     with contextlib.suppress(OSError):
         fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
-    return opened
+    return opened, reading
+
+
+def _open_again(port: str, tenths: int) -> int:
+    """termios(3), VMIN = 0 and VTIME > 0: a read returns with the first bytes, or with none."""
+    # O_NONBLOCK: without it, opening waits for a carrier where CLOCAL is ignored.
+    reading = os.open(port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.set_blocking(reading, True)
+        attributes = termios.tcgetattr(reading)
+        attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 0, tenths
+        termios.tcsetattr(reading, termios.TCSANOW, attributes)
+    except BaseException:
+        os.close(reading)
+        raise
+    return reading
 
 
 def _explained(port: str, name: str, number: int | None, error: Exception) -> DriverError:
