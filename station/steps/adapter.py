@@ -12,6 +12,9 @@ from station.steps import BenchFault, Count, NotApplicable, NotNegative, Positiv
 LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 """Of rated current: the points of the external power supply efficiency test."""
 
+DEAD_V = 1.0
+COMES_BACK_S = 5.0  # Delta ADP-40 data sheet: turn-on within 2 to 5 s
+
 
 class _Sample(NamedTuple):
     """What the meter saw. An output that jumps about is not `steady`: a protection at work."""
@@ -25,6 +28,7 @@ class _LoadBench(NamedTuple):
 
     load: ElectronicLoad
     dc_meter: PowerMeter
+    operator: Operator
     clock: Clock
 
     def sink(self, current_a: float, settle_s: float) -> _Sample:
@@ -36,19 +40,42 @@ class _LoadBench(NamedTuple):
     def read(self, wanted_a: float = 0.0) -> _Sample:
         """One sample that both ends of the cable agree on. Raises `BenchFault` where they do not.
 
-        Only two equal samples with the load's between them can convict a lead or a meter. An
-        output that is never steady is given as the lowest sample.
+        Only two equal samples with the load's between them can convict a lead or a meter, or an
+        output that jumps about for the meter alone. One that does for both is given as the lowest
+        sample.
         """
-        seen = [self.dc_meter.read()]
+        seen, seen_by_load = [self.dc_meter.read()], []
         for _ in range(5):
-            second = self.load.read() if isinstance(self.load, PowerMeter) else None
+            if isinstance(self.load, PowerMeter):
+                seen_by_load.append(self.load.read())
             seen.append(self.dc_meter.read())
             if _alike(seen[-2], seen[-1], 0.05, 0.01):
-                if second is not None:
-                    _compare(seen[-1], second, wanted_a)
+                if seen_by_load:
+                    _compare(seen[-1], seen_by_load[-1], wanted_a)
                 return _Sample(seen[-1], steady=True)
             self.clock.sleep(0.2)
+        if seen_by_load and all(_alike(seen_by_load[0], one, 0.05, 0.01) for one in seen_by_load):
+            raise BenchFault(
+                f"the load sees a steady {seen_by_load[0].voltage_v:.2f} V and the meter"
+                f" {min(seen).voltage_v:.2f} to {max(seen).voltage_v:.2f} V: a lead is loose"
+            )
         return _Sample(min(seen), steady=False)
+
+    def look_after(self, sample: Power) -> None:
+        """An output that is dead without a load, too, may have been pulled out meanwhile."""
+        if sample.voltage_v < DEAD_V:
+            self.load.switch(on=False)
+            self.clock.sleep(COMES_BACK_S)
+            self.ask_when_dead(self.read().power)
+
+    def ask_when_dead(self, sample: Power) -> None:
+        """Dead, or pulled out: only a person can tell. Raises `BenchFault` for the latter."""
+        if sample.voltage_v < DEAD_V and not self.operator.confirm(
+            "adapter.plugged",
+            "The adapter gives no voltage. Are its mains cord and its output plug fully in, and is"
+            " there mains?",
+        ):
+            raise BenchFault("the adapter was not plugged in")
 
 
 def _alike(a: Power, b: Power, absolute: float, relative: float) -> bool:
@@ -107,12 +134,9 @@ def no_load(
     """
     load.switch(on=False)
     clock.sleep(settle_s)
-    sample, _ = _LoadBench(load, dc_meter, clock).read()
-    if sample.voltage_v < 1.0 and not operator.confirm(
-        "adapter.plugged",
-        "The adapter gives no voltage. Are its mains cord and its output plug fully in?",
-    ):
-        raise BenchFault("the adapter was not plugged in")
+    bench = _LoadBench(load, dc_meter, operator, clock)
+    sample, _ = bench.read()
+    bench.ask_when_dead(sample)
     yield Reading("no_load_voltage", sample.voltage_v)
     yield Reading("no_load_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 
@@ -155,6 +179,7 @@ def load_points(
     load: ElectronicLoad,
     dc_meter: PowerMeter,
     mains_meter: MainsMeter,
+    operator: Operator,
     clock: Clock,
     *,
     rated_voltage_v: Positive,
@@ -165,8 +190,9 @@ def load_points(
 
     `regulation` is the span of the four voltages in per cent of the rating.
     """
-    bench = _LoadBench(load, dc_meter, clock)
-    voltages_v, efficiencies = [], []
+    bench = _LoadBench(load, dc_meter, operator, clock)
+    voltages_v: list[float] = []
+    efficiencies: list[float] = []
     for percent in LOAD_POINTS_PERCENT:
         sample, steady = bench.sink(rated_current_a * percent / 100, settle_s)
         mains_w = mains_meter.read_mains().power_w
@@ -174,6 +200,8 @@ def load_points(
             raise BenchFault(
                 f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong"
             )
+        if not voltages_v or voltages_v[-1] >= DEAD_V:  # the operator is asked once
+            bench.look_after(sample)
         efficiency = 100 * sample.power_w / mains_w if mains_w > 0 else 0.0
         voltages_v.append(sample.voltage_v)
         efficiencies.append(efficiency)
@@ -188,6 +216,7 @@ def load_points(
 def hot(
     load: ElectronicLoad,
     dc_meter: PowerMeter,
+    operator: Operator,
     clock: Clock,
     *,
     rated_voltage_v: Positive,
@@ -197,11 +226,12 @@ def hot(
     settle_s: NotNegative = 5.0,
 ) -> Yields:
     """Full load again after a soak: tired parts show when they are warm."""
-    bench = _LoadBench(load, dc_meter, clock)
+    bench = _LoadBench(load, dc_meter, operator, clock)
     cold, _ = bench.sink(rated_current_a, settle_s)
     load.sink_current(rated_current_a * soak_percent / 100)
     clock.sleep(soak_s)
     warm, _ = bench.sink(rated_current_a, settle_s)
+    bench.look_after(warm)
     yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))
     change = 100 * (warm.voltage_v - cold.voltage_v) / rated_voltage_v
     yield Reading("warm_up_change", change)
@@ -211,6 +241,7 @@ def hot(
 def overload(
     load: ElectronicLoad,
     dc_meter: PowerMeter,
+    operator: Operator,
     clock: Clock,
     *,
     rated_voltage_v: Positive,
@@ -224,11 +255,8 @@ def overload(
     `overload_power` is in per cent of rated power. `recovery_time` is how long it took after the
     load let go until the voltage was within 5 %; one that never came back shows `recovery_s`.
     """
-    bench = _LoadBench(load, dc_meter, clock)
-    bench.load.sink_current(rated_current_a * overload_percent / 100)
-    bench.load.switch(on=True)
-    clock.sleep(hold_s)
-    abused, _ = bench.read()
+    bench = _LoadBench(load, dc_meter, operator, clock)
+    abused, _ = bench.sink(rated_current_a * overload_percent / 100, hold_s)
     rated_w = rated_voltage_v * rated_current_a
     yield Reading("overload_power", 100 * abused.voltage_v * abused.current_a / rated_w)
     load.switch(on=False)
@@ -240,6 +268,7 @@ def overload(
             break
         clock.sleep(0.1)
     sample, _ = bench.read()
+    bench.ask_when_dead(sample)
     yield Reading("recovery_time", back_s)
     yield Reading("recovered_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 
