@@ -131,7 +131,7 @@ def test_a_record_can_tell_whether_the_clock_was_right(unit: str) -> None:
 def test_drivers_are_loaded_before_their_devices_are_allowed(unit: str) -> None:
     """systemd looks a group of devices up when the unit starts, and skips one that is not there."""
     found = sections(unit)
-    modules = {"ttyUSB": "usbserial", "ttyACM": "cdc_acm", "i2c": "i2c_dev"}
+    modules = {"ttyUSB": "usbserial", "ttyACM": "cdc_acm", "i2c": "i2c_dev", "drm": "drm"}
     wanted = " ".join(found["Unit"]["Wants"]).split()
     ordered = " ".join(found["Unit"]["After"]).split()
     for group, module in modules.items():
