@@ -32,7 +32,7 @@ _WAITING_MESSAGES = 4000
 _WAITING_BYTES = 64 * 1024 * 1024
 _QUIET_S = 0.05
 _LAG_S = 10.0
-_DRAIN_TIMEOUT_S = 5.0
+_GOODBYE_WITHIN_S = 5.0
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
 
@@ -86,7 +86,7 @@ class Ingest:
                 listening.cancel()
                 await asyncio.wait([listening])
                 if self._session is not None:
-                    self._session.abort()
+                    await self._say_goodbye(self._session)
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is here has been stored."""
@@ -94,6 +94,14 @@ class Ingest:
         self._something.set()
         if self._session is not None:
             self._session.pause()
+
+    async def _say_goodbye(self, session: Session) -> None:
+        """What was acknowledged last is still on its way; the broker keeps our place."""
+        try:
+            async with asyncio.timeout(_GOODBYE_WITHIN_S):
+                await session.disconnect()
+        except TimeoutError:
+            session.abort()
 
     # The broker's side
 
@@ -103,11 +111,12 @@ class Ingest:
         while True:
             try:
                 session = await self._connect()
-            except (MqttError, OSError) as error:
+            except Exception as error:  # of the broker, the network, or a name that is none
                 why = str(error) or type(error).__name__
             else:
                 backoff_s, said = _FIRST_BACKOFF_S, ""
-                why = await session.lost
+                await asyncio.wait([session.lost])
+                why = session.lost.result()
                 self._session = None
                 self.progress.connected = False
             if why != said:  # once, and not every ten seconds of a night
@@ -176,7 +185,7 @@ class Ingest:
         kept = await self._until_kept(writer, arrived)
         if kept is None:
             return
-        self._answer(batch, _receipts(arrived, kept))
+        await self._answer(batch, _receipts(arrived, kept))
         self.progress.stored += kept.new
         self.progress.stored_again += kept.again
         if refused := [*arrived.refusals, *kept.conflicts]:
@@ -187,7 +196,7 @@ class Ingest:
             self._underived_since = time.monotonic()
         self._changed()
 
-    def _answer(self, batch: "list[_Chunk]", receipts: dict[str, Receipt]) -> None:
+    async def _answer(self, batch: "list[_Chunk]", receipts: dict[str, Receipt]) -> None:
         """To whom is there now. A session that ended took its packet identifiers with it."""
         session = self._session
         if session is None:
@@ -197,6 +206,7 @@ class Ingest:
                 session.acknowledge(chunk.packet_ids)
         for station, receipt in receipts.items():
             session.publish(topics.receipt(station), encode(receipt))
+        await session.drain()
 
     def _take(self) -> "list[_Chunk]":
         batch: list[_Chunk] = []

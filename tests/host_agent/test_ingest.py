@@ -288,3 +288,11 @@ async def test_steps_and_measurements_follow_by_themselves(store: Store, embedde
     async with ingesting(store, address(embedded)), speaker(embedded, "follow-1") as station:
         await station.say(encode(example_record("follow-1", 1)))
         await soon(lambda: store.counts().runs == 1 and store.counts().underived == 0)
+
+
+async def test_a_brokers_name_that_is_none_is_said_and_ends_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = Address("x" * 64, 1883, "h")
+    async with ingesting(store, nowhere, connected=False):
+        await soon(lambda: f"broker {'x' * 64}:1883: " in caplog.text)
