@@ -12,6 +12,7 @@ import random
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -63,6 +64,7 @@ class Publisher:
 
     RESEND_S = (2.0, 60.0)
     WINDOW = 64
+    LIVE_S = 0.1
     BACKOFF_S = (0.5, 60.0)
     PATIENCE_S = 10.0
 
@@ -83,10 +85,11 @@ class Publisher:
         self._on_delivery = on_delivery
         self._connected = False
         self._in_flight: dict[str, _Sent] = {}
-        self._live: asyncio.Queue[bytes] = asyncio.Queue(1000)
+        self._live: deque[bytes] = deque(maxlen=1000)
         self._loop = asyncio.new_event_loop()
         self._records_wake = asyncio.Event()
         self._state_wake = asyncio.Event()
+        self._live_wake = asyncio.Event()
         self._reported: Delivery | None = None
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -108,17 +111,21 @@ class Publisher:
 
     def state_changed(self) -> None:
         """`state` would say something else now."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._state_wake.set)
+        self._wake_up(self._state_wake)
 
     def tell_live(self, payload: bytes) -> None:
-        """Send to the live topic if that is possible now; else it is forgotten."""
+        """Send a notice to the live topic if that is possible now; else it is forgotten."""
         if self._connected:
-            self._loop.call_soon_threadsafe(self._put_live, payload)
+            self._live.append(payload)
+            self._wake_up(self._live_wake)
 
-    def _put_live(self, payload: bytes) -> None:
-        with contextlib.suppress(asyncio.QueueFull):
-            self._live.put_nowait(payload)
+    def _wake_up(self, sleeper: asyncio.Event) -> None:
+        """Once: runs tell of thousands of events a second, and a wake-up costs more than a step.
+
+        Whoever sleeps clears the event before it looks for what there is to do.
+        """
+        if not sleeper.is_set() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(sleeper.set)
 
     def _on_record(self) -> None:
         self._records_wake.set()
@@ -262,8 +269,15 @@ class Publisher:
         )
 
     async def _send_live(self, client: aiomqtt.Client) -> None:
+        """A list of what happens within `LIVE_S`: a message of its own costs more than a step."""
+        self._live.clear()
         while True:
-            await client.publish(topics.live(self._station), await self._live.get(), qos=0)
+            await self._live_wake.wait()
+            await asyncio.sleep(self.LIVE_S)
+            self._live_wake.clear()
+            if happened := [self._live.popleft() for _ in range(len(self._live))]:
+                listed = b"[" + b",".join(happened) + b"]"
+                await client.publish(topics.live(self._station), listed, qos=0)
 
     def _set_connected(self, *, connected: bool) -> None:
         if connected != self._connected:

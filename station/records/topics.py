@@ -26,7 +26,7 @@ def state(station: str) -> str:
 
 
 def live(station: str) -> str:
-    """Station to whoever listens: events as they happen, QoS 0, lost when nobody does."""
+    """Station to whoever listens: lists of events as they happen, QoS 0, lost when nobody does."""
     return f"{PREFIX}/{station}/live"
 
 
