@@ -14,7 +14,7 @@ import msgspec
 from drivers.buses import ByteStream, Hardware, I2cBus
 from drivers.capabilities import Instrument
 from drivers.ddc import DdcMonitor
-from drivers.errors import DriverError
+from drivers.errors import DriverError, NotConnected
 from drivers.hid_keyboard import HidKeyboard
 from drivers.ina219 import Ina219
 from drivers.ina226 import Ina226
@@ -38,6 +38,7 @@ from drivers.tcs34725 import Tcs34725
 from drivers.tsl2591 import Tsl2591
 from drivers.veml7700 import Veml7700
 from station.nowhere import Nowhere
+from station.steps import BenchFault
 
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
@@ -348,7 +349,11 @@ class DdcMonitorTable(InstrumentTable, frozen=True, kw_only=True):
         return (f"display on I²C bus {self.bus}",)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
-        return DdcMonitor(hardware.i2c(self.bus), time=hardware.time)
+        try:
+            bus = hardware.i2c(self.bus)
+        except NotConnected as error:  # no display is to blame for that
+            raise BenchFault(str(error)) from error
+        return DdcMonitor(bus, time=hardware.time)
 
 
 class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):

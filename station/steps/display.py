@@ -20,7 +20,7 @@ from drivers.capabilities import (
     PatternSource,
     PowerMeter,
 )
-from drivers.errors import NoReply, NotConnected, Refused
+from drivers.errors import BadReply, NoReply, NotConnected, Refused
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
@@ -30,6 +30,7 @@ from station.steps import (
     Learned,
     NotApplicable,
     NotNegative,
+    Positive,
     Socket,
     Yields,
     step,
@@ -140,17 +141,26 @@ def uniformity(
     monitor: Monitor,
     screen: PatternSource,
     zones: LightArray,
+    operator: Operator,
     clock: Clock,
     *,
     settle_s: NotNegative = 2.0,
 ) -> Yields:
-    """Darkest over brightest of nine zones on white; zones count from 1 at the top left."""
+    """Darkest over brightest of nine zones on white; zones count from 1 at the top left.
+
+    A zone that is very dark to its sensor is the display's fault only if the operator sees it.
+    """
     _full_brightness(monitor, screen, clock, settle_s)
     seen = _luminances_cd_m2(zones)
-    if max(seen) <= 0.0:
-        raise BenchFault("no zone sees any light: check the sensors before judging the display")
-    yield Reading("uniformity", 100 * min(seen) / max(seen))
-    yield Reading("darkest_zone", seen.index(min(seen)) + 1)
+    darkest = seen.index(min(seen)) + 1
+    _believe(max(seen), operator)
+    if min(seen) < 0.5 * max(seen) and not operator.confirm(
+        f"display.dark_zone.{darkest}",
+        f"Zone {darkest} of 9, counted row by row, is dark to its sensor. Do you see a dark area?",
+    ):
+        raise BenchFault(f"zone {darkest} is not dark: check its sensor")
+    yield Reading("uniformity", 100 * min(seen) / max(seen) if max(seen) > 0 else 0.0)
+    yield Reading("darkest_zone", darkest)
 
 
 @step(contrast="", black="cd/m²")
@@ -158,6 +168,7 @@ def contrast(
     monitor: Monitor,
     screen: PatternSource,
     zones: LightArray,
+    operator: Operator,
     clock: Clock,
     *,
     settle_s: NotNegative = 2.0,
@@ -168,6 +179,7 @@ def contrast(
     """
     _full_brightness(monitor, screen, clock, settle_s)
     white = _centre_cd_m2(zones)
+    _believe(white, operator)
     screen.show_level(0.0, 0.0, 0.0)
     clock.sleep(settle_s)
     black = _centre_cd_m2(zones)
@@ -200,7 +212,12 @@ def colour(
     ):
         raise BenchFault("the colour probe was not brought to the screen")
     _full_brightness(monitor, screen, clock, settle_s)
-    white = _uv(probe.read_colour())
+    seen = probe.read_colour()
+    screen.show_level(0.0, 0.0, 0.0)
+    clock.sleep(settle_s)
+    if _lux_or_dark(probe) > 0.5 * seen.illuminance_lux:
+        raise BenchFault("the colour probe sees no change from white to black: is it elsewhere?")
+    white = _uv(seen)
     yield Reading("white_deviation", math.dist(white, D65_UV))
     shown = {"grey": (0.5, 0.5, 0.5), "red": (1.0, 0.0, 0.0)}
     shown |= {"green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
@@ -216,6 +233,7 @@ def backlight(
     monitor: Monitor,
     screen: PatternSource,
     zones: LightArray,
+    operator: Operator,
     clock: Clock,
     *,
     off_s: NotNegative = 10.0,
@@ -226,6 +244,7 @@ def backlight(
     _need_control(monitor)
     _full_brightness(monitor, screen, clock, settle_s)
     before = _centre_cd_m2(zones)
+    _believe(before, operator)
     monitor.set_control(POWER_MODE, POWER_OFF)
     clock.sleep(off_s)
     dark = _centre_cd_m2(zones)
@@ -245,11 +264,20 @@ def standby_power(
     *,
     settle_s: NotNegative = 10.0,
     samples: Count = 10,
+    least_on_w: Positive = 1.0,
 ) -> Yields:
-    """What it draws on white, and when it is told to sleep."""
+    """What it draws on white, and when it is told to sleep.
+
+    A meter that sees less than `least_on_w` on white sees another cable than the display's.
+    """
     _need_control(monitor)
     _full_brightness(monitor, screen, clock, settle_s)
     on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
+    if on_w < least_on_w:
+        raise BenchFault(
+            f"the display shows white and the meter sees {on_w:.2f} W: it feeds from elsewhere, or"
+            " the meter is wrong"
+        )
     monitor.set_control(POWER_MODE, POWER_OFF)
     clock.sleep(settle_s)
     standby_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
@@ -356,6 +384,14 @@ def _luminances_cd_m2(zones: LightArray) -> tuple[float, ...]:
 
 def _centre_cd_m2(zones: LightArray) -> float:
     return _luminances_cd_m2(zones)[CENTRE]
+
+
+def _lux_or_dark(probe: ColourMeter) -> float:
+    """Illuminance, which is none where the probe cannot tell a colour for darkness."""
+    try:
+        return probe.read_colour().illuminance_lux
+    except BadReply:
+        return 0.0
 
 
 def _uv(colour: Colour) -> tuple[float, float]:
