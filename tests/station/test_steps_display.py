@@ -70,7 +70,7 @@ class Display:
     def luminance(self, zone: int = 4) -> float:
         if not self.lit:
             return 0.0
-        drive = max(1 / self.contrast, max(self.level) ** 2.2)
+        drive = max(1 / self.contrast, math.pow(max(self.level), 2.2))
         return self.peak * self.dimmer(self.brightness) * self.zones[zone] * drive
 
 
