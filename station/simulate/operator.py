@@ -139,7 +139,7 @@ class SimulatedLine:
             return (YES if lamps == {about.rpartition(".")[2]} else NO).key
         if about.startswith("keyboard.press."):
             return DONE.key
-        if about == "keyboard.go_on":
+        if about in ("keyboard.go_on", "keyboard.held"):
             return NO.key
         return question.choices[0].key
 
