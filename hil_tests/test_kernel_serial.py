@@ -72,6 +72,7 @@ def test_a_meter_answers_through_ftdi_sio(hands: Hands, hardware: LocalHardware)
 def test_a_supply_answers_through_cdc_acm(hands: Hands, hardware: LocalHardware) -> None:
     supply = Ka3000(hardware.serial(f"usb:{CDC_ACM}", baudrate=9600), time=time)
     supply.set_voltage(5.0)
+    supply.set_current_limit(1.0)
     supply.switch(on=True)
     assert supply.read().voltage_v == pytest.approx(5.0, abs=0.05)
     supply.make_safe()

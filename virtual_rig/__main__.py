@@ -96,7 +96,7 @@ def _prepare(
     fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     pytest_arguments = [
         *PLUGINS,
-        *([] if _names_tests(arguments) else ["hil_tests", *ONLY_SIMULATED]),
+        *([] if _names_tests(arguments) else [*_kernel_tests(), "hil_tests", *ONLY_SIMULATED]),
         *("--rig", str(STATION), "--junitxml=/rig/out/junit.xml"),
         f"--color={'yes' if sys.stdout.isatty() else 'no'}",
         *arguments,
@@ -109,6 +109,11 @@ def _prepare(
         "pytest": pytest_arguments,
     }
     (places.out / "go.json").write_text(json.dumps(go))
+
+
+def _kernel_tests() -> list[str]:
+    """First: the other tests share one rig, which keeps what it has opened until the end."""
+    return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("hil_tests/test_kernel_*.py"))]
 
 
 def _names_tests(arguments: list[str]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from virtual_rig import usbip
 
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
+DEVICES = Path("/sys/bus/usb/devices")
 FREE_PORT = "004"  # VDEV_ST_NULL in Linux drivers/usb/usbip/usbip_common.h
 DEVICE_ID = 0x10002  # bus 1, device 2 at the exporting end; nobody looks at it
 ENVIRONMENT = "PACE_VIRTUAL_RIG"
@@ -104,8 +105,9 @@ class Hands:
             self.attach(port)
 
     def pull(self, port: str) -> None:
-        """Take the USB cable at `port` out, whatever it is of."""
+        """Take the USB cable at `port` out, whatever it is of; back when the kernel knows."""
         self.ask("pull", port=port)
+        wait_for(lambda: not (DEVICES / port).exists(), f"what was at {port} to be gone")
 
 
 def wait_for(look: Callable[[], Found], what: str, timeout_s: float = 15.0) -> Found:
