@@ -66,7 +66,12 @@ class Load:
         )
 
     def result(self) -> dict[str, float]:
-        said, _ = self._process.communicate(timeout=100)
+        try:
+            said, _ = self._process.communicate(timeout=100)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise
         assert self._process.returncode == 0
         answer: dict[str, float] = json.loads(said)
         return answer
