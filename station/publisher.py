@@ -206,7 +206,10 @@ class Publisher:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _hear_receipts(self, client: aiomqtt.Client) -> None:
+        ours = topics.receipt(self._station)
         async for message in client.messages:
+            if str(message.topic) != ours:  # some brokers send what nobody subscribed to
+                continue
             try:
                 receipt = decode_receipt(bytes(message.payload))
             except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
