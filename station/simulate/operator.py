@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
 
 from drivers.key_layouts import LAYOUTS
@@ -31,14 +32,24 @@ class SimulatedLine:
     """
 
     def __init__(
-        self, console: Console, rig: SimulatedRig, *, seed: int, pause_s: float = 0.0
+        self,
+        console: Console,
+        rig: SimulatedRig,
+        *,
+        seed: int,
+        pause_s: float = 0.0,
+        draw: Callable[[str, Random], Case] = draw,
     ) -> None:
-        """`pause_s` is how long a device rests on the bench before the next is scanned."""
+        """`pause_s` is how long a device rests on the bench before the next is scanned.
+
+        `draw` says which device of a kind comes next.
+        """
         self.finished: list[tuple[Case, RunRecord]] = []
         self.running = True
         self._console = console
         self._rig = rig
         self._pause_s = pause_s
+        self._draw = draw
         self._kinds = {slot.name: slot.kind for slot in console.slots}
         self._chance = {name: Random(f"{seed}/{name}") for name in self._kinds}
         self._cases: dict[str, Case] = {}
@@ -113,7 +124,7 @@ class SimulatedLine:
     def _bring(self, slot: str) -> None:
         """Plug the device in. It happens in the slot's thread, before anything is measured."""
         world, chance = self._rig.worlds[slot], self._chance[slot]
-        case = draw(self._kinds[slot], chance)
+        case = self._draw(self._kinds[slot], chance)
         self._cases[slot] = case
         world.unplug()
         case.plug(world, chance)
@@ -158,15 +169,13 @@ def _count(number: int) -> str:
     return DIGITS[min(number, 9)].key
 
 
-def _type(world: World, usages: Mapping[int, object] | list[int] | frozenset[int]) -> None:
+def _type(world: World, usages: Iterable[int]) -> None:
+    """One key after the other, while the station listens: a keyboard keeps only a few reports."""
     if (keyboard := world.keyboard) is None:
         return
-    for usage in sorted(usages):
-        if usage in keyboard.keys:
-            keyboard.press(usage)
-            world.time.sleep(TYPING_S)
-            keyboard.release(usage)
-            world.time.sleep(TYPING_S)
+    for usage in sorted(keyboard.keys.intersection(usages)):
+        world.time.then(TYPING_S, partial(keyboard.press, usage))
+        world.time.then(TYPING_S, partial(keyboard.release, usage))
 
 
 def judge(finished: list[tuple[Case, RunRecord]]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from drivers.buses import Hardware, I2cBus
@@ -37,11 +38,36 @@ SCREEN_PX = (1920, 1080)
 DARK = (0.3127, 0.3290)  # the chromaticity of nothing: D65, so that no sensor divides by zero
 
 
+class HandTime(SimulatedTime):
+    """Simulated time with hands in it: whoever sleeps past its moment sets a hand in motion."""
+
+    def __init__(self, speed: float = math.inf) -> None:
+        super().__init__(speed)
+        self._due: deque[tuple[float, Callable[[], None]]] = deque()
+
+    def then(self, delay_s: float, act: Callable[[], None]) -> None:
+        """`act` comes `delay_s` after now, or after the hand's last movement that is still due."""
+        after_s = self._due[-1][0] if self._due else self.monotonic()
+        self._due.append((after_s + delay_s, act))
+
+    def forget(self) -> None:
+        self._due.clear()
+
+    def sleep(self, seconds: float, /) -> None:
+        end_s = self.monotonic() + seconds
+        while self._due and self._due[0][0] <= end_s:
+            at_s, act = self._due.popleft()
+            super().sleep(max(0.0, at_s - self.monotonic()))
+            act()
+            seconds = end_s - self.monotonic()
+        super().sleep(max(0.0, seconds))
+
+
 class World:
     """What is at one slot: the wires, the light, and the device that is plugged in, if any."""
 
     def __init__(self, speed: float = math.inf) -> None:
-        self.time = SimulatedTime(speed)
+        self.time = HandTime(speed)
         self.circuit = AdapterCircuit()
         self.mains = MainsLine()
         self.usb = SimulatedUsbBackend(self.time)
@@ -55,6 +81,7 @@ class World:
 
     def unplug(self) -> None:
         """Take the device away and mend the bench."""
+        self.time.forget()
         self.mains.consumer, self.mains.voltage_v = None, 230.0
         if self.adapter is not None:
             self.circuit.source = None
