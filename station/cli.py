@@ -64,11 +64,11 @@ def _add_station(nouns: Any) -> None:
     simulate.add_argument("--config", type=Path, help="a station.toml; default: the demo's rig")
     simulate.add_argument("--ui", action="store_true", help="with the operator's screen")
     simulate.add_argument("--data", type=Path, required=True, help="folder for its records")
-    simulate.add_argument("--runs", type=int, help="test so many devices, deliver, and end")
+    simulate.add_argument("--runs", type=_count, help="test so many devices, deliver, and end")
     simulate.add_argument("--seed", type=int, default=1, help="which devices come along")
     simulate.add_argument(
         "--speed",
-        type=float,
+        type=_speed,
         help="times faster than real; default: 20 with --ui, else as fast as it can",
     )
     simulate.add_argument("--broker", help="HOST:PORT instead of the configuration's")
@@ -87,7 +87,7 @@ def _add_plan(nouns: Any) -> None:
     listing.add_argument("--json", action="store_true", help="as one JSON array")
     listing.add_argument("--folder", type=Path, action="append", default=[], help="look here, too")
     check = _verb(verbs, "check", "check plan files", _plan_check)
-    check.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    check.add_argument("files", type=Path, nargs="+", metavar="FILE", help="TOML files")
     show = _verb(verbs, "show", "one plan with its steps, limits and their basis", _plan_show)
     show.add_argument("plan", help="an id, or a file")
     show.add_argument("--json", action="store_true", help="everything, as one JSON object")
@@ -126,7 +126,7 @@ def _add_decode(nouns: Any) -> None:
 def _add_demo(nouns: Any) -> None:
     demo = _verb(nouns, "demo", "broker, host, simulated station and screen in one", _demo)
     demo.add_argument("--headless", action="store_true", help="without the operator's screen")
-    demo.add_argument("--runs", type=int, default=40, help="with --headless: so many devices")
+    demo.add_argument("--runs", type=_count, default=40, help="with --headless: so many devices")
     demo.add_argument("--seed", type=int, default=1, help="which devices come along")
     demo.add_argument("--json", action="store_true", help="with --headless: one line on stdout")
     demo.add_argument("--data", type=Path, help="folder for records and logs")
@@ -143,6 +143,22 @@ def _config_argument(parser: argparse.ArgumentParser) -> None:
         default=Path("/etc/pace-station/station.toml"),
         help="default: %(default)s",
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return speed
 
 
 def _complain(text: str) -> int:
@@ -219,6 +235,8 @@ def _plan_list(chosen: argparse.Namespace) -> int:
 
     found, wrong = [], []
     for folder in (*chosen.folder, plans.SHIPPED):
+        if not folder.is_dir():
+            wrong.append(f"{folder}: not a folder")
         for path in sorted(folder.glob("*.toml")):
             try:
                 found.append(plans.load(path))

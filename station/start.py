@@ -116,7 +116,10 @@ def _with_broker(config: StationConfig, asked: Simulation) -> StationConfig:
         changes = {"host": host, "port": int(port)}
     if asked.mqtt_version:
         changes["mqtt_version"] = asked.mqtt_version
-    broker: BrokerAddress = msgspec.structs.replace(config.broker, **changes)
+    try:
+        broker: BrokerAddress = msgspec.structs.replace(config.broker, **changes)
+    except ValueError as error:
+        raise ConfigError(f"--broker: {error}") from error
     return msgspec.structs.replace(config, broker=broker)
 
 
@@ -132,10 +135,13 @@ def _outbox(folder: Path) -> Iterator[Outbox]:
 @contextmanager
 def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
     """To the journal through stderr, or to a file while the screen belongs to the operator."""
-    folder.mkdir(parents=True, exist_ok=True)
     handler: logging.Handler = logging.StreamHandler()
-    if to_file:
-        handler = logging.FileHandler(folder / "station.log", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if to_file:
+            handler = logging.FileHandler(folder / "station.log", encoding="utf-8")
+    except OSError as error:
+        raise OutboxError(f"{folder}: nothing can be kept there: {error.strerror}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -1,0 +1,401 @@
+"""`pace`: every command helps, every complaint is one line, every exit code means something."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.sim.monitor import build_edid
+from station.cli import _parser, main
+from station.outbox import Outbox
+from station.plan import SHIPPED
+from station.publisher import BrokerAddress
+from station.records import decode_run
+from station.start import DEMO_RIG
+from tests.host_agent.rig import eventually
+from tests.station.hosts import Host
+
+PACE = [sys.executable, "-m", "station"]
+
+
+def pace(
+    *arguments: str, stdin: bytes = b"", code: int = 0, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [*PACE, *arguments],
+        input=stdin,
+        capture_output=True,
+        env=os.environ | environment,
+        timeout=100,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str, ...]]:
+    yield words
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield from commands(below, *words, word)
+
+
+COMMANDS = list(commands(_parser()))
+
+
+def test_there_are_the_commands_that_were_asked_for() -> None:
+    assert {
+        ("station", "run"),
+        ("station", "simulate"),
+        ("station", "check"),
+        ("plan", "list"),
+        ("plan", "check"),
+        ("plan", "show"),
+        ("rig", "scan"),
+        ("decode", "edid"),
+        ("decode", "ieee1284"),
+        ("decode", "mccs"),
+        ("demo",),
+    } <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith("usage: pace")
+    assert len(told.splitlines()) > 3
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_does(words: tuple[str, ...]) -> None:
+    parser = _parser()
+    for word in words:
+        (below,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+        parser = below.choices[word]
+    for action in parser._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            assert action.help, action.option_strings or action.dest
+
+
+@pytest.mark.parametrize("words", [(), ("station",), ("plan",), ("rig",), ("decode",)])
+def test_half_a_command_shows_what_follows(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(words)) == 2
+    assert "commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["station", "fly"],
+        ["plan", "show"],
+        ["plan", "check"],
+        ["station", "simulate"],
+        ["station", "simulate", "--data", "x", "--runs", "-1"],
+        ["station", "simulate", "--data", "x", "--runs", "many"],
+        ["station", "simulate", "--data", "x", "--runs", "1.5"],
+        ["station", "simulate", "--data", "x", "--speed", "0"],
+        ["station", "simulate", "--data", "x", "--speed", "-1"],
+        ["station", "simulate", "--data", "x", "--speed", "nan"],
+        ["station", "simulate", "--data", "x", "--mqtt-version", "4"],
+        ["demo", "--headless", "--runs", "-1"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_command_is_a_usage_error(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("pace")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom station.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"msgspec", "textual", "aiomqtt", "asyncio", "sqlite3", "serial", "usb", "pyudev"}
+    heavy |= {"ssl", "socket", "smbus2", "amqtt", "sqlalchemy", "litestar", "drivers", "host_agent"}
+    heavy |= {"station.config", "station.plan", "station.start", "station.records"}
+    assert not heavy & set(told.stderr.split())
+
+
+# Plans
+
+
+def test_plans_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [path.stem for path in sorted(SHIPPED.glob("*"))]
+    assert main(["plan", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == len(lines)
+    assert set(rows[0]) == {"id", "title", "kind", "steps"}
+
+
+def test_a_folder_of_plans_may_be_added_and_its_mistakes_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "good.toml").write_text(
+        (SHIPPED / "lcd-monitor.toml").read_text().replace('"lcd-monitor"', '"good"')
+    )
+    assert main(["plan", "list", "--folder", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("good")
+    (tmp_path / "bad.toml").write_text("id = 1")
+    assert main(["plan", "list", "--json", "--folder", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "good" in [row["id"] for row in json.loads(told.out)]
+    assert told.err == f"{tmp_path / 'bad.toml'}: id: Expected `str`, got `int`\n"
+
+
+def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "list", "--folder", "/nowhere"]) == 1
+    assert capsys.readouterr().err == "/nowhere: not a folder\n"
+
+
+def test_plans_are_checked_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [str(path) for path in sorted(SHIPPED.glob("*.toml"))]
+    assert main(["plan", "check", *paths]) == 0
+    assert capsys.readouterr().out.count(", good\n") == len(paths)
+    (bad := tmp_path / "bad.toml").write_text("[[step]\n")
+    assert main(["plan", "check", str(bad), paths[0], "missing.toml"]) == 1
+    told = capsys.readouterr()
+    assert [line.split(":")[0] for line in told.err.splitlines()] == [str(bad), "missing.toml"]
+    assert told.out.endswith(", good\n")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_plan_is_shown_with_the_basis_of_every_limit(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is only this project's proposal must not read like somebody's standard."""
+    assert main(["plan", "show", path.stem]) == 0
+    shown = capsys.readouterr().out
+    assert main(["plan", "show", str(path), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["id"] == path.stem
+    assert plan["sha256"] in shown
+    for step in plan["steps"]:
+        assert step["title"] in shown
+        for name, limit in step["limits"].items():
+            (line,) = {
+                line
+                for line in shown.splitlines()
+                if line.strip().startswith(f"{name} ") and limit["source"] in line
+            }
+            assert limit["basis"] in line
+
+
+@pytest.mark.parametrize("plan", ["nope", "nope.toml", "../lcd-monitor", ""])
+def test_a_plan_that_is_not_there_is_one_line(
+    plan: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "show", plan]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+
+
+# Configuration
+
+
+def test_a_good_configuration_is_told_in_words_and_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["station", "check", "--config", str(DEMO_RIG)]) == 0
+    assert capsys.readouterr().out.startswith(f"{DEMO_RIG}: station demo, good\n")
+    assert main(["station", "check", "--config", str(DEMO_RIG), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [slot["slot"] for slot in told["slots"]] == [
+        "adapter-1",
+        "display-1",
+        "display-2",
+        "keyboard-1",
+    ]
+    assert told["slots"][1]["shared"] == {"probe": "colour-probe"}
+
+
+@pytest.mark.parametrize(
+    "command", [["check"], ["run", "--data", "x"], ["simulate", "--data", "x"]]
+)
+@pytest.mark.parametrize("text", ["", "[x", 'station = "a"\n[slots.b]\nkind = 3'])
+def test_a_bad_configuration_is_one_line_and_leaves_nothing_behind(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    text: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("station.toml").write_text(text)
+    assert main(["station", *command, "--config", "station.toml"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("station.toml: ")
+    assert len(told.err.splitlines()) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["station.toml"]
+
+
+@pytest.mark.parametrize("broker", ["x", ":1883", "host:", "host:x", "host:0", "host:99999"])
+def test_a_broker_that_is_none_is_one_line(
+    tmp_path: Path, broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(tmp_path / "data")
+    assert main(["station", "simulate", "--data", data, "--runs", "1", "--broker", broker]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("--broker")
+    assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_a_data_folder_that_cannot_be_is_one_line(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    data = str(tmp_path / "file" / "data")
+    assert main(["station", command, "--config", str(DEMO_RIG), "--data", data]) == 1
+    told = capsys.readouterr()
+    assert told.err == f"{data}: nothing can be kept there: Not a directory\n"
+
+
+# Decoding
+
+EDID = build_edid(manufacturer="DEL", name="OFFICE", year=2015, serial_text="S1").hex()
+EDID_FIELDS = {
+    *("version", "manufacturer", "product_code", "serial_number", "serial_text", "name", "week"),
+    *("year", "model_year", "width_cm", "height_cm", "gamma", "extensions", "checksum_ok"),
+    "errors",
+}
+DAMAGED = [
+    b"",
+    b"   ",
+    b"xyz",
+    b"0",
+    b"00",
+    EDID.encode()[:100],
+    EDID.encode()[:-2] + b"00",
+    b"ff" * 128,
+    b"00" * 128,
+    (EDID * 3).encode(),
+    b"\xff\xfe\xfd",
+    "é".encode(),
+    b"MFG:ACME;MDL:X;",
+    b"(prot(monitor)type(LCD)",
+    b"((((((((((",
+    b"vcp(10 12(",
+    b"\x00\x01\x02",
+    b";;;:::",
+    b"a" * 100_000,
+    b"(" * 50_000,
+]
+
+
+@pytest.mark.parametrize("what", ["edid", "ieee1284", "mccs"])
+def test_damaged_input_gives_errors_and_never_a_traceback(what: str) -> None:
+    """One object for each line, whatever the line is."""
+    told = pace("decode", what, stdin=b"\n".join(DAMAGED) + b"\n")
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    assert len(rows) == len(DAMAGED)
+    assert len({frozenset(row) for row in rows}) == 1
+    if what == "edid":
+        assert set(rows[0]) == EDID_FIELDS
+        assert all(row["errors"] for row in rows)
+    assert told.stderr == b""
+
+
+def test_an_edid_is_decoded_whatever_its_case_and_line_end() -> None:
+    lines = [EDID, EDID.upper(), f"  {EDID}  ", " ".join(EDID[n : n + 2] for n in range(0, 256, 2))]
+    told = pace("decode", "edid", stdin=("\r\n".join(lines)).encode())
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    assert len(rows) == 4
+    for row in rows:
+        assert row == rows[0]
+        assert (row["manufacturer"], row["name"], row["year"]) == ("DEL", "OFFICE", 2015)
+        assert row["checksum_ok"] is True
+        assert row["errors"] == []
+
+
+def test_whoever_stops_reading_gets_no_traceback() -> None:
+    with subprocess.Popen(
+        [*PACE, "decode", "edid"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):  # it may have gone before we are done
+            process.stdin.write(f"{EDID}\n".encode() * 3000)
+            process.stdin.close()
+        assert b"Traceback" not in process.stderr.read()
+        assert process.wait(30) == 1
+
+
+# A station
+
+
+def test_a_simulated_station_tests_delivers_and_reports(
+    tmp_path: Path, lasting_mosquitto: BrokerAddress
+) -> None:
+    broker = f"{lasting_mosquitto.host}:{lasting_mosquitto.port}"
+    data = tmp_path / "data"
+    with Host((lasting_mosquitto.host, lasting_mosquitto.port), "demo") as host:
+        told = pace(
+            *("station", "simulate", "--data", str(data), "--runs", "8", "--seed", "3"),
+            *("--broker", broker),
+        )
+        summary = json.loads(told.stdout)
+        assert summary["runs"] == 8
+        assert summary["waiting"] == 0
+        assert summary["wrong_verdicts"] == 0
+        assert sum(summary["verdicts"].values()) == 8
+        assert set(summary["record_ids"]) == set(host.ids)
+    assert b"8 devices tested" in told.stderr
+
+
+def test_a_station_ends_on_a_signal_with_its_records_kept(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PACE, "station", "simulate", "--data", str(tmp_path), "--broker", "127.0.0.1:1"],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    wal = tmp_path / "outbox.db-wal"
+    eventually(lambda: wal.exists() and wal.stat().st_size > 200_000)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    outbox = Outbox(tmp_path / "outbox.db")
+    assert outbox.recover() == ()
+    sequences = [decode_run(one.body).sequence for one in outbox.waiting(10_000)]
+    assert sequences == list(range(1, len(sequences) + 1))
+    outbox.close()
+
+
+def test_a_second_station_on_the_same_data_is_refused_in_one_line(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    told = pace("station", "simulate", "--data", str(tmp_path), "--runs", "1", code=1)
+    assert told.stdout == b""
+    (line,) = told.stderr.decode().splitlines()
+    assert line == (
+        f"{tmp_path / 'outbox.db'}: database is locked;"
+        " is another station running on the same data?"
+    )
+    outbox.close()
