@@ -55,6 +55,10 @@ class CommandRefused(Exception):
     """The command makes no sense now. The text is for the operator."""
 
 
+class CannotKeep(CommandRefused):
+    """The disk takes no record, so nothing is tested whose result could be lost."""
+
+
 class Console(Protocol):
     """What a screen may know and do. Every command returns at once.
 

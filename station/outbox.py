@@ -98,6 +98,7 @@ class Outbox:
         self._door = threading.Lock()
         self._closed = False
         self._notes: deque[tuple[str, bytes]] = deque()
+        self._trouble = ""
         self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._thread.start()
 
@@ -129,6 +130,10 @@ class Outbox:
     def receipt(self, stored: Sequence[str], rejected: Sequence[tuple[str, str]] = ()) -> Counts:
         """The host holds `stored`; of `rejected` (id, reason) it keeps a copy in quarantine."""
         return self._do(lambda db: _receipt(db, stored, rejected))
+
+    def offer_again(self) -> None:
+        """The host may have let go of what it rejected: ask it again."""
+        self._do(lambda db: db.execute("UPDATE outbox SET rejected = NULL"))
 
     def counts(self) -> Counts:
         return self._do(_counts)
@@ -183,11 +188,20 @@ class Outbox:
                     self._commit([], [job])
             elif batch:
                 batch[0].future.set_exception(error)
-            else:
-                log.warning("%s: a journal entry was not written: %s", self.path, error)
+            elif notes:
+                self._keep_for_later(notes, error)
             return
+        if notes:
+            self._trouble = ""
         for job, result in zip(batch, results, strict=True):
             job.future.set_result(result)
+
+    def _keep_for_later(self, notes: list[tuple[str, bytes]], error: Exception) -> None:
+        """Journal entries go in when the disk takes them again, in their order."""
+        self._notes.extendleft(reversed(notes))
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.warning("%s: the journal waits: %s", self.path, error)
 
     def _transaction(self, notes: list[tuple[str, bytes]], batch: "list[_Job]") -> list[Any]:
         self._db.execute("BEGIN IMMEDIATE")

@@ -217,7 +217,7 @@ class Publisher:
                 continue
             rejected = [(one.record_id, one.reason) for one in receipt.rejected]
             for record_id, reason in rejected:
-                log.error("the host holds record %s in quarantine: %s", record_id, reason)
+                log.error("the host holds record %.64r in quarantine: %.200r", record_id, reason)
             self._outbox.receipt(receipt.stored, rejected)
             for record_id in (*receipt.stored, *(one for one, _ in rejected)):
                 self._in_flight.pop(record_id, None)

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import TypeVar
@@ -15,6 +16,7 @@ from station.clock import Clock, clock_is_synchronised
 from station.config import SlotConfig, StationConfig, open_bench
 from station.console import (
     AutopilotNotice,
+    CannotKeep,
     CommandRefused,
     DeliveryNotice,
     Notice,
@@ -110,6 +112,7 @@ class StationService:
         for slot in self._config.slots.values():
             self._make_safe(slot)
         recovered = self._outbox.recover()
+        self._outbox.offer_again()
         for record in recovered:
             log.warning("run %s in %s was broken off", record.record_id, record.slot)
         self._publisher.start()
@@ -159,9 +162,10 @@ class StationService:
                     raise CommandRefused(f"{tag} is being tested in {name} already")
             if self._slots[slot].busy:
                 raise CommandRefused(f"{slot} is busy with {self._states[slot].asset_tag}")
+            draft = self._begin(config, chosen, tag)
             self._states[slot] = SlotState(slot=slot, asset_tag=tag, plan=chosen.id)
             self._slots[slot].start(
-                lambda clock, prompter: self._run(config, chosen, tag, clock, prompter)
+                lambda clock, prompter: self._run(config, chosen, draft, clock, prompter)
             )
 
     def stop(self, slot: str) -> None:
@@ -197,9 +201,7 @@ class StationService:
             raise CommandRefused(f"there is no slot {slot!r}")
         return self._config.slots[slot]
 
-    def _run(
-        self, slot: SlotConfig, plan: Plan, tag: str, clock: Clock, prompter: Prompter
-    ) -> Iterator[Event]:
+    def _begin(self, slot: SlotConfig, plan: Plan, tag: str) -> RunRecord:
         draft = RunRecord(
             record_id=new_record_id(),
             sequence=0,
@@ -214,12 +216,21 @@ class StationService:
             software=SOFTWARE,
             clock_synchronised=clock_is_synchronised(),
             simulated=self.simulated,
-            started_at=clock.now(),
+            started_at=datetime.now(UTC),
             duration_s=0.0,
             steps=(),
             verdict=Verdict.ABORTED,
         )
-        draft = self._saved(slot.name, clock, lambda: self._outbox.begin(draft))
+        try:
+            return self._outbox.begin(draft)
+        except OutboxError as error:
+            raise CannotKeep(
+                f"{tag} is not tested: its record could not be kept: {error}"
+            ) from error
+
+    def _run(
+        self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
+    ) -> Iterator[Event]:
         bench = open_bench(
             self._config,
             slot.name,
@@ -232,7 +243,7 @@ class StationService:
         try:
             for event in run(plan, bench, draft):
                 if isinstance(event, RunFinished):
-                    self._saved(slot.name, None, partial(self._outbox.finish, event.record))
+                    self._saved(slot.name, partial(self._outbox.finish, event.record))
                 else:
                     self._outbox.note(draft.record_id, event)
                 yield event
@@ -242,21 +253,22 @@ class StationService:
             log.exception("slot %s: the run broke off", slot.name)
             why = f"a fault of this program: {error!r}"
             save = partial(self._outbox.break_off, draft.record_id, why)
-            yield RunFinished(self._saved(slot.name, None, save))
+            yield RunFinished(self._saved(slot.name, save))
         self._publisher.wake()
 
-    def _saved(self, slot: str, clock: Clock | None, save: Callable[[], Result]) -> Result:
+    def _saved(self, slot: str, save: Callable[[], Result]) -> Result:
         """Try until the disk takes it. Nobody sees a verdict that is not on disk."""
+        told = ""
         while True:
             try:
                 return save()
             except OutboxError as error:
-                log.exception("slot %s: not saved", slot)
-                self._hear(slot, NotSaved(str(error)))
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("slot %s: not saved, trying again: %s", slot, told)
+                    self._hear(slot, NotSaved(told))
                 if self._closing.wait(SAVE_AGAIN_S):
                     raise
-                if clock is not None:
-                    clock.check()
 
     def _hear(self, slot: str, event: Event) -> None:
         """From the slot's thread."""

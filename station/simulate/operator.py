@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from drivers.key_layouts import LAYOUTS
-from station.console import CommandRefused, Console, Notice, SlotNotice
+from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNotice
 from station.events import Answered, Asked, Question, RunFinished, RunStarted, StepStarted
 from station.prompts import DIGITS, NO, YES
 from station.records import RunRecord
@@ -18,6 +18,7 @@ from station.steps.keyboard import DONE
 log = logging.getLogger(__name__)
 
 TYPING_S = 0.03
+CANNOT_KEEP_S = 2.0
 
 
 class Mismatch(Exception):
@@ -113,6 +114,9 @@ class SimulatedLine:
         while self.running:
             try:
                 self._console.start(slot, tag)
+            except CannotKeep as refusal:
+                log.warning("%s", refusal)
+                threading.Event().wait(CANNOT_KEEP_S)
             except CommandRefused as refusal:
                 if "busy" not in str(refusal):
                     log.info("%s: %s", slot, refusal)

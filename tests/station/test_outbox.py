@@ -172,6 +172,13 @@ def test_a_rejected_record_that_the_host_takes_after_all_is_delivered(outbox: Ou
     assert outbox.receipt([record.record_id], []) == Counts(1, 0, 0)
 
 
+def test_a_rejected_record_is_offered_again_when_asked_for(outbox: Outbox) -> None:
+    record = complete(outbox)
+    outbox.receipt([], [(record.record_id, "full")])
+    outbox.offer_again()
+    assert [one.record_id for one in outbox.waiting()] == [record.record_id]
+
+
 def test_what_was_stored_cannot_be_rejected_afterwards(outbox: Outbox) -> None:
     record = complete(outbox)
     assert outbox.receipt([record.record_id], [(record.record_id, "late")]) == Counts(1, 0, 0)

@@ -264,7 +264,7 @@ def test_a_rejected_record_is_kept_and_no_longer_sent(
             line.produce()
         line.until(5, 0, 1)
         assert host.ids.count(bad.record_id) == sent
-    assert f"record {bad.record_id} in quarantine: year -1" in caplog.text
+    assert f"record {bad.record_id!r} in quarantine: 'year -1'" in caplog.text
 
 
 # What is retained

@@ -17,7 +17,7 @@ import pytest
 from drivers.sim.it8500 import SimulatedIt8500
 from station.clock import Clock
 from station.config import StationConfig, load
-from station.console import CommandRefused, DeliveryNotice, Notice, SlotNotice
+from station.console import CannotKeep, CommandRefused, DeliveryNotice, Notice, SlotNotice
 from station.events import (
     Event,
     Measured,
@@ -381,16 +381,14 @@ def test_a_record_that_the_disk_refuses_is_kept_and_its_verdict_held_back(
     assert [one.record_id for one in outbox.waiting()] == [record.record_id]
 
 
-def test_a_run_that_cannot_be_noted_does_not_begin_and_can_be_stopped(
+def test_a_device_whose_record_could_not_be_kept_is_not_tested(
     ailing: tuple[Station, Full],
 ) -> None:
     station, outbox = ailing
-    outbox.beginnings = 10**9
-    station.at[NotSaved] = station.service.stop
-    station.service.start("left", "A-1")
-    eventually(lambda: station.events())
-    outbox.beginnings = 0
-    del station.at[NotSaved]
+    outbox.beginnings = 1
+    with pytest.raises(CannotKeep, match="A-1 is not tested: its record could not be kept"):
+        station.service.start("left", "A-1")
+    assert station.events() == []
     assert station.test("A-2").sequence == 1
 
 
