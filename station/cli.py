@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,12 +20,22 @@ def main(arguments: list[str] | None = None) -> int:
         (getattr(chosen, "parser", None) or parser).print_help(sys.stderr)
         return USAGE_ERROR
     try:
-        return command(chosen)
+        code = command(chosen)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone; there is nobody left to complain to
         return 1
+    except OSError as error:
+        _forget_output()
+        return _complain(f"pace: {error}")
+    return code
+
+
+def _forget_output() -> None:
+    """What could not be written now cannot be written at the end either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +137,7 @@ def _add_decode(nouns: Any) -> None:
 def _add_demo(nouns: Any) -> None:
     demo = _verb(nouns, "demo", "broker, host, simulated station and screen in one", _demo)
     demo.add_argument("--headless", action="store_true", help="without the operator's screen")
-    demo.add_argument("--runs", type=_count, default=40, help="with --headless: so many devices")
+    demo.add_argument("--runs", type=_count, help="with --headless: so many devices; default: 40")
     demo.add_argument("--seed", type=int, default=1, help="which devices come along")
     demo.add_argument("--json", action="store_true", help="with --headless: one line on stdout")
     demo.add_argument("--data", type=Path, help="folder for records and logs")
@@ -398,12 +409,14 @@ def _decode(decode: Callable[[str], dict[str, Any]]) -> int:
 
 
 def _demo(chosen: argparse.Namespace) -> int:
+    if not chosen.headless and (chosen.runs is not None or chosen.json):
+        return _complain("--runs and --json go with --headless: the screen runs until you quit it")
     from station.demo import Demo, run_demo
 
     return run_demo(
         Demo(
             headless=chosen.headless,
-            runs=chosen.runs,
+            runs=40 if chosen.runs is None else chosen.runs,
             seed=chosen.seed,
             json=chosen.json,
             data=chosen.data,

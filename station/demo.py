@@ -24,6 +24,7 @@ from typing import Any
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 30.0
 STATION = "demo"
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class DemoError(Exception):
 
 def run_demo(asked: Demo) -> int:
     """Exit code 0: without a screen, when every record is at the host once and nowhere else."""
-    signal.signal(signal.SIGTERM, _end)
     folder = asked.data or _default_folder(headless=asked.headless)
-    folder.mkdir(parents=True, exist_ok=True)
     started_s = time.monotonic()
+    if not asked.headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("the screen needs a terminal; without one: --headless", file=sys.stderr)
+        return 1
     try:
+        _make(folder)
         with ExitStack() as line:
             broker = asked.broker
             # The embedded broker speaks 3.1.1 only.
@@ -68,9 +71,12 @@ def run_demo(asked: Demo) -> int:
             station += ["--broker", broker, "--mqtt-version", str(version), "--page", page]
             if asked.headless:
                 return _headless(asked, station, page, started_s)
-            code = subprocess.call([*station, "--ui"])
-            _say_where(folder, page)
-            return code
+            code, _ = _run_station([*station, "--ui"], pipe=False)
+            if code < 0:
+                _restore_terminal()
+                print(f"the station was ended by signal {-code}", file=sys.stderr)
+            _say_where(folder)
+            return code if code >= 0 else 128 - code
     except DemoError as error:
         print(error, file=sys.stderr)
         return 1
@@ -78,11 +84,11 @@ def run_demo(asked: Demo) -> int:
 
 def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> int:
     command = [*station, "--runs", str(asked.runs)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    code, said = _run_station(command, pipe=True)
     try:
-        told: dict[str, Any] = json.loads(done.stdout)
+        told: dict[str, Any] = json.loads(said)
     except ValueError as error:
-        raise DemoError(f"the station ended with {done.returncode} and no report") from error
+        raise DemoError(f"the station ended with {code} and no report") from error
     ids = told["record_ids"]
     held = _held_by_host(page)
     here = {record_id for record_id, _ in held}
@@ -96,13 +102,47 @@ def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> i
         "verdicts": told["verdicts"],
         "elapsed_s": round(time.monotonic() - started_s, 2),
     }
-    good = done.returncode == 0 and len(stored) == asked.runs == len(set(ids))
+    good = code == 0 and len(stored) == asked.runs == len(set(ids))
     good = good and not summary["waiting"] and not summary["duplicates"]
     if asked.json:
         print(json.dumps(summary))
     else:
         print(", ".join(f"{name} {value}" for name, value in summary.items()))
     return 0 if good else 1
+
+
+def _run_station(command: list[str], *, pipe: bool) -> tuple[int, bytes]:
+    """The station's exit code and what it said. Whoever ends us ends it first, in good order."""
+    station = subprocess.Popen(
+        command, stdout=subprocess.PIPE if pipe else None, preexec_fn=_die_with_parent
+    )
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        station.send_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in ENDING}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the station without us
+    try:
+        said, _ = station.communicate()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return station.returncode, said or b""
+
+
+def _restore_terminal() -> None:
+    """A screen that was killed leaves its alternate buffer, its modes and no cursor behind."""
+    sys.stdout.write("\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[0m\r\n")
+    sys.stdout.flush()
+    subprocess.run(["stty", "sane"], check=False)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(f"{folder}: nothing can be kept there: {error.strerror}") from error
 
 
 def _held_by_host(page: str) -> list[tuple[str, int]]:
@@ -193,10 +233,6 @@ def _default_folder(*, headless: bool) -> Path:
     return Path(home) / "pace-station" / "demo"
 
 
-def _say_where(folder: Path, page: str) -> None:
+def _say_where(folder: Path) -> None:
     print(f"Everything has ended. The records are in {folder / 'host'}, and what the host has not")
     print(f"confirmed is in {folder / 'station'}: the next demonstration delivers it.")
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

@@ -85,6 +85,7 @@ class Publisher:
         self._on_delivery = on_delivery
         self._connected = False
         self._in_flight: dict[str, _Sent] = {}
+        self._sending = ""
         self._live: deque[bytes] = deque(maxlen=1000)
         self._loop = asyncio.new_event_loop()
         self._records_wake = asyncio.Event()
@@ -188,7 +189,7 @@ class Publisher:
     async def _converse(self, client: aiomqtt.Client) -> None:
         """Until the connection breaks, which the first task to notice raises."""
         await client.subscribe(topics.receipt(self._station), qos=1)
-        self._in_flight.clear()
+        self._forget_what_was_sent()
         self._set_connected(connected=True)
         tasks = [
             asyncio.create_task(job(client))
@@ -229,12 +230,26 @@ class Publisher:
         while True:
             self._records_wake.clear()
             for record in self._next_records():
-                await client.publish(topics.run(self._station), record.body, qos=1)
                 self._note_sent(record.record_id, loop.time())
+                self._sending = record.record_id
+                await client.publish(topics.run(self._station), record.body, qos=1)
+                self._sending = ""
             self._report()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.RESEND_S[0] / 4):
                     await self._records_wake.wait()
+
+    def _forget_what_was_sent(self) -> None:
+        """A new connection: everything is sent again.
+
+        But what was being sent when the last one broke waits its pause: a broker throws out
+        whoever sends it a record that is too large for it, and the others must get past that one.
+        """
+        suspect = self._in_flight.get(self._sending)
+        self._in_flight.clear()
+        if suspect is not None:
+            self._in_flight[self._sending] = suspect
+        self._sending = ""
 
     def _note_sent(self, record_id: str, now_s: float) -> None:
         before = self._in_flight.get(record_id)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from station.simulate.operator import SimulatedLine
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""All end the same way, every bench made safe. A lost terminal hangs up."""
+
 WATCHED_SPEED = 20.0
 DELIVERY_S = 60.0
 ENGINE_THREADS = frozenset(("outbox", "publisher"))
@@ -147,11 +150,13 @@ def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    logging.raiseExceptions = not to_file  # a full disk must not write over the screen
     try:
         yield
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk keeps no last line
+            handler.close()
 
 
 def _operate(service: StationService, outbox: Outbox, *, ui: bool) -> None:
@@ -171,8 +176,8 @@ def _wait(outbox: Outbox) -> None:
     def end(number: int, frame: FrameType | None) -> None:
         ended.put(number)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    for number in ENDING:
+        signal.signal(number, end)
     faulthandler.enable()  # the watchdog's SIGABRT leaves in the journal where we hang
     sd_notify("READY=1")
     period_s = watchdog_period_s()
@@ -189,7 +194,8 @@ async def _show(service: StationService, outbox: Outbox) -> None:
     from station.ui.app import StationApp
 
     app = StationApp(service)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.exit)
+    for number in ENDING:
+        asyncio.get_running_loop().add_signal_handler(number, app.exit)
     watching = asyncio.create_task(_keep_watch(outbox))
     sd_notify("READY=1")
     try:
