@@ -17,7 +17,7 @@ import pytest
 from station.outbox import Counts, Outbox, OutboxError, Waiting
 from station.publisher import BrokerAddress, Delivery, Publisher
 from station.records import Rejected, RunRecord, SlotState, StationState
-from tests.host_agent.rig import Mosquitto, eventually
+from tests.host_agent.rig import MOSQUITTO, Mosquitto, eventually, programs_in
 from tests.station.hosts import Host
 from tests.station.rig import make_draft
 
@@ -96,6 +96,15 @@ def broker(request: pytest.FixtureRequest) -> BrokerAddress:
 
 def address(mosquitto: Mosquitto) -> BrokerAddress:
     return BrokerAddress(host=mosquitto.address[0], port=mosquitto.address[1])
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Callable[[str], Mosquitto]]:
+    """A broker that has this line in its configuration, too."""
+    if MOSQUITTO is None:
+        pytest.skip("mosquitto is missing: apt-get install mosquitto")
+    with programs_in(tmp_path) as started:
+        yield lambda line: started.mosquitto(line)
 
 
 NAMES = iter(f"station-{number}" for number in range(10**6))
@@ -194,6 +203,23 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_record(
         line.until(45, 0, 0)
         seen |= set(host.ids)
     assert seen == {record.record_id for record in records}
+
+
+@pytest.mark.parametrize("version", [3, 5])
+@pytest.mark.parametrize("limit", ["message_size_limit 3000", "max_packet_size 3000"])
+def test_a_record_that_the_broker_will_not_have_does_not_hold_up_the_others(
+    limited: Callable[[str], Mosquitto], lines: Lines, limit: str, version: int
+) -> None:
+    """It costs the connection each time, and that is all."""
+    mosquitto = limited(limit)
+    broker = msgspec.structs.replace(address(mosquitto), mqtt_version=version)
+    with Host(mosquitto.address) as host:
+        line = lines(broker)
+        too_large = line.produce(size=10_000)
+        others = {line.produce().record_id for _ in range(10)}
+        eventually(lambda: line.outbox.counts() == Counts(10, 1, 0))
+        assert set(host.ids) == others
+        assert [one.record_id for one in line.outbox.waiting()] == [too_large.record_id]
 
 
 # Receipts

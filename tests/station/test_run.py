@@ -13,6 +13,7 @@ from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refuse
 from station.bench import Bench, SharedLock
 from station.clock import Cancelled, Clock
 from station.events import (
+    Acquired,
     Asked,
     Event,
     KeysSeen,
@@ -659,8 +660,8 @@ def test_whoever_waits_says_for_what_and_for_whom() -> None:
         told.append(event)
         if isinstance(event, Waiting):
             lock.release()
-    waits = [event for event in told if isinstance(event, Waiting)]
-    assert waits == [Waiting("probe", "right")]
+    waits = [event for event in told if isinstance(event, Waiting | Acquired)]
+    assert waits == [Waiting("probe", "right"), Acquired("probe")]
     assert isinstance(told[-1], RunFinished)
     assert told[-1].record.verdict is Verdict.PASS
 
@@ -702,6 +703,22 @@ def test_a_run_that_is_closed_while_waiting_keeps_nothing() -> None:
     told.close()  # type: ignore[attr-defined]
     assert one.holder == "right"
     one.release()
+
+
+def test_a_run_that_is_closed_as_soon_as_it_has_the_instrument_keeps_nothing() -> None:
+    one = SharedLock("a")
+    one.acquire("right", timeout_s=0)
+    bench = make_bench(probe=Socketed(Counted()).place(shared=one))
+    told = events(bench, planned(share, volts=(0.0, 9.0)))
+    for event in told:
+        if isinstance(event, Waiting):
+            one.release()
+        if isinstance(event, Acquired):
+            break
+    assert one.holder == "left"
+    told.close()  # type: ignore[attr-defined]
+    assert one.holder == ""
+    assert one.acquire("right", timeout_s=0)
 
 
 def errors_at_the_probe() -> Iterator[Callable[[], None]]:
