@@ -26,7 +26,7 @@ from station.steps import BenchFault, Learned, NotApplicable
 Stepping = Generator[Event, None, StepRecord]
 
 
-def run(plan: Plan, bench: Bench, draft: RunRecord) -> Iterator[Event]:
+def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
     """Always ends with the bench made safe and, unless closed early, one `RunFinished`.
 
     `draft` is the record as it would be if the power went now: ABORTED, without steps.

@@ -1,6 +1,6 @@
 """A bench made of twins that do what a test tells them, and plans made of steps in the test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -49,12 +49,14 @@ class Relay(Actuator):
         self.closed = False
         self.stuck = stuck
         self.attempts = 0
+        self.trouble: Sabotage = well
 
     def close_contact(self) -> None:
         self.closed = True
 
     def make_safe(self) -> None:
         self.attempts += 1
+        self.trouble()
         if self.stuck:
             self.stuck -= 1
             raise NoReply(f"{self.identity.model} does not answer")
@@ -171,7 +173,7 @@ def make_draft(**changes: Any) -> RunRecord:
     return RunRecord(**(usual | changes))
 
 
-def events(bench: Bench, *steps: PlannedStep) -> Iterator[Event]:
+def events(bench: Bench, *steps: PlannedStep) -> Generator[Event, None, None]:
     return run(make_plan(*steps), bench, make_draft())
 
 

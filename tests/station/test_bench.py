@@ -177,7 +177,7 @@ def test_a_device_that_was_unplugged_is_no_danger() -> None:
     bench = make_bench(relay=socketed.place(device=True))
     with bench.holding(needs_relay, []):
         pass
-    device.make_safe = gone  # type: ignore[method-assign]
+    device.trouble = gone
     assert bench.make_safe() == ""
 
 
@@ -189,7 +189,7 @@ def test_a_device_that_will_not_be_restored_is_remarked() -> None:
     bench = make_bench(relay=Socketed(device).place(device=True))
     with bench.holding(needs_relay, []):
         pass
-    device.make_safe = refuses  # type: ignore[method-assign]
+    device.trouble = refuses
     assert bench.make_safe() == "relay: keeps its brightness"
 
 
@@ -197,19 +197,18 @@ def test_a_device_that_will_not_be_restored_is_remarked() -> None:
 
 
 def test_a_shared_actuator_is_safe_and_closed_before_the_next_one_may_have_it() -> None:
-    lock = SharedLock("relay")
     relay = Relay()
     socketed = Socketed(relay)
+    seen: list[tuple[bool, bool]] = []
+
+    class Watched(SharedLock):
+        def release(self) -> None:
+            seen.append((relay.closed, socketed.is_open))
+            super().release()
+
+    lock = Watched("relay")
     bench = make_bench(relay=socketed.place(shared=lock))
     assert lock.acquire("left", timeout_s=0)
-    seen: list[tuple[bool, bool]] = []
-    release = lock.release
-
-    def watch() -> None:
-        seen.append((relay.closed, socketed.is_open))
-        release()
-
-    lock.release = watch  # type: ignore[method-assign]
     with bench.holding(needs_relay, [lock]):
         relay.close_contact()
     assert seen == [(False, False)]

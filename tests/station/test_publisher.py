@@ -71,9 +71,8 @@ def lines(tmp_path: Path) -> Iterator[Lines]:
     """Makes stations' ends of the line, and closes them."""
     made: list[Line] = []
 
-    def make(broker: BrokerAddress, **changes: object) -> Line:
-        outbox = Outbox(tmp_path / f"{len(made)}.db")
-        line = Line(broker, outbox, **changes)  # type: ignore[arg-type]
+    def make(broker: BrokerAddress, station: str = "pi-1", kind: type[Publisher] = Quick) -> Line:
+        line = Line(broker, Outbox(tmp_path / f"{len(made)}.db"), station, kind)
         made.append(line)
         line.publisher.start()
         return line
@@ -540,4 +539,4 @@ def test_what_is_told_after_the_end_is_forgotten(
 )
 def test_an_address_that_can_be_none_is_refused(changes: dict[str, int], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        BrokerAddress(**changes)  # type: ignore[arg-type]
+        msgspec.structs.replace(BrokerAddress(), **changes)

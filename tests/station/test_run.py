@@ -459,7 +459,7 @@ def test_a_run_that_is_closed_at_any_moment_leaves_a_safe_bench(rig: Rig, seen: 
     told = run(make_plan(GOOD), rig.bench, make_draft())
     for _ in range(seen):
         next(told)
-    told.close()  # type: ignore[attr-defined]
+    told.close()
     assert rig.is_safe
 
 
@@ -468,7 +468,7 @@ def test_a_run_that_is_closed_while_a_port_makes_trouble_closes_the_others(rig: 
     told = run(make_plan(GOOD), rig.bench, make_draft())
     for _ in range(4):
         next(told)
-    told.close()  # type: ignore[attr-defined]
+    told.close()
     assert rig.is_safe
 
 
@@ -700,7 +700,7 @@ def test_a_run_that_is_closed_while_waiting_keeps_nothing() -> None:
     told = events(bench, planned(share, volts=(0.0, 9.0)))
     while not isinstance(next(told), Waiting):
         pass
-    told.close()  # type: ignore[attr-defined]
+    told.close()
     assert one.holder == "right"
     one.release()
 
@@ -716,7 +716,7 @@ def test_a_run_that_is_closed_as_soon_as_it_has_the_instrument_keeps_nothing() -
         if isinstance(event, Acquired):
             break
     assert one.holder == "left"
-    told.close()  # type: ignore[attr-defined]
+    told.close()
     assert one.holder == ""
     assert one.acquire("right", timeout_s=0)
 
