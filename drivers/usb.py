@@ -41,11 +41,11 @@ def open_port(port: str, backend: usb.backend.IBackend | None = None) -> "PyusbD
             if device.bus == int(bus) and device.port_numbers == ports:
                 return PyusbDevice(device)
     except usb.core.NoBackendError as error:
-        raise NotConnected(
+        raise NotPermitted(  # not an empty port: nobody can look whether it is
             f"USB port {port}: libusb is missing; `apt install libusb-1.0-0` brings it"
         ) from error
     except usb.core.USBError as error:
-        raise NotConnected(f"USB port {port}: looking for it → {error.strerror}") from error
+        raise NotPermitted(f"USB port {port}: looking for it → {error.strerror}") from error
     raise NotConnected(f"USB port {port}: nothing is plugged in, or it does not enumerate")
 
 

@@ -110,7 +110,7 @@ class SimulatedLine:
         if self._scanned[slot] and self._pause_s:
             threading.Event().wait(self._pause_s)
         self._scanned[slot] += 1
-        tag = f"{slot[0].upper()}-{self._chance[slot].randrange(10**6):06d}"
+        tag = f"{slot[0].upper()}{slot[-1].upper()}-{self._chance[slot].randrange(10**6):06d}"
         while self.running:
             try:
                 self._console.start(slot, tag)

@@ -330,11 +330,12 @@ def pixel_faults(
 def _takes_commands(monitor: Monitor) -> bool:
     """Whether the display has DDC/CI, switched on. Many old ones only say who they are.
 
-    One that does not even say that any more is a cable's doing, which `read_edid` raises.
+    Those do not acknowledge the address. One that does and has nothing to say (`NoReply`) hangs,
+    and one that does not even say who it is any more is a cable's doing, which `read_edid` raises.
     """
     try:
         monitor.read_control(BRIGHTNESS)
-    except (NotConnected, NoReply, Refused):
+    except (NotConnected, Refused):
         monitor.read_edid()
         return False
     return True

@@ -85,12 +85,12 @@ class Ddc(Monitor):
 
     def read_control(self, code: int) -> Vcp:
         if not self.device.commands:
-            raise NoReply("DDC/CI is silent")
+            raise NotConnected("0x37 does not acknowledge")
         return Vcp({0x10: self.device.brightness, 0xD6: self.device.power}[code], 100)
 
     def set_control(self, code: int, value: int) -> None:
         if not self.device.commands:
-            raise NoReply("DDC/CI is silent")
+            raise NotConnected("0x37 does not acknowledge")
         if code == 0x10:
             self.device.brightness = value
         else:
