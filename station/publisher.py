@@ -8,6 +8,7 @@ double from the first to the last of `RESEND_S`.
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import socket
 import ssl
@@ -29,7 +30,10 @@ NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the broker is, and who we are there. `password_file` holds one line."""
+    """Where the broker is, and who we are there. `password_file` holds one line.
+
+    Its name may hold variables, as in `$CREDENTIALS_DIRECTORY/mqtt-password`.
+    """
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: int = 1883
@@ -105,6 +109,13 @@ class Publisher:
             self._thread.join()
         self._loop.close()
 
+    def answers(self, within_s: float) -> bool:
+        """Whether its loop turns: for a watchdog."""
+        turned = threading.Event()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(within_s if self._thread.is_alive() else 0.0)
+
     def wake(self) -> None:
         """There is a new record."""
         if self._thread.is_alive():
@@ -168,7 +179,7 @@ class Publisher:
         broker = self._broker
         password = None
         if broker.password_file:
-            password = Path(broker.password_file).read_text().strip()
+            password = Path(os.path.expandvars(broker.password_file)).read_text().strip()
         five = broker.mqtt_version == 5
         gone = StationState(station=self._station, online=False)
         return aiomqtt.Client(

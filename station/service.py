@@ -52,6 +52,8 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 SOFTWARE = f"pace-station {version('pace-station')}"
+STOPS_WITHIN_S = 60.0
+"""How long a run that was stopped may take to its end before it hangs."""
 SAVE_AGAIN_S = 2.0
 
 
@@ -128,6 +130,28 @@ class StationService:
             slot.join()
         self._publisher.close()
         self._outbox.close()
+
+    def silent(self, within_s: float) -> tuple[str, ...]:
+        """The parts that do not answer: none, while all is well. For a watchdog.
+
+        Each has `within_s`; for the outbox this waits as long as the disk takes.
+        """
+        silent = []
+        try:
+            self._outbox.counts()  # a round trip through its thread
+        except OutboxError as error:
+            log.warning("the outbox answers, but badly: %s", error)  # a restart mends no disk
+        if not self._publisher.answers(within_s):
+            silent.append("publisher")
+        for name, lock in (("commands", self._commands), ("notices", self._telling)):
+            if lock.acquire(timeout=within_s):
+                lock.release()
+            else:
+                silent.append(name)
+        for name, slot in self._slots.items():
+            if slot.overdue(STOPS_WITHIN_S):
+                silent.append(f"slot {name}")
+        return tuple(silent)
 
     # What a console may do
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from station.clock import Cancelled, Clock
@@ -28,6 +29,7 @@ class Slot:
         self._clock = new_clock()
         self._prompter: Prompter | None = None
         self._thread: threading.Thread | None = None
+        self._stopped_s: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -37,6 +39,7 @@ class Slot:
         """Raises `RuntimeError` when the slot is busy. `begin` runs in the slot's thread."""
         if self.busy:
             raise RuntimeError(f"slot {self.name} is busy")
+        self._stopped_s = None
         self._clock = self._new_clock()
         self._prompter = Prompter(lambda event: self._emit(self.name, event), self._clock)
         self._thread = threading.Thread(
@@ -49,7 +52,17 @@ class Slot:
         return self._prompter is not None and self._prompter.answer(key)
 
     def cancel(self) -> None:
+        if self._stopped_s is None:
+            self._stopped_s = time.monotonic()
         self._clock.cancel()
+
+    def overdue(self, grace_s: float) -> bool:
+        """Whether a run goes on that was stopped more than `grace_s` ago: it hangs.
+
+        One that nobody has stopped may take as long as it likes.
+        """
+        stopped_s = self._stopped_s
+        return self.busy and stopped_s is not None and time.monotonic() - stopped_s > grace_s
 
     def join(self, timeout_s: float | None = None) -> None:
         if self._thread is not None:

@@ -8,7 +8,6 @@ import math
 import queue
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -34,9 +33,12 @@ DEMO_RIG = Path(__file__).parent / "demo.toml"
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """All end the same way, every bench made safe. A lost terminal hangs up."""
 
+Ended = queue.SimpleQueue[int]
+"""The numbers of the signals that told us to end."""
+
 WATCHED_SPEED = 20.0
 DELIVERY_S = 60.0
-ENGINE_THREADS = frozenset(("outbox", "publisher"))
+ANSWERS_WITHIN_S = 5.0
 REPORTED = ("pass", "fail", "marginal", "aborted", "error")
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,13 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     config = load(path)
     folder = data or config.data
     hardware = LocalHardware()
+    ended = _hear_endings()
     with _logging(folder, to_file=ui), _outbox(folder) as outbox:
         everything = dict.fromkeys(["", *config.slots], hardware)
         service = StationService(config, everything, outbox)
         try:
             service.open()
-            _operate(service, outbox, ui=ui)
+            _operate(service, ended, ui=ui)
         finally:
             service.close()
             hardware.close()
@@ -87,6 +90,7 @@ def simulate_station(asked: Simulation) -> int:
     config = _with_broker(load(asked.config or DEMO_RIG), asked)
     speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
     rig = SimulatedRig(config, speed=speed)
+    ended = _hear_endings() if asked.runs is None else queue.SimpleQueue()
     with _logging(asked.data, to_file=asked.ui), _outbox(asked.data) as outbox:
         service = StationService(
             config,
@@ -102,7 +106,7 @@ def simulate_station(asked: Simulation) -> int:
             service.open()
             line.begin(asked.runs)
             if asked.runs is None:
-                _operate(service, outbox, ui=asked.ui)
+                _operate(service, ended, ui=asked.ui)
                 return 0
             return _report(line, outbox, asked.runs)
         finally:
@@ -159,25 +163,30 @@ def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
             handler.close()
 
 
-def _operate(service: StationService, outbox: Outbox, *, ui: bool) -> None:
-    """Until the operator quits or we are told to end. The main loop itself feeds the watchdog."""
-    try:
-        if ui:
-            asyncio.run(_show(service, outbox))
-        else:
-            _wait(outbox)
-    finally:
-        sd_notify("STOPPING=1")
-
-
-def _wait(outbox: Outbox) -> None:
-    ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # an Event.set could wait for its own lock
+def _hear_endings() -> Ended:
+    """From now on nobody who wants us to end stops us in the middle of something."""
+    ended: Ended = queue.SimpleQueue()  # an Event.set could wait for its own lock
 
     def end(number: int, frame: FrameType | None) -> None:
         ended.put(number)
 
     for number in ENDING:
         signal.signal(number, end)
+    return ended
+
+
+def _operate(service: StationService, ended: Ended, *, ui: bool) -> None:
+    """Until the operator quits or we are told to end. The main loop itself feeds the watchdog."""
+    try:
+        if ui:
+            asyncio.run(_show(service, ended))
+        else:
+            _wait(service, ended)
+    finally:
+        sd_notify("STOPPING=1")
+
+
+def _wait(service: StationService, ended: Ended) -> None:
     faulthandler.enable()  # the watchdog's SIGABRT leaves in the journal where we hang
     sd_notify("READY=1")
     period_s = watchdog_period_s()
@@ -185,18 +194,20 @@ def _wait(outbox: Outbox) -> None:
         try:
             ended.get(timeout=period_s)
         except queue.Empty:
-            _feed_watchdog(outbox)
+            _feed_watchdog(service)
         else:
             return
 
 
-async def _show(service: StationService, outbox: Outbox) -> None:
+async def _show(service: StationService, ended: Ended) -> None:
     from station.ui.app import StationApp
 
     app = StationApp(service)
     for number in ENDING:
         asyncio.get_running_loop().add_signal_handler(number, app.exit)
-    watching = asyncio.create_task(_keep_watch(outbox))
+    if not ended.empty():
+        return
+    watching = asyncio.create_task(_keep_watch(service))
     sd_notify("READY=1")
     try:
         await app.run_async(mouse=False)
@@ -204,25 +215,20 @@ async def _show(service: StationService, outbox: Outbox) -> None:
         watching.cancel()
 
 
-async def _keep_watch(outbox: Outbox) -> None:
+async def _keep_watch(service: StationService) -> None:
     """In the screen's own loop, so that a screen that hangs is a station that hangs."""
     period_s = watchdog_period_s()
     while period_s is not None:
         await asyncio.sleep(period_s)
-        await asyncio.to_thread(_feed_watchdog, outbox)
+        await asyncio.to_thread(_feed_watchdog, service)
 
 
-def _feed_watchdog(outbox: Outbox) -> None:
-    """Tell systemd that the station works, when what it consists of answers. May not return."""
-    try:
-        outbox.counts()  # a round trip through its thread, which hangs with it
-    except OutboxError as error:
-        log.warning("the outbox answers, but badly: %s", error)  # a restart mends no disk
-    gone = ENGINE_THREADS - {thread.name for thread in threading.enumerate()}
-    if gone:
-        log.error("no longer there, waiting for the watchdog: %s", ", ".join(sorted(gone)))
-        return
-    sd_notify("WATCHDOG=1")
+def _feed_watchdog(service: StationService) -> None:
+    """Tell systemd that the station works, when all of it answers. May not return."""
+    if silent := service.silent(ANSWERS_WITHIN_S):
+        log.error("no answer, waiting for the watchdog: %s", ", ".join(silent))
+    else:
+        sd_notify("WATCHDOG=1")
 
 
 def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
@@ -230,9 +236,10 @@ def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
 
     done = -1
     while not line.wait_for(runs, timeout_s=1.0):
-        if len(line.finished) != done:
+        if done < len(line.finished) < runs:
             done = len(line.finished)
             print(f"{done} of {runs} devices tested", file=sys.stderr)
+    print(f"{len(line.finished)} of {runs} devices tested", file=sys.stderr)
     records = [record for _, record in line.finished]
     deadline_s = time.monotonic() + DELIVERY_S
     while (counts := outbox.counts()).waiting and time.monotonic() < deadline_s:

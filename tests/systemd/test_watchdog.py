@@ -1,5 +1,6 @@
 """The services as systemd sees them: ready, alive while what they consist of answers, ended."""
 
+import math
 import os
 import pty
 import signal
@@ -11,10 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from station.clock import Clock
+from station.config import load
+from station.events import Event
 from station.outbox import Counts, Outbox, OutboxError
-from station.start import ENGINE_THREADS, _feed_watchdog
+from station.prompts import Prompter
+from station.publisher import BrokerAddress, Delivery, Publisher
+from station.records import StationState
+from station.service import StationService
+from station.simulate.rig import SimulatedRig
+from station.slot import Slot
+from station.start import DEMO_RIG, _feed_watchdog
 from tests.systemd.notify_socket import Manager, manager
 
 STATION = ("-m", "station", "station", "simulate", "--broker", "127.0.0.1:9", "--data")
@@ -102,23 +113,6 @@ def test_where_a_service_hangs_is_in_the_journal(tmp_path: Path) -> None:
     assert "in _wait" in (tmp_path / "stderr").read_text()
 
 
-class StuckOutbox(Outbox):
-    """Answers when it is let go of."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.let_go = threading.Event()
-
-    def counts(self) -> Counts:
-        self.let_go.wait()
-        return super().counts()
-
-
-class BrokenOutbox(Outbox):
-    def counts(self) -> Counts:
-        raise OutboxError("disk I/O error")
-
-
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     with manager(str(tmp_path / "notify")) as listening:
@@ -126,46 +120,122 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
         yield listening
 
 
-@pytest.fixture
-def publisher() -> Iterator[None]:
-    """A thread of that name, as in a station."""
-    end = threading.Event()
-    thread = threading.Thread(target=end.wait, name="publisher")
-    thread.start()
-    yield
-    end.set()
-    thread.join()
+class StuckOutbox(Outbox):
+    """Answers when it is let go of."""
+
+    let_go = threading.Event()
+
+    def counts(self) -> Counts:
+        self.let_go.wait()
+        return super().counts()
 
 
-@pytest.mark.usefixtures("publisher")
+class BrokenOutbox(Outbox):
+    broken = False
+
+    def counts(self) -> Counts:
+        if self.broken:
+            raise OutboxError("disk I/O error")
+        return super().counts()
+
+
+@contextmanager
+def opened(outbox: Outbox) -> Iterator[StationService]:
+    """A station on a simulated rig, at no broker."""
+    config = load(DEMO_RIG)
+    nowhere = msgspec.structs.replace(config.broker, port=9)
+    config = msgspec.structs.replace(config, broker=nowhere)
+    rig = SimulatedRig(config, speed=math.inf)
+    station = StationService(
+        config, rig.hardware, outbox, new_clock=lambda slot: Clock(rig.worlds[slot].time)
+    )
+    station.open()
+    try:
+        yield station
+    finally:
+        station.close()
+
+
+def test_a_station_whose_parts_all_answer_feeds_the_watchdog(
+    tmp_path: Path, systemd: Manager
+) -> None:
+    with opened(Outbox(tmp_path / "outbox.db")) as station:
+        _feed_watchdog(station)
+        assert systemd.hear() == "WATCHDOG=1"
+
+
 def test_a_station_whose_outbox_hangs_feeds_no_watchdog(tmp_path: Path, systemd: Manager) -> None:
     outbox = StuckOutbox(tmp_path / "outbox.db")
-    feeding = threading.Thread(target=_feed_watchdog, args=(outbox,))
-    feeding.start()
-    with pytest.raises(TimeoutError):
-        systemd.hear(NEVER_S)
     outbox.let_go.set()
-    assert systemd.hear() == "WATCHDOG=1"
-    feeding.join()
-    outbox.close()
+    with opened(outbox) as station:
+        outbox.let_go.clear()
+        feeding = threading.Thread(target=_feed_watchdog, args=(station,))
+        feeding.start()
+        with pytest.raises(TimeoutError):
+            systemd.hear(NEVER_S)
+        outbox.let_go.set()
+        assert systemd.hear() == "WATCHDOG=1"
+        feeding.join()
 
 
-@pytest.mark.usefixtures("publisher")
 def test_a_bad_disk_is_no_reason_to_restart(tmp_path: Path, systemd: Manager) -> None:
     outbox = BrokenOutbox(tmp_path / "outbox.db")
-    _feed_watchdog(outbox)
-    assert systemd.hear() == "WATCHDOG=1"
+    with opened(outbox) as station:
+        outbox.broken = True
+        _feed_watchdog(station)
+        outbox.broken = False
+        assert systemd.hear() == "WATCHDOG=1"
+
+
+def test_a_publisher_whose_loop_hangs_does_not_answer(tmp_path: Path) -> None:
+    let_go = threading.Event()
+
+    def hang(delivery: Delivery) -> None:
+        let_go.wait()
+
+    outbox = Outbox(tmp_path / "outbox.db")
+    publisher = Publisher(
+        "here",
+        BrokerAddress(port=9),
+        outbox,
+        state=lambda: StationState(station="here", online=True),
+        on_delivery=hang,
+    )
+    assert not publisher.answers(NEVER_S)  # it has not even begun
+    publisher.start()
+    assert not publisher.answers(NEVER_S)
+    let_go.set()
+    assert publisher.answers(60)
+    publisher.close()
+    assert not publisher.answers(NEVER_S)
     outbox.close()
 
 
-def test_a_station_that_has_lost_a_part_feeds_no_watchdog(
-    tmp_path: Path, systemd: Manager, caplog: pytest.LogCaptureFixture
-) -> None:
-    outbox = Outbox(tmp_path / "outbox.db")
-    there = {thread.name for thread in threading.enumerate()}
-    assert ENGINE_THREADS - there == {"publisher"}
-    _feed_watchdog(outbox)
+def test_a_station_that_is_closed_has_lost_its_publisher(tmp_path: Path, systemd: Manager) -> None:
+    with opened(Outbox(tmp_path / "outbox.db")) as station:
+        pass
+    _feed_watchdog(station)
     with pytest.raises(TimeoutError):
         systemd.hear(NEVER_S)
-    assert "publisher" in caplog.text
-    outbox.close()
+
+
+def test_a_run_hangs_when_it_was_stopped_and_does_not_end() -> None:
+    going, let_go = threading.Event(), threading.Event()
+
+    def begin(clock: Clock, prompter: Prompter) -> Iterator[Event]:
+        going.set()
+        let_go.wait()
+        yield from ()
+
+    slot = Slot("left", lambda name, event: None)
+    slot.cancel()
+    assert not slot.overdue(-1.0)  # nothing runs
+    slot.start(begin)
+    going.wait()
+    assert not slot.overdue(-1.0)  # nobody has stopped this one, however long it takes
+    slot.cancel()
+    assert slot.overdue(-1.0)
+    assert not slot.overdue(60.0)
+    let_go.set()
+    slot.join()
+    assert not slot.overdue(-1.0)
