@@ -24,9 +24,12 @@ TheStore = NamedDependency[SkipValidation[Store]]
 TheProgress = NamedDependency[SkipValidation[Progress]]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many")]
+MOST = 2**63 - 1
+"""The largest integer that a database compares with its numbers."""
+
 Before = Annotated[
     int | None,
-    QueryParameter(ge=0, description="Only older than this: `next` of the page before"),
+    QueryParameter(ge=0, le=MOST, description="Only older than this: `next` of the page before"),
 ]
 StationName = Annotated[str, QueryParameter(description="Only of this station")]
 OfVerdict = Annotated[Verdict | None, QueryParameter(description="Only with this verdict")]
@@ -119,7 +122,7 @@ def quarantine(store: TheStore, limit: Limit = 50) -> QuarantinePage:
 @get("/quarantine/{number:int}/payload", media_type="application/octet-stream", sync_to_thread=True)
 def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
     """What is kept of such a message's bytes."""
-    found = store.quarantined_message(number)
+    found = store.quarantined_message(number) if abs(number) <= MOST else None
     if found is None:
         raise NotFoundException(f"nothing in the quarantine has the number {number}")
     headers = {"content-disposition": f'attachment; filename="quarantine-{number}.bin"'}

@@ -1,5 +1,6 @@
 """Pages for people: the latest runs, one run in full, the quarantine."""
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
@@ -11,14 +12,18 @@ from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.types import ExceptionHandlersMap
 
+from host_agent.messages import printable
 from host_agent.store import RunFilter, Store
 from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
 from station.records import Verdict, decode_run
 
+log = logging.getLogger(__name__)
+
 TheLive = NamedDependency[SkipValidation[Live]]
 
 _RUNS_ON_A_PAGE = 50
+_OUR_FAULT = "The host could not do that. Its log says why."
 
 
 @get("/", sync_to_thread=True)
@@ -98,19 +103,21 @@ def _runs_context(
     }
 
 
-def _on_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """A page where a page was asked for, JSON elsewhere."""
-    if request.url.path.startswith(("/api", "/schema", "/static", "/live")):
-        body = {"status_code": error.status_code, "detail": error.detail, "extra": error.extra}
-        return Response(body, status_code=error.status_code, media_type="application/json")
-    return Template(
-        "error.html",
-        context={"status": error.status_code, "detail": error.detail},
-        status_code=error.status_code,
-    )
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A page where a page was asked for, JSON elsewhere. Faults of ours go to the log."""
+    path = request.url.path
+    told = error if isinstance(error, HTTPException) else HTTPException(detail=_OUR_FAULT)
+    status, detail = told.status_code, told.detail
+    if status >= 500:
+        log.error("%s %s", request.method, printable(path), exc_info=error)
+    if path.startswith(("/api", "/schema", "/static", "/live")):
+        body = {"status_code": status, "detail": detail, "extra": told.extra}
+        return Response(body, status_code=status, media_type="application/json")
+    context = {"status": status, "detail": detail}
+    return Template("error.html", context=context, status_code=status)
 
 
-EXCEPTION_HANDLERS: ExceptionHandlersMap = {HTTPException: _on_error}
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {HTTPException: _on_error, Exception: _on_error}
 
 HANDLERS = [
     Router(

@@ -1,4 +1,5 @@
 import re
+import sqlite3
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -348,6 +349,45 @@ def test_a_page_that_does_not_exist_is_a_page_and_json_is_json(client: Client) -
     assert client.post("/").status_code == 405
     assert client.get("/runs/..%2f..%2fetc%2fpasswd").status_code == 404
     assert client.get("/static/..%2f__init__.py").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["9" * 23, str(2**63), "9" * 5000])
+def test_a_number_beyond_the_databases_is_the_askers_mistake(client: Client, number: str) -> None:
+    assert "That did not work" in page(client, f"/?before={number}", 400).text
+    answer = client.get(f"/api/runs?before={number}")
+    assert answer.status_code == 400
+    assert answer.json()["extra"][0]["key"] == "before"
+    for sign in ("", "-"):
+        answer = client.get(f"/api/quarantine/{sign}{number}/payload")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_the_largest_number_of_a_database_is_a_number(client: Client, store: Store) -> None:
+    keep(store, example_record("a", 1))
+    assert "AT-000001" in page(client, f"/?before={2**63 - 1}").text
+    assert len(client.get(f"/api/runs?before={2**63 - 1}").json()["runs"]) == 1
+    for number in (2**63 - 1, -(2**63) + 1):
+        assert client.get(f"/api/quarantine/{number}/payload").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/quarantine", "/api/runs", "/api/summary"])
+def test_a_fault_of_ours_is_told_plainly_and_logged_in_full(
+    client: Client, store: Store, path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sqlite3.connect(tmp_path / "host.db") as db:
+        for table in ("runs", "quarantine"):
+            db.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
+    told = "The host could not do that. Its log says why."
+    if path.startswith("/api"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["detail"]) == (500, told)
+    else:
+        assert told in page(client, path, 500).text
+    (entry,) = [one for one in caplog.records if one.name == "host_agent.web.pages"]
+    assert entry.getMessage() == f"GET {path}"
+    assert "no such table" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 def test_the_api_shows_runs_and_turns_pages(client: Client, store: Store) -> None:
