@@ -32,14 +32,16 @@ def check_loopback(address: ListenAddress) -> None:
 async def serve(
     address: ListenAddress, stop: asyncio.Event, ready: Callable[[ListenAddress], None]
 ) -> None:
-    """Until `stop`. `ready` hears the address with its port, also when 0 was asked for."""
+    """Until `stop`. `ready` hears the address with its port, also when 0 was asked for.
+
+    Raises `OSError` when that cannot be had.
+    """
     from amqtt.broker import Broker  # a fifth of a second, and only here
 
     check_loopback(address)
     logging.getLogger("amqtt").setLevel(logging.ERROR)
     logging.getLogger("transitions").setLevel(logging.ERROR)
-    if address.port == 0:
-        address = ListenAddress(address.host, _free_port(address.host))
+    address = ListenAddress(address.host, _port_to_be_had(address))
     broker = Broker(
         {
             "listeners": {"default": {"type": "tcp", "bind": str(address)}},
@@ -62,9 +64,8 @@ def _log_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     log.info("%s: %s", context.get("message"), context.get("exception"))
 
 
-def _free_port(host: str) -> int:
-    """Free a moment ago: amqtt does not tell which port it got, so we choose."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.bind((host, 0))
+def _port_to_be_had(address: ListenAddress) -> int:
+    """Free a moment ago. amqtt does not tell which port it got, and fails with a traceback."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.create_server((address.host, address.port), family=family) as sock:
         return int(sock.getsockname()[1])

@@ -12,21 +12,37 @@ if TYPE_CHECKING:
     from host_agent.store import Store
 
 
+_MOST_DIGITS = 18  # what every database holds: 63 bits
+
+
 class _Failed(Exception):
     """What to say on the way out, line by line."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], None] = options.command
     try:
-        command(options)
+        try:
+            options = _parser().parse_args(arguments)
+            command: Callable[[argparse.Namespace], None] = options.command
+            command(options)
+        finally:
+            print(end="", flush=True)  # a full disk shows here, not after our last line
     except _Failed as why:
         print(why, file=sys.stderr)
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"pace-host: {what}{error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _drop_stdout() -> None:
+    """What is still to be written there would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, command: Callable[[argparse.Namespace], None], help_: str) -> Any:
-        sub = commands.add_parser(name, help=help_, description=help_)
+        sub = commands.add_parser(name, help=help_, description=_sentence(help_))
         sub.set_defaults(command=command)
         return sub
 
@@ -50,45 +66,75 @@ def _parser() -> argparse.ArgumentParser:
     runs = add("runs", _runs, "list the latest runs")
     _add_config(runs)
     runs.add_argument("--json", action="store_true", help="one JSON object a line")
-    runs.add_argument("--limit", type=_positive, default=20, metavar="N")
+    _add_limit(runs)
     rebuild = add("rebuild", _rebuild, "make the tables of steps and measurements again")
     _add_config(rebuild)
     broker = add("broker", _broker, "serve a broker on loopback, for demonstrations")
-    broker.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:1883")
+    broker.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:1883",
+        help="a loopback address; port 0 is any free one; default: %(default)s",
+    )
 
-    quarantine = commands.add_parser("quarantine", help="messages that are no records")
+    quarantine = commands.add_parser(
+        "quarantine",
+        help="messages that are no records",
+        description="Messages that are no records of the contract: kept, with the reason, and "
+        "never shown as results.",
+    )
     actions = quarantine.add_subparsers(metavar="ACTION", required=True)
     for name, command, help_ in (
         ("list", _quarantine_list, "the newest first"),
         ("show", _quarantine_show, "one of them, and its bytes"),
         ("release", _quarantine_release, "try one again; stored now, or the reason why not"),
     ):
-        action = actions.add_parser(name, help=help_, description=help_)
+        action = actions.add_parser(name, help=help_, description=_sentence(help_))
         action.set_defaults(command=command)
         _add_config(action)
-        action.add_argument("--json", action="store_true")
+        action.add_argument("--json", action="store_true", help="one JSON object a line")
         if name == "list":
-            action.add_argument("--limit", type=_positive, default=20, metavar="N")
+            _add_limit(action)
         else:
-            action.add_argument("number", type=_positive)
+            action.add_argument(
+                "number", type=_positive, help="the message's, first in its line of the list"
+            )
     return parser
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="host.toml", help="default: none")
+    parser.add_argument(
+        "--config", type=Path, metavar="host.toml", help="the host's settings; default: none"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where the database is")
 
 
 def _add_broker(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--broker", metavar="HOST:PORT")
-    parser.add_argument("--mqtt-version", type=int, choices=(3, 5), help="default: 5, then 3")
+    parser.add_argument(
+        "--broker", metavar="HOST:PORT", help="the MQTT broker, instead of the configuration's"
+    )
+    parser.add_argument(
+        "--mqtt-version", type=int, choices=(3, 5), help="of the protocol; default: 5, then 3"
+    )
+
+
+def _add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit", type=_positive, default=20, metavar="N", help="at most so many; default: 20"
+    )
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    if len(digits) > _MOST_DIGITS:
+        raise _Failed(f"pace-host: {text[:40]} has more than {_MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _sentence(help_: str) -> str:
+    return f"{help_[0].upper()}{help_[1:]}."
 
 
 # Commands
@@ -257,6 +303,9 @@ def _broker(options: argparse.Namespace) -> None:
         asyncio.run(until_stopped())
     except ModuleNotFoundError as error:
         raise _Failed("pace-host broker: amqtt is missing: install pace-station[demo]") from error
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise _Failed(f"pace-host broker: {address}: {why}") from error
     except Exception as error:
         raise _Failed(f"pace-host broker: {address}: {error}") from error
 

@@ -1,6 +1,8 @@
 import asyncio
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +163,77 @@ def test_lists_of_a_host_that_never_ran_are_one_clear_line(
 ) -> None:
     assert main(["runs", "--data", str(tmp_path)]) == 1
     assert "`pace-host run` makes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["9" * 23, str(2**63), "9" * 5000])
+@pytest.mark.parametrize(
+    "command",
+    [["runs", "--limit"], ["quarantine", "list", "--limit"]]
+    + [["quarantine", action] for action in ("show", "release")],
+)
+def test_a_number_beyond_the_databases_is_one_line(
+    data: Path, command: list[str], number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, number, "--data", str(data)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"pace-host: {number[:40]} has more than 18 digits\n"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "x", "", "\u00b2", "000"])
+def test_what_is_no_number_is_a_wrong_command(
+    data: Path, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["runs", f"--limit={number}", "--data", str(data)])
+    assert ended.value.code == 2
+    assert f"{number!r} is not a number from 1 up" in capsys.readouterr().err
+
+
+def test_the_largest_number_is_a_number(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--limit", "9" * 18, "--data", str(data)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_port_that_is_taken_is_one_line_from_the_embedded_broker() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = run_cli("broker", "--listen", address)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == f"pace-host broker: {address}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["runs", "--json"], ["quarantine", "show", "1"], ["rebuild"]]
+)
+def test_a_full_disk_under_stdout_is_one_line(data: Path, command: list[str]) -> None:
+    where = [] if command == ["--help"] else ["--data", str(data)]
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "host_agent", *command, *where],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (said.returncode, said.stderr) == (1, "pace-host: No space left on device\n")
+
+
+def test_every_command_and_every_option_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (
+        *(["run"], ["check"], ["runs"], ["rebuild"], ["broker"], ["quarantine"]),
+        *(["quarantine", action] for action in ("list", "show", "release")),
+    ):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        usage, description, *parts = capsys.readouterr().out.split("\n\n")
+        assert usage.startswith("usage: ")
+        assert description.endswith("."), command
+        entries = re.findall(r"(?m)^  (?!ACTION)\S.*(?:\n {6,}.*)*", "\n".join(parts))
+        assert entries, command
+        for entry in entries:
+            assert re.search(r"\S(  |\n) *\S", entry), entry
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "localhost", "example.org"])
