@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from host_agent.mqtt import Message
-from station.records import RunRecord, StationState, decode_run, decode_state, topics
+from station.records import RunRecord, StationState, contradiction, decode_run, decode_state, topics
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _HEAD_OF_A_RUN = re.compile(
@@ -156,6 +156,8 @@ def _run(payload: bytes, station: str, received_at: str) -> Run:
         raise _NotAccepted(f"record_id {record.record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
     if record.sequence not in _INT64:
         raise _NotAccepted(f"sequence {record.sequence} needs more than 64 bits")
+    if why := contradiction(record):
+        raise _NotAccepted(f"a verdict is true, and this record contradicts itself: {why}")
     device = record.device
     if device.year is not None and device.year not in _INT64:
         raise _NotAccepted(f"year {device.year} needs more than 64 bits")
@@ -190,6 +192,8 @@ def _state(payload: bytes, station: str) -> StationState:
     state = decode_state(payload)
     if state.station != station:
         raise _NotAccepted(f"station {state.station!r} in the state, {station!r} in the topic")
+    if state.waiting < 0:
+        raise _NotAccepted(f"waiting {state.waiting} is less than none")
     if state.waiting not in _INT64:
         raise _NotAccepted(f"waiting {state.waiting} needs more than 64 bits")
     if b"\\u0000" in payload:

@@ -234,6 +234,41 @@ class StationState(_Record, frozen=True, tag_field="schema", tag="pace.state/1")
     slots: tuple[SlotState, ...] = ()
 
 
+def contradiction(record: RunRecord) -> str:
+    """What keeps this from being a run of a station, in words; empty when its verdict is true.
+
+    A run is as bad as its worst step. One that broke off is ABORTED or ERROR for that reason,
+    whatever its steps had come to, and has `bench.make_safe` as its last step like every other.
+    """
+    verdict, steps = record.verdict, record.steps
+    if verdict is Verdict.SKIPPED:
+        return "the verdict is skipped, and only a step can be"
+    if not steps:
+        return f"the verdict is {verdict}, and there is no step to give it"
+    marginal = False
+    for step in steps:
+        for measurement in step.measurements:
+            marginal = marginal or measurement.marginal
+            if measurement.verdict is Verdict.FAIL and step.verdict in _CONTENT:
+                return f"{step.step} is {step.verdict}, and {measurement.name} in it is fail"
+    worst = Verdict.worst([step.verdict for step in steps])
+    may_have_broken_off = (
+        verdict in (Verdict.ABORTED, Verdict.ERROR) and steps[-1].step == "bench.make_safe"
+    )
+    if verdict is not worst and not may_have_broken_off:
+        return f"the verdict is {verdict}, and the worst step is {worst}"
+    if record.marginal and verdict is not Verdict.PASS:
+        return f"the verdict is {verdict} and marginal, and only a pass can be"
+    if record.marginal and not marginal:
+        return "the verdict is marginal, and no measurement is"
+    if marginal and verdict is Verdict.PASS and not record.marginal:
+        return "a measurement is marginal, and the verdict is not"
+    return ""
+
+
+_CONTENT = (Verdict.SKIPPED, Verdict.PASS)
+
+
 def new_record_id() -> str:
     """A UUIDv7 (RFC 9562, 5.7): sorts by time of creation, unique without asking anybody."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")

@@ -116,6 +116,16 @@ def example_record(station: str, sequence: int, **changes: object) -> RunRecord:
     return msgspec.structs.replace(record, **changes)
 
 
+def record_ending(verdict: Verdict, station: str, sequence: int, **changes: object) -> RunRecord:
+    """The same adapter, and a last step that decides against it."""
+    record = example_record(station, sequence)
+    last = StepRecord(
+        step="adapter.overload", title="Overload", verdict=verdict, started_at=record.started_at
+    )
+    ending = {"steps": (*record.steps, last), "verdict": verdict, "marginal": False}
+    return msgspec.structs.replace(record, **(ending | changes))
+
+
 @dataclass
 class Result:
     """What one station saw. Times are of one clock for all processes."""

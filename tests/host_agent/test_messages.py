@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from host_agent.messages import Refusal, Run, Sorted, printable, read_run, sort, utc_text
 from host_agent.mqtt import Message
-from station.records import RunRecord, SlotState, StationState, decode_run, encode, topics
-from tests.host_agent.load import example_record
+from station.records import RunRecord, SlotState, StationState, Verdict, decode_run, encode, topics
+from tests.host_agent.load import example_record, record_ending
 
 NOW = "2026-11-22T12:00:00.000000Z"
 RECORD = example_record("bench-1", 7)
@@ -30,6 +30,12 @@ def refused(payload: bytes, topic: str = "pace/1/bench-1/run") -> Refusal:
 def changed(**changes: Any) -> bytes:
     """The record as any JSON writer might send it, with other values in it."""
     return json.dumps({**json.loads(encode(RECORD)), **changes}).encode()
+
+
+def ending(step: str, **changes: Any) -> bytes:
+    """A record whose last step ended so, with other values in it."""
+    record = record_ending(Verdict(step), "bench-1", 7)
+    return json.dumps({**json.loads(encode(record)), **changes}).encode()
 
 
 def with_value(text: str) -> bytes:
@@ -109,6 +115,13 @@ def test_another_writers_json_is_as_good() -> None:
         (changed(started_at="yesterday"), "started_at"),
         (changed(started_at="0001-01-01T00:00:00+05:00"), "range"),
         (changed(station="bench-2"), "'bench-2' in the record, 'bench-1' in the topic"),
+        (changed(verdict="skipped"), "the verdict is skipped"),
+        (changed(verdict="fail"), "a verdict is true, and this record contradicts itself"),
+        (changed(verdict="error", marginal=False), "the verdict is error, and the worst step"),
+        (ending("fail", verdict="pass"), "the verdict is pass, and the worst step is fail"),
+        (ending("error", verdict="pass"), "the verdict is pass, and the worst step is error"),
+        (ending("aborted", verdict="fail"), "the verdict is fail, and the worst step is aborted"),
+        (ending("fail", marginal=True), "the verdict is fail and marginal"),
         (with_value("9" * 5000), "range"),
         (with_value("-Infinity"), "malformed"),
         (changed()[:-1] + b', "deep": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "recursion"),
@@ -126,6 +139,13 @@ def test_what_is_no_record_is_refused_with_its_reason(payload: bytes, reason: st
 @pytest.mark.parametrize("text", ["1e308", "-0.0", "true", '"x"', "9" * 400, str(2**64), "1e-320"])
 def test_any_value_of_the_contract_is_kept_however_odd(text: str) -> None:
     assert isinstance(read_run(with_value(text), "bench-1", NOW), Run)
+
+
+@pytest.mark.parametrize("verdict", ["fail", "aborted", "error"])
+def test_a_verdict_as_bad_as_the_worst_step_is_true(verdict: str) -> None:
+    run = read_run(ending(verdict), "bench-1", NOW)
+    assert isinstance(run, Run)
+    assert run.verdict == verdict
 
 
 def test_a_backslash_before_u0000_is_no_zero_character() -> None:
@@ -187,6 +207,8 @@ def test_the_last_state_of_each_station_is_kept() -> None:
         (encode(StationState(station="b", online=True)), "'b' in the state"),
         (b'{"schema":"pace.state/1","station":"a","online":1}', "online"),
         (b'{"schema":"pace.state/1","station":"a","online":true,"waiting":1e40}', "waiting"),
+        (b'{"schema":"pace.state/1","station":"a","online":true,"waiting":-99}', "waiting -99"),
+        (b'{"schema":"pace.state/1","station":"a","online":true,"waiting":-1}', "less than none"),
         (b'{"schema":"pace.state/1","station":"a","online":true,"software":"\\u0000"}', "U+0000"),
     ],
 )

@@ -29,7 +29,7 @@ from station.records import (
     encode,
     topics,
 )
-from tests.host_agent.load import example_record
+from tests.host_agent.load import example_record, record_ending
 
 
 def row(record: RunRecord) -> Run:
@@ -143,15 +143,12 @@ def test_states_are_the_last_ones(store: Store) -> None:
 
 def test_runs_are_filtered_and_turned_page_by_page(store: Store) -> None:
     for sequence in range(1, 8):
-        keep(
-            store,
-            example_record(
-                "ab"[sequence % 2],
-                sequence,
-                verdict=Verdict.FAIL if sequence == 5 else Verdict.PASS,
-                device=Device(asset_tag=f"AT-{sequence % 3}", kind="usb-keyboard"),
-            ),
-        )
+        station = "ab"[sequence % 2]
+        device = Device(asset_tag=f"AT-{sequence % 3}", kind="usb-keyboard")
+        if sequence == 5:
+            keep(store, record_ending(Verdict.FAIL, station, sequence, device=device))
+        else:
+            keep(store, example_record(station, sequence, device=device))
 
     def found(*, before: int | None = None, **which: Any) -> list[int]:
         return [
@@ -166,7 +163,7 @@ def test_runs_are_filtered_and_turned_page_by_page(store: Store) -> None:
     assert found(station="b", asset_tag="AT-0") == [3]
     assert found(station="'; DROP TABLE runs; --") == []
     assert store.verdicts() == {
-        "skipped": 0, "pass": 6, "fail": 1, "aborted": 0, "error": 0, "marginal": 7,
+        "skipped": 0, "pass": 6, "fail": 1, "aborted": 0, "error": 0, "marginal": 6,
     }  # fmt: skip
     assert store.verdicts("a")["pass"] == 3
 
@@ -202,7 +199,8 @@ def test_steps_and_measurements_are_derived_from_the_record(store: Store) -> Non
             ),
         ),
     )
-    keep(store, example_record("a", 0), example_record("a", 1, steps=(*record.steps, extra)))
+    changes = {"steps": (*record.steps, extra), "verdict": Verdict.ERROR, "marginal": False}
+    keep(store, example_record("a", 0), example_record("a", 1, **changes))
     derive_all(store)
     steps = rows(store, "SELECT number, step, verdict, reason, clause FROM steps WHERE run_id = 2")
     assert steps[0] == (0, "adapter.no_load", "pass", "", "")

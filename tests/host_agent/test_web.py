@@ -29,7 +29,7 @@ from station.records import (
     Verdict,
     encode,
 )
-from tests.host_agent.load import example_record
+from tests.host_agent.load import example_record, record_ending
 
 HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)>\u202e{{7*7}}"
 
@@ -146,7 +146,7 @@ def full_record() -> RunRecord:
 def test_the_latest_runs_say_verdicts_in_words_newest_first(client: Client, store: Store) -> None:
     keep(
         store,
-        example_record("bench-1", 1, verdict=Verdict.FAIL, marginal=False, simulated=False),
+        record_ending(Verdict.FAIL, "bench-1", 1, simulated=False),
         example_record("bench-1", 2),
     )
     seen = page(client, "/")
@@ -161,7 +161,7 @@ def test_runs_are_filtered_by_station_verdict_and_asset_tag(client: Client, stor
     keep(
         store,
         example_record("bench-1", 1),
-        example_record("bench-2", 2, verdict=Verdict.ERROR, marginal=False),
+        record_ending(Verdict.ERROR, "bench-2", 2),
     )
     assert "AT-000002" not in page(client, "/?station=bench-1&verdict=&asset_tag=").text
     assert "AT-000001" not in page(client, "/?verdict=error").text
@@ -253,6 +253,8 @@ def test_hostile_input_stays_text(client: Client, store: Store, path: str) -> No
         ),
         instruments=(InstrumentUsed(role=HOSTILE, driver=HOSTILE, calibrated_until=HOSTILE),),
         steps=full_record().steps,
+        verdict=Verdict.FAIL,
+        marginal=False,
     )
     keep(store, record)
     slots = (SlotState(slot=HOSTILE, asset_tag=HOSTILE, step=HOSTILE),)
@@ -420,7 +422,7 @@ def test_the_api_shows_a_run_and_its_verbatim_record(client: Client, store: Stor
 def test_the_api_shows_stations_quarantine_summary_and_health(
     client: Client, store: Store, progress: Progress
 ) -> None:
-    keep(store, example_record("a", 1), example_record("a", 2, verdict=Verdict.ERROR))
+    keep(store, example_record("a", 1), record_ending(Verdict.ERROR, "a", 2))
     store.keep(sort([Message(1, b"pace/1/a/run", b"\xff\0<", 3)], now_text()))
     store.keep(Sorted([], {"a": (StationState(station="a", online=True), now_text())}, []))
     assert client.get("/api/stations").json()["stations"][0]["online"] is True

@@ -3,7 +3,9 @@
 import math
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -11,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station.events import StepFinished, StepStarted
+from station.outbox import Outbox
 from station.records import (
     Basis,
     Device,
@@ -25,6 +29,7 @@ from station.records import (
     StepRecord,
     Value,
     Verdict,
+    contradiction,
     decode_receipt,
     decode_run,
     decode_state,
@@ -32,6 +37,7 @@ from station.records import (
     new_record_id,
     topics,
 )
+from tests.station.rig import make_draft
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 integers = st.integers(-(2**63), 2**64 - 1)
@@ -126,6 +132,118 @@ def test_a_run_is_as_bad_as_its_worst_step() -> None:
 def test_one_more_step_never_makes_a_run_better(some: list[Verdict], one: Verdict) -> None:
     order = list(Verdict)
     assert order.index(Verdict.worst([*some, one])) >= order.index(Verdict.worst(some))
+
+
+# Verdicts that are true
+
+
+def ended(verdict: Verdict, *steps: tuple[str, Verdict], marginal: bool = False) -> RunRecord:
+    """A run whose steps (name, verdict) came to this; nobody judges their readings."""
+    return make_draft(verdict=verdict, marginal=marginal, steps=tuple(step(*one) for one in steps))
+
+
+def step(
+    name: str, verdict: Verdict, judged: Verdict | None = None, *, marginal: bool = False
+) -> StepRecord:
+    return StepRecord(
+        step=name,
+        title=name,
+        verdict=verdict,
+        started_at=datetime.now(UTC),
+        measurements=(Measurement(name="voltage", value=5.0, verdict=judged, marginal=marginal),),
+    )
+
+
+@given(st.lists(verdicts, max_size=4))
+def test_a_verdict_as_bad_as_the_worst_step_is_true(some: list[Verdict]) -> None:
+    steps = [("bench.open", Verdict.PASS), *(("a.step", verdict) for verdict in some)]
+    steps.append(("bench.make_safe", Verdict.PASS))
+    assert contradiction(ended(Verdict.worst(verdict for _, verdict in steps), *steps)) == ""
+
+
+@given(st.lists(verdicts, min_size=1, max_size=4), verdicts)
+def test_no_other_verdict_is_true_of_a_run_that_came_to_its_end(
+    some: list[Verdict], verdict: Verdict
+) -> None:
+    record = ended(verdict, *(("a.step", one) for one in some))
+    true = verdict is Verdict.worst(some) and verdict is not Verdict.SKIPPED
+    assert (contradiction(record) == "") is true
+
+
+@pytest.mark.parametrize("worst", [Verdict.PASS, Verdict.FAIL, Verdict.ABORTED, Verdict.ERROR])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_only_aborted_and_error_are_true_of_a_run_that_broke_off(
+    verdict: Verdict, worst: Verdict
+) -> None:
+    record = ended(verdict, ("a.step", worst), ("bench.make_safe", Verdict.PASS))
+    true = verdict in {Verdict.ABORTED, Verdict.ERROR} or (
+        verdict is worst and verdict is not Verdict.SKIPPED
+    )
+    assert (contradiction(record) == "") is true
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL, Verdict.ERROR])
+@pytest.mark.parametrize("made_safe", [True, False])
+@pytest.mark.parametrize("by", ["power", "program"])
+def test_what_the_outbox_makes_of_a_run_that_broke_off_is_true(
+    verdict: Verdict, made_safe: bool, by: str, tmp_path: Path
+) -> None:
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        draft = outbox.begin(make_draft())
+        outbox.note(draft.record_id, StepFinished(step("a.step", verdict)))
+        if made_safe:
+            outbox.note(draft.record_id, StepFinished(step("bench.make_safe", Verdict.PASS)))
+        else:
+            outbox.note(draft.record_id, StepStarted(1, "Next", "b.step"))
+        if by == "power":
+            (record,) = outbox.recover()
+        else:
+            record = outbox.break_off(draft.record_id, "a fault of this program")
+    assert record.verdict is (Verdict.ABORTED if by == "power" else Verdict.ERROR)
+    assert contradiction(record) == ""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "marginal", "steps", "why"),
+    [
+        (Verdict.PASS, False, (), "no step to give it"),
+        (
+            Verdict.FAIL,
+            True,
+            (step("a", Verdict.FAIL, Verdict.FAIL),),
+            "fail and marginal, and only a pass",
+        ),
+        (Verdict.PASS, True, (step("a", Verdict.PASS),), "marginal, and no measurement is"),
+        (
+            Verdict.PASS,
+            False,
+            (step("a", Verdict.PASS, Verdict.PASS, marginal=True),),
+            "a measurement is marginal, and the verdict is not",
+        ),
+        (
+            Verdict.PASS,
+            False,
+            (step("a", Verdict.PASS, Verdict.FAIL),),
+            "a is pass, and voltage in it is fail",
+        ),
+        (
+            Verdict.PASS,
+            False,
+            (step("a", Verdict.PASS), step("b", Verdict.SKIPPED, Verdict.FAIL)),
+            "b is skipped, and voltage in it is fail",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_told_in_words(
+    verdict: Verdict, marginal: bool, steps: tuple[StepRecord, ...], why: str
+) -> None:
+    assert why in contradiction(make_draft(verdict=verdict, marginal=marginal, steps=steps))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ABORTED, Verdict.ERROR])
+def test_a_failed_measurement_may_be_in_a_step_that_got_no_further(verdict: Verdict) -> None:
+    steps = (step("a", verdict, Verdict.FAIL), step("b", Verdict.PASS, marginal=True))
+    assert contradiction(make_draft(verdict=verdict, steps=steps)) == ""
 
 
 # Limits
