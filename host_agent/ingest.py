@@ -63,7 +63,7 @@ class Ingest:
     ) -> None:
         """`version` None: MQTT 5, and 3.1.1 where the broker does not know that.
 
-        `changed` is called in the loop after each commit.
+        `changed` is called in the loop after each commit, and when the broker comes or goes.
         """
         self.progress = Progress()
         self._address, self._store, self._changed = address, store, changed
@@ -119,6 +119,7 @@ class Ingest:
                 why = session.lost.result()
                 self._session = None
                 self.progress.connected = False
+                self._changed()
             if why != said:  # once, and not every ten seconds of a night
                 log.warning(
                     "broker %s:%d: %s; trying again", self._address.host, self._address.port, why
@@ -142,6 +143,7 @@ class Ingest:
             raise
         self._spoken = session.version
         self.progress.connected = True
+        self._changed()
         log.info(
             "listening at %s:%d, MQTT %d", self._address.host, self._address.port, session.version
         )

@@ -296,3 +296,21 @@ async def test_a_brokers_name_that_is_none_is_said_and_ends_nothing(
     nowhere = Address("x" * 64, 1883, "h")
     async with ingesting(store, nowhere, connected=False):
         await soon(lambda: f"broker {'x' * 64}:1883: " in caplog.text)
+
+
+async def test_open_pages_hear_that_the_broker_came_and_went(
+    store: Store, programs: Programs
+) -> None:
+    broker = programs.embedded_broker()
+    heard: list[bool] = []
+    ingest = Ingest(address(broker), store, changed=lambda: heard.append(ingest.progress.connected))
+    task = asyncio.create_task(ingest.run())
+    try:
+        await soon(lambda: heard == [True])
+        (program,) = programs.running()
+        program.kill()
+        await soon(lambda: heard == [True, False])
+    finally:
+        ingest.stop()
+        async with asyncio.timeout(20):
+            await task

@@ -199,6 +199,27 @@ def test_stations_are_shown_with_what_they_do(client: Client, store: Store) -> N
     assert "bench-2 offline since 2026-11-22 12:00:00" in seen
 
 
+def test_stations_are_not_called_online_by_a_host_that_hears_nothing(
+    client: Client, store: Store, progress: Progress
+) -> None:
+    when = "2026-11-22T12:00:00.000000Z"
+    states = {
+        "bench-1": (StationState(station="bench-1", online=True, waiting=3), when),
+        "bench-2": (StationState(station="bench-2", online=False), when),
+    }
+    store.keep(Sorted([], states, []))
+    progress.connected = False
+    for path in ("/", "/fragment/runs"):
+        seen = page(client, path)
+        assert "bench-1 last known online 3 waiting said 2026-11-22 12:00:00" in seen.text
+        assert "bench-2 last known offline said 2026-11-22 12:00:00" in seen.text
+        classes = {attrs.get("class") for _, attrs in seen.elements}
+        assert "unknown" in classes
+        assert not classes & {"online", "offline"}
+    progress.connected = True
+    assert "bench-1 online 3 waiting" in page(client, "/").text
+
+
 def test_what_is_wrong_is_said_on_the_first_page(
     client: Client, store: Store, progress: Progress
 ) -> None:
