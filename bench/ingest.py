@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import peers
+from bench.broker import Broker, broker
 from bench.children import OURS, PEERS, PROGRAMS, ROOT, Trouble, environment, scratch
 from bench.pairs import Patience, alternate
 from bench.results import Note, Result, Series, at_least, at_most
@@ -31,38 +31,23 @@ PATIENCE_S = 60.0
 STILL_S = 5.0
 TOPIC = "pace/1/+/run"
 
-# Without limits that would slow a consumer down; the log tells who has subscribed.
-MOSQUITTO = """listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-set_tcp_nodelay true
-max_queued_messages 0
-max_inflight_messages 1000
-log_dest stderr
-log_type error
-log_type subscribe
-"""
-
 
 def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
     try:
-        mosquitto = peers.tool("mosquitto")
+        peers.tool("mosquitto")
         node, modules = peers.tool("node"), peers.node_red()
     except peers.NotThere as why:
         yield Result("ingest.rate", RATE, None, FASTER, remark=str(why))
         yield Result("ingest.killed", KILLED, None, NONE, remark=str(why))
         return
 
-    def ours(line: "Broker") -> Host:
-        return Host(line)
-
-    def theirs(line: "Broker") -> NodeRed:
-        return NodeRed(line, node, modules)
+    def theirs(line: Broker, folder: Path) -> NodeRed:
+        return NodeRed(line, folder, node, modules)
 
     found = alternate(
         pairs,
-        lambda: _seconds_a_record(mosquitto, ours),
-        lambda: _seconds_a_record(mosquitto, theirs),
+        lambda: _seconds_a_record(Host),
+        lambda: _seconds_a_record(theirs),
         patience,
     )
     series = (
@@ -71,21 +56,10 @@ def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
     )
     yield Result("ingest.rate", RATE, found.times_faster, FASTER, series)
 
-    killed = [_kill(mosquitto, ours) for _ in range(max(1, pairs // 2))]
+    killed = [_kill(Host) for _ in range(max(1, pairs // 2))]
     worst = max(one.lost + one.doubled + one.unconfirmed for one in killed)
     yield Result("ingest.killed", KILLED, worst, NONE, _told(killed))
-    yield Note("ingest.node-red", "Node-RED, killed likewise", _told([_kill(mosquitto, theirs)]))
-
-
-class Broker(NamedTuple):
-    """mosquitto, with a folder for its consumer. `log` tells who has subscribed."""
-
-    port: int
-    folder: Path
-    log: Path
-
-    def subscriptions(self) -> int:
-        return self.log.read_text().count(TOPIC)
+    yield Note("ingest.node-red", "Node-RED, killed likewise", _told([_kill(theirs)]))
 
 
 class Consumer(ABC):
@@ -94,10 +68,11 @@ class Consumer(ABC):
     sends_receipts: bool
     id_column: str
 
-    def __init__(self, broker: Broker, database: Path) -> None:
-        self._broker = broker
+    def __init__(self, line: Broker, folder: Path, database: Path) -> None:
+        self._line = line
+        self._folder = folder
         self._database = database
-        self._log = broker.folder / "consumer.log"
+        self._log = folder / "consumer.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -105,7 +80,7 @@ class Consumer(ABC):
 
     def start(self) -> None:
         """Until it has subscribed."""
-        before = self._broker.subscriptions()
+        before = self._line.subscriptions(TOPIC)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -116,7 +91,7 @@ class Consumer(ABC):
                 env=environment(),
             )
         give_up_s = time.monotonic() + PATIENCE_S
-        while self._broker.subscriptions() == before:
+        while self._line.subscriptions(TOPIC) == before:
             if time.monotonic() > give_up_s or self._process.poll() is not None:
                 self.kill()
                 raise Trouble(f"{type(self).__name__}: {self._log.read_text()[-2000:]}")
@@ -160,12 +135,12 @@ class Host(Consumer):
     sends_receipts = True
     id_column = "record_id"
 
-    def __init__(self, broker: Broker) -> None:
-        super().__init__(broker, broker.folder / "host.db")
+    def __init__(self, line: Broker, folder: Path) -> None:
+        super().__init__(line, folder, folder / "host.db")
 
     def command(self) -> Sequence[str]:
-        command = [str(OURS), "-m", "host_agent", "run", "--data", str(self._broker.folder)]
-        return [*command, "--broker", f"127.0.0.1:{self._broker.port}", "--listen", "127.0.0.1:0"]
+        command = [str(OURS), "-m", "host_agent", "run", "--data", str(self._folder)]
+        return [*command, "--broker", f"127.0.0.1:{self._line.port}", "--listen", "127.0.0.1:0"]
 
 
 class NodeRed(Consumer):
@@ -177,14 +152,14 @@ class NodeRed(Consumer):
     sends_receipts = False
     id_column = "record_id"
 
-    def __init__(self, broker: Broker, node: str, modules: Path) -> None:
-        super().__init__(broker, broker.folder / "node-red.db")
+    def __init__(self, line: Broker, folder: Path, node: str, modules: Path) -> None:
+        super().__init__(line, folder, folder / "node-red.db")
         self._node, self._modules = node, modules
-        self._user = broker.folder / "node-red"
+        self._user = folder / "node-red"
         self._user.mkdir()
         shutil.copy(PEERS / "node_red_settings.js", self._user / "settings.js")
         flows = (PEERS / "node_red_flows.json").read_text()
-        flows = flows.replace("@PORT@", str(broker.port)).replace("@DATABASE@", str(self._database))
+        flows = flows.replace("@PORT@", str(line.port)).replace("@DATABASE@", str(self._database))
         (self._user / "flows.json").write_text(flows)
         with closing(sqlite3.connect(self._database)) as database:
             database.execute("PRAGMA journal_mode = WAL")
@@ -251,13 +226,13 @@ class Killed(NamedTuple):
     unconfirmed: int
 
 
-Make = Callable[[Broker], Consumer]
+Make = Callable[[Broker, Path], Consumer]
 
 
-def _seconds_a_record(mosquitto: str, make: Make) -> float:
+def _seconds_a_record(make: Make) -> float:
     """From the first byte that is sent to the last row, and to its receipt where there is one."""
-    with _consumer(mosquitto, make) as (broker, consumer):
-        publisher = Publisher(broker.port)
+    with _consumer(make) as (line, consumer):
+        publisher = Publisher(line.port)
         publisher.begin()
         stored_s = consumer.wait_for(RECORDS)
         told = publisher.until_receipted() if consumer.sends_receipts else publisher.end()
@@ -271,9 +246,9 @@ def _seconds_a_record(mosquitto: str, make: Make) -> float:
         return (ended_s - told.began_s) / RECORDS
 
 
-def _kill(mosquitto: str, make: Make) -> Killed:
-    with _consumer(mosquitto, make) as (broker, consumer):
-        publisher = Publisher(broker.port)
+def _kill(make: Make) -> Killed:
+    with _consumer(make) as (line, consumer):
+        publisher = Publisher(line.port)
         publisher.begin()
         consumer.wait_for(KILL_AT)
         consumer.kill()
@@ -298,39 +273,11 @@ def _told(killed: Sequence[Killed]) -> tuple[Series, ...]:
 
 
 @contextmanager
-def _consumer(mosquitto: str, make: Make) -> Iterator[tuple[Broker, Consumer]]:
-    with scratch() as folder:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        configuration, log = folder / "mosquitto.conf", folder / "mosquitto.log"
-        configuration.write_text(MOSQUITTO.format(port=port))
-        folder.chmod(0o755)  # mosquitto started by root reads as its own user
-        with log.open("wb") as told:
-            broker = subprocess.Popen(
-                [mosquitto, "-c", str(configuration)], stdout=told, stderr=told
-            )
+def _consumer(make: Make) -> Iterator[tuple[Broker, Consumer]]:
+    with scratch() as folder, broker(folder) as line:
+        consumer = make(line, folder)
+        consumer.start()
         try:
-            line = Broker(port, folder, log)
-            _wait_until_open(port)
-            consumer = make(line)
-            consumer.start()
-            try:
-                yield line, consumer
-            finally:
-                consumer.kill()
+            yield line, consumer
         finally:
-            broker.terminate()
-            broker.wait()
-
-
-def _wait_until_open(port: int) -> None:
-    give_up_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > give_up_s:
-                raise
-            time.sleep(LOOK_S)
-        else:
-            return
+            consumer.kill()

@@ -1,9 +1,11 @@
 """A step with one limit, and its share of a durable record: ours against OpenHTF."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from statistics import median
 
 from bench import peers
+from bench.broker import broker
 from bench.children import ours, scratch, theirs
 from bench.pairs import Patience, alternate
 from bench.results import Note, Result, at_least, at_most, seconds
@@ -16,6 +18,8 @@ NO_DEARER = at_most(1.1)
 def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
     yield _against_openhtf(pairs, patience)
     yield _many_steps(pairs, patience)
+    with suppress(peers.NotThere):
+        yield _on_line(pairs, patience)
 
 
 def _against_openhtf(pairs: int, patience: Patience) -> Result:
@@ -57,3 +61,15 @@ def _many_steps(pairs: int, patience: Patience) -> Result:
         NO_DEARER,
         (seconds(f"{MANY_STEPS} steps", many), seconds(f"{STEPS} steps", few)),
     )
+
+
+def _on_line(pairs: int, patience: Patience) -> Note:
+    """The same with a broker, to which every event and the record go."""
+    steps_s = []
+    for _ in range(pairs):
+        patience.wait()
+        with scratch() as folder, broker(folder) as line:
+            taken_s: list[float] = ours("sequencer", STEPS, 12, folder, line.port)[str(STEPS)]
+        steps_s.append(median(taken_s[2:]) / STEPS)
+    title = f"A step of {STEPS} with a broker, to which every event and the record go"
+    return Note("sequencer.online", title, (seconds("ours", steps_s),))
