@@ -40,6 +40,7 @@ BRIGHTNESS = 0x10  # MCCS: Luminance
 POWER_MODE = 0xD6  # MCCS: Power mode
 POWER_ON, POWER_OFF = 1, 4  # DPM on; DPM off, as VESA DPMS names them
 CENTRE = 4  # of nine zones
+WAKES_S = 5.0  # from standby, once there is a picture
 
 PIXEL_CLASSES = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
 """ISO 13406-2: always bright and always dark pixels per million, as liquisearch.com reports it."""
@@ -95,7 +96,7 @@ def brightness_sweep(
     Monotonic: no setting is darker than the one before by more than the tolerance.
     `brightness_range` is highest over lowest luminance.
     """
-    _need_control(monitor)
+    _need_control(monitor, screen, clock)
     screen.show_level(1.0, 1.0, 1.0)
     highest = monitor.read_control(BRIGHTNESS).maximum
     seen = []
@@ -125,7 +126,7 @@ def luminance(
 
     A display that takes no commands is set to its brightest by the operator.
     """
-    if not _takes_commands(monitor) and not operator.confirm(
+    if not _takes_commands(monitor, screen, clock) and not operator.confirm(
         "display.brightest",
         "This display takes no commands. Is it set to its brightest with its own buttons?",
     ):
@@ -241,7 +242,7 @@ def backlight(
     settle_s: NotNegative = 3.0,
 ) -> Yields:
     """The backlight goes off and comes back: light while off, and soon after in % of before."""
-    _need_control(monitor)
+    _need_control(monitor, screen, clock)
     _full_brightness(monitor, screen, clock, settle_s)
     before = _centre_cd_m2(zones)
     _believe(before, operator)
@@ -270,7 +271,7 @@ def standby_power(
 
     A meter that sees less than `least_on_w` on white sees another cable than the display's.
     """
-    _need_control(monitor)
+    _need_control(monitor, screen, clock)
     _full_brightness(monitor, screen, clock, settle_s)
     on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
     if on_w < least_on_w:
@@ -327,22 +328,28 @@ def pixel_faults(
     yield Reading("picture_faults", faults)
 
 
-def _takes_commands(monitor: Monitor) -> bool:
+def _takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> bool:
     """Whether the display has DDC/CI, switched on. Many old ones only say who they are.
 
-    Those do not acknowledge the address. One that does and has nothing to say (`NoReply`) hangs,
-    and one that does not even say who it is any more is a cable's doing, which `read_edid` raises.
+    Those do not acknowledge the address. One that does and has nothing to say (`NoReply`) was
+    asleep for want of a picture, or hangs. One that does not even say who it is any more is a
+    cable's doing, which `read_edid` raises.
     """
+    screen.show_level(1.0, 1.0, 1.0)
     try:
-        monitor.read_control(BRIGHTNESS)
+        try:
+            monitor.read_control(BRIGHTNESS)
+        except NoReply:
+            clock.sleep(WAKES_S)
+            monitor.read_control(BRIGHTNESS)
     except (NotConnected, Refused):
         monitor.read_edid()
         return False
     return True
 
 
-def _need_control(monitor: Monitor) -> None:
-    if not _takes_commands(monitor):
+def _need_control(monitor: Monitor, screen: PatternSource, clock: Clock) -> None:
+    if not _takes_commands(monitor, screen, clock):
         raise NotApplicable("the display takes no commands: it has no DDC/CI, or that is off")
 
 
@@ -370,7 +377,7 @@ def pixel_class(bright: int, dark: int, pixels: int) -> int:
 def _full_brightness(
     monitor: Monitor, screen: PatternSource, clock: Clock, settle_s: float
 ) -> None:
-    if _takes_commands(monitor):
+    if _takes_commands(monitor, screen, clock):
         monitor.set_control(BRIGHTNESS, monitor.read_control(BRIGHTNESS).maximum)
     screen.show_level(1.0, 1.0, 1.0)
     clock.sleep(settle_s)
