@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 IDLE_SHARE = 0.85
 LOOK_S = 0.2
-PATIENCE_S = 3.0
+PATIENCE_S = 15.0
+PATIENCE_IN_ALL_S = 150.0
 
 
 class Pairs(NamedTuple):
@@ -30,13 +31,17 @@ class Pairs(NamedTuple):
 class Patience:
     """Waits until the machine is otherwise idle, but not for ever; counts how often that failed."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self) -> None:
         self.quiet = 0
         self.noisy = 0
-        self._patience_s = patience_s
+        self._left_s = PATIENCE_IN_ALL_S
 
     def wait(self) -> None:
-        give_up_s = time.monotonic() + self._patience_s
+        begun_s = time.monotonic()
+        self._wait(begun_s + min(PATIENCE_S, self._left_s))
+        self._left_s = max(0.0, self._left_s - (time.monotonic() - begun_s))
+
+    def _wait(self, give_up_s: float) -> None:
         while True:
             before = ticks()
             time.sleep(LOOK_S)

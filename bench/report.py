@@ -33,12 +33,11 @@ class Circumstances:
         taken_s = (datetime.now(UTC) - self._began).total_seconds()
         begun = self._patience.quiet + self._patience.noisy
         return {
-            "date": f"{self._began:%Y-%m-%d %H:%M} UTC, {taken_s:.0f} s",
+            "date": f"{self._began:%Y-%m-%d}, one run of {taken_s:.0f} s, medians of {self._pairs}",
             "machine": machine(),
             "quiet": f"{self._patience.quiet} of {begun} measurements began on an idle machine; "
             f"{100 * spent[7] / (sum(spent) or 1):.1f} % of the processor time was stolen; "
             f"load {os.getloadavg()[0]:.1f} at the end",
-            "pairs": f"{self._pairs}",
             "software": ", ".join(_software()),
             "peers": ", ".join(_peers()),
         }
@@ -49,9 +48,10 @@ def machine() -> str:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
         f"{os.cpu_count()} × {models[0] if models else platform.machine()}, "
-        f"{memory_gib:.0f} GiB, {system}, Linux {platform.release()}"
+        f"{memory_gib:.0f} GiB, {system}, Linux {kernel}"
     )
 
 
@@ -95,8 +95,7 @@ def write(found: Sequence[Result | Note], circumstances: Circumstances) -> None:
 
 def _markdown(found: Sequence[Result | Note], circumstances: Circumstances) -> str:
     lines = [f"* {text}" for text in circumstances.as_data().values()]
-    lines += ["", "| name | what | figure | bound | | median [least … most] |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines += ["", "| | figure | bound | | median [least … most] |", "|---|---|---|---|---|"]
     for one in found:
         told = "; ".join(map(str, one.series))
         if isinstance(one, Result):
@@ -104,5 +103,5 @@ def _markdown(found: Sequence[Result | Note], circumstances: Circumstances) -> s
             cells = [one.shown, str(one.bound), one.verdict, told]
         else:
             cells = ["", "", "", told]
-        lines.append(f"| {' | '.join((f'`{one.name}`', one.title, *cells))} |")
+        lines.append(f"| {' | '.join((f'**{one.name}**', *cells))} |")
     return "\n".join(lines) + "\n"
