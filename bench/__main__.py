@@ -54,7 +54,7 @@ def _measured(name: str, pairs: int, patience: Patience) -> Iterator[Result | No
     try:
         yield from MEASUREMENTS[name](pairs, patience)
     except Trouble as trouble:
-        yield Result(name, "", None, None, remark=str(trouble))
+        yield Result(name, "", None, None, remark=" ".join(str(trouble).split()))
 
 
 def _parser() -> argparse.ArgumentParser:

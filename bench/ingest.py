@@ -34,32 +34,45 @@ TOPIC = "pace/1/+/run"
 
 def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
     try:
-        peers.tool("mosquitto")
         node, modules = peers.tool("node"), peers.node_red()
     except peers.NotThere as why:
         yield Result("ingest.rate", RATE, None, FASTER, remark=str(why))
-        yield Result("ingest.killed", KILLED, None, NONE, remark=str(why))
+        yield _killed(pairs)
         return
 
-    def theirs(line: Broker, folder: Path) -> NodeRed:
+    def node_red(line: Broker, folder: Path) -> NodeRed:
         return NodeRed(line, folder, node, modules)
 
-    found = alternate(
-        pairs,
-        lambda: _seconds_a_record(Host),
-        lambda: _seconds_a_record(theirs),
-        patience,
-    )
+    yield _rate(node_red, pairs, patience)
+    yield _killed(pairs)
+    with suppress(peers.NotThere):
+        yield Note("ingest.node-red", "Node-RED, killed likewise", _told([_kill(node_red)]))
+
+
+def _rate(node_red: "Make", pairs: int, patience: Patience) -> Result:
+    try:
+        found = alternate(
+            pairs,
+            lambda: _seconds_a_record(Host),
+            lambda: _seconds_a_record(node_red),
+            patience,
+        )
+    except peers.NotThere as why:
+        return Result("ingest.rate", RATE, None, FASTER, remark=str(why))
     series = (
         Series("ours", "a second", [1 / cost for cost in found.ours]),
         Series("Node-RED", "a second", [1 / cost for cost in found.peers]),
     )
-    yield Result("ingest.rate", RATE, found.times_faster, FASTER, series)
+    return Result("ingest.rate", RATE, found.times_faster, FASTER, series)
 
-    killed = [_kill(Host) for _ in range(max(1, pairs // 2))]
+
+def _killed(pairs: int) -> Result:
+    try:
+        killed = [_kill(Host) for _ in range(max(1, pairs // 2))]
+    except peers.NotThere as why:
+        return Result("ingest.killed", KILLED, None, NONE, remark=str(why))
     worst = max(one.lost + one.doubled + one.unconfirmed for one in killed)
-    yield Result("ingest.killed", KILLED, worst, NONE, _told(killed))
-    yield Note("ingest.node-red", "Node-RED, killed likewise", _told([_kill(theirs)]))
+    return Result("ingest.killed", KILLED, worst, NONE, _told(killed))
 
 
 class Consumer(ABC):
