@@ -30,6 +30,7 @@ MODULES = (
     *("ftdi_sio", "cdc_acm"),
     *("i2c_dev", "i2c_tiny_usb"),
     *("bochs",),
+    *("virtio_blk", "ext4", "crc32c_generic"),  # for an installed station, which has a disk
 )
 INPUTS = ("kernel.py", "newc.py", "modules.py", "guest_init", "first_init")
 
