@@ -10,9 +10,11 @@ import errno
 import fcntl
 import mmap
 import os
+import threading
 from collections.abc import Callable, Iterator
 from ctypes import c_uint32
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from drivers.drm_mode import (
@@ -66,25 +68,37 @@ def find_card(connector: str, *, sysfs: Path = Path("/sys/class/drm")) -> str:
 
 
 class Card:
-    """One graphics card, of which we are the master until `close`.
+    """One graphics card, open with us as its master as long as somebody is inside `with card:`.
 
-    Raises `NotConnected` when there is no such card, `NotPermitted` when we may not open it or
-    another program is its master.
+    Each screen is, until it is closed: another program can be master again when the last one is.
+    Entering raises `NotConnected` when there is no such card, `NotPermitted` when we may not open
+    it or another program is its master.
     """
 
     def __init__(self, path: str, ioctl: Ioctl = fcntl.ioctl) -> None:
         self.path = path
-        self.closed = False
+        self.descriptor = -1
         self._ioctl = ioctl
-        try:
-            self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise self._not_opened(error) from error
-        try:
-            self.ask("become master", DRM_IOCTL_SET_MASTER, 0)
-        except DriverError:
-            self.close()
-            raise
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> "Card":
+        with self._lock:
+            if not self._inside:
+                self._open()
+            self._inside += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._close()
 
     def ask(self, what: str, request: int, argument: Any) -> None:
         """One ioctl; `what` is for the complaint."""
@@ -95,6 +109,8 @@ class Card:
 
     def call(self, request: int, argument: Any) -> None:
         """The same, with the kernel's own `OSError`."""
+        if self.descriptor < 0:
+            raise NotConnected(f"{self.path}: closed")
         while True:
             try:
                 self._ioctl(self.descriptor, request, argument)
@@ -144,12 +160,20 @@ class Card:
         self.ask("look at an encoder", DRM_IOCTL_MODE_GETENCODER, encoder)
         return encoder
 
-    def close(self) -> None:
-        """Let another program be master. Closing twice is fine."""
-        if not self.closed:
-            self.closed = True
-            os.close(self.descriptor)
-            self.descriptor = -1
+    def _open(self) -> None:
+        try:
+            self.descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._not_opened(error) from error
+        try:
+            self.ask("become master", DRM_IOCTL_SET_MASTER, 0)
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        os.close(self.descriptor)
+        self.descriptor = -1
 
     def _resources(self) -> tuple[list[int], list[int]]:
         count = DrmModeCardRes()
@@ -170,14 +194,12 @@ class Card:
             case errno.EACCES | errno.EPERM:
                 return NotPermitted(
                     f"{self.path}: no permission: add this user to the group video"
-                    f" (sudo adduser $USER video, then log in again)"
+                    f" (sudo adduser $USER video, then log in again) or install the udev rules"
                 )
             case _:
                 return NotConnected(f"{self.path}: no such graphics card ({error.strerror})")
 
     def failed(self, what: str, error: OSError) -> DriverError:
-        if self.closed:
-            return NotConnected(f"{self.path}: closed")
         match error.errno:
             case errno.EACCES | errno.EPERM | errno.EBUSY:
                 return NotPermitted(
@@ -203,22 +225,22 @@ class KmsScreen:
         self.closed = False
         self._card = card
         self._name = connector
-        number = self._find()
-        state, modes, encoders = card.connector(number, probe=True)
-        if state.connection != DRM_MODE_CONNECTED or not modes:
-            raise NotConnected(f"{connector}: no display is connected, or it is off")
-        mode = next((one for one in modes if one.type & DRM_MODE_TYPE_PREFERRED), modes[0])
-        self.width_px: int = mode.hdisplay
-        self.height_px: int = mode.vdisplay
-        self._mode = mode
-        self._connector = c_uint32(number)
-        self._before = DrmModeCrtc(crtc_id=self._choose_crtc(state, encoders))
-        card.ask("see what it shows", DRM_IOCTL_MODE_GETCRTC, self._before)
         with contextlib.ExitStack() as undo:
+            undo.enter_context(card)
+            number = self._find()
+            state, modes, encoders = card.connector(number, probe=True)
+            if state.connection != DRM_MODE_CONNECTED or not modes:
+                raise NotConnected(f"{connector}: no display is connected, or it is off")
+            mode = next((one for one in modes if one.type & DRM_MODE_TYPE_PREFERRED), modes[0])
+            self.width_px: int = mode.hdisplay
+            self.height_px: int = mode.vdisplay
+            self._connector = c_uint32(number)
+            self._before = DrmModeCrtc(crtc_id=self._choose_crtc(state, encoders))
+            card.ask("see what it shows", DRM_IOCTL_MODE_GETCRTC, self._before)
             self._buffer = _Buffer(card, self.width_px, self.height_px)
             undo.callback(self._buffer.close)
             self._set_crtc(self._buffer.fb_id, mode)
-            undo.pop_all()
+            self._undo = undo.pop_all()
 
     def show(self, rgb_rows: bytes) -> None:
         """One frame, 3 bytes per pixel in the order R, G, B; `width_px` × `height_px` × 3 bytes."""
@@ -237,13 +259,16 @@ class KmsScreen:
         if self.closed:
             return
         self.closed = True
+        with self._undo:
+            self._show_what_was_before()
+
+    def _show_what_was_before(self) -> None:
         before = self._before
         try:
             self._set_crtc(before.fb_id, before.mode if before.mode_valid else None)
         except DriverError:  # what was shown before is gone
             with contextlib.suppress(DriverError):
                 self._set_crtc(0, None)
-        self._buffer.close()
 
     def _find(self) -> int:
         names = {}

@@ -52,10 +52,9 @@ class LocalHardware:
         from drivers.i2c_dev import I2cDev
 
         with self._lock:
-            shared = self._buses.get(bus)
-            if shared is None or shared.closed:  # a USB adapter may have been pulled and be back
-                shared = self._buses[bus] = I2cDev(bus)
-            return shared
+            if bus not in self._buses:
+                self._buses[bus] = I2cDev(bus)
+            return self._buses[bus]
 
     def usb(self, port: str) -> UsbDevice:
         """`port` is the physical port path, such as `1-1.4`."""
@@ -75,16 +74,15 @@ class LocalHardware:
             if owner is not None and not owner.closed:
                 raise NotPermitted(f"{connector}: already open in this program")
             path = find_card(connector)
-            card = self._cards.get(path)
-            if card is None or card.closed:  # one for all its outputs: a card has one master
-                card = self._cards[path] = Card(path)
-            screen = self._screens[connector] = KmsScreen(card, connector)
+            if path not in self._cards:  # one for all its outputs: a card has one master
+                self._cards[path] = Card(path)
+            screen = self._screens[connector] = KmsScreen(self._cards[path], connector)
             return screen
 
     def close(self) -> None:
         """Close what is still open, whatever fails on the way. Closing twice is fine."""
         with self._lock, contextlib.ExitStack() as closing:
-            for opened in (self._cards, self._screens, self._buses, self._devices, self._lines):
+            for opened in (self._screens, self._devices, self._lines):
                 for one in opened.values():
                     closing.callback(one.close)
                 opened.clear()

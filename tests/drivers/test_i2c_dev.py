@@ -72,7 +72,7 @@ class KernelAdapter:
         self.chips = chips
         self.fault = 0
         self.no_acknowledge = errno.EREMOTEIO
-        self.closed = False
+        self.opened = self.closed = 0
 
     def _transfer(self, address: int, write: bytes, read_size: int) -> bytes:
         if self.fault:
@@ -124,7 +124,7 @@ class KernelAdapter:
         self._transfer(i2c_addr, bytes([register, *data]), 0)
 
     def close(self) -> None:
-        self.closed = True
+        self.closed += 1
 
 
 class Bench:
@@ -139,14 +139,20 @@ class Bench:
 
     def open(self, path: str) -> KernelAdapter:
         assert path == str(self.node)
+        if not self.node.exists():
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        self.adapter.opened += 1
         return self.adapter
+
+    def is_open(self) -> bool:
+        return self.adapter.opened > self.adapter.closed
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path, I2cFunc.I2C)
     yield bench
-    bench.bus.close()
+    assert not bench.is_open()
 
 
 @pytest.fixture
@@ -200,7 +206,7 @@ def test_a_vague_input_output_error_also_says_what_to_do_on_a_raspberry_pi(bench
         (errno.EPROTO, BadReply, "not what the protocol allows"),
         (errno.EOPNOTSUPP, Refused, "adapter cannot do that"),
         (errno.EINVAL, Refused, "adapter cannot do that"),
-        (errno.EACCES, NotPermitted, "Permission denied"),
+        (errno.EACCES, NotPermitted, "group i2c"),
         (errno.ENOMEM, NoReply, "Cannot allocate memory"),
     ],
 )
@@ -212,24 +218,76 @@ def test_each_fault_code_of_linux_becomes_an_error_of_ours(
         bench.bus.transfer(0x50, b"\x07\xff")
 
 
+def test_nothing_is_open_while_the_bus_is_idle(bench: Bench) -> None:
+    assert not bench.is_open()
+    bench.bus.transfer(0x50, b"\x00", 1)
+    assert not bench.is_open()
+    with pytest.raises(NotConnected):
+        bench.bus.transfer(0x40, b"\x00", 1)
+    assert not bench.is_open()
+
+
+def test_the_bus_is_opened_once_for_as_long_as_it_is_held(bench: Bench) -> None:
+    before = bench.adapter.opened
+    with bench.bus.hold():
+        assert not bench.is_open()
+        bench.bus.transfer(0x50, b"\x00", 1)
+        with bench.bus.hold():
+            bench.bus.transfer(0x50, b"\x01", 1)
+        assert bench.is_open()
+        with pytest.raises(NotConnected):
+            bench.bus.transfer(0x40, b"\x00", 1)
+        assert bench.is_open()
+    assert bench.adapter.opened == before + 1
+    assert not bench.is_open()
+
+
+def test_a_file_that_does_not_close_is_closed_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        bench.adapter.closed += 1
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(bench.adapter, "close", fail)
+    assert bench.bus.transfer(0x50, b"\x07", 1) == b"\x07"
+
+
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.ENXIO, errno.EIO])
-def test_an_unplugged_adapter_is_told_from_a_silent_chip_and_closed(
+def test_an_adapter_unplugged_in_the_middle_is_told_from_a_silent_chip_and_closed_at_once(
     bench: Bench, number: int
 ) -> None:
+    with bench.bus.hold():
+        bench.bus.transfer(0x50, b"\x00", 1)
+        bench.node.unlink()
+        bench.adapter.fault = number
+        with pytest.raises(NotConnected, match="0x50 write 00, read 1: the bus is gone"):
+            bench.bus.transfer(0x50, b"\x00", 1)
+        assert not bench.is_open()
+        with pytest.raises(NotConnected, match="0x50 write 01, read 1: the bus is gone"):
+            bench.bus.transfer(0x50, b"\x01", 1)
+
+
+def test_an_adapter_unplugged_while_idle_is_gone_and_may_come_back(bench: Bench) -> None:
     bench.node.unlink()
-    bench.adapter.fault = number
-    with pytest.raises(NotConnected, match="the bus is gone"):
-        bench.bus.transfer(0x50, b"\x00", 1)
-    assert bench.bus.closed
-    assert bench.adapter.closed
+    with pytest.raises(NotConnected, match="0x50 write 07, read 1: the bus is gone"):
+        bench.bus.transfer(0x50, b"\x07", 1)
+    bench.node.touch()
+    assert bench.bus.transfer(0x50, b"\x07", 1) == b"\x07"
 
 
-def test_a_closed_bus_is_not_connected(bench: Bench) -> None:
-    bench.bus.close()
-    bench.bus.close()
-    with pytest.raises(NotConnected, match="closed"):
-        bench.bus.transfer(0x50, b"\x00", 1)
-    assert bench.chip.log == []
+def test_an_adapter_that_came_back_as_another_is_used_as_what_it_is_now(bench: Bench) -> None:
+    bench.adapter.funcs = STUB
+    with pytest.raises(Refused, match="only does SMBus"):
+        bench.bus.transfer(0x50, b"", 2)
+
+
+def test_a_bus_that_we_may_no_longer_open_names_the_group(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.bus, "_open_adapter", no_such_node(errno.EACCES))
+    with pytest.raises(NotPermitted, match=r"0x50 address only: .*group i2c .*udev rules"):
+        bench.bus.transfer(0x50)
 
 
 @pytest.mark.parametrize("address", [-1, 0x80, 0x100])
@@ -294,6 +352,8 @@ def test_a_file_that_is_no_bus_is_not_connected_with_the_real_smbus2(tmp_path: P
     (tmp_path / "i2c-7").touch()
     with pytest.raises(NotConnected, match="cannot be opened"):
         I2cDev(7, folder=tmp_path)
+    opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert str(tmp_path / "i2c-7") not in opened
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ class GraphicsCard:
         self.dirty: list[int] = []
         self.probed: list[int] = []
         self.faults: dict[int, list[int]] = {}
+        self.masters = 0
         self.padding = padding
         self.plugged_between: Callable[[], None] | None = None
 
@@ -91,6 +92,7 @@ class GraphicsCard:
             number = faults.pop(0)
             raise OSError(number, os.strerror(number))
         if request == SET_MASTER:
+            self.masters += 1
             return 0
         answer = getattr(self, f"_{request:x}")(*struct.unpack(FORMATS[request], bytes(argument)))
         if answer is not None:
@@ -195,6 +197,12 @@ def put(pointer: int, room: int, numbers: list[int]) -> None:
         ctypes.memmove(pointer, struct.pack(f"{len(numbers)}I", *numbers), 4 * len(numbers))
 
 
+def find_open(path: Path) -> int:
+    """How many files this program has open there."""
+    links = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(link) == str(path.resolve()) for link in links)
+
+
 SMALL = mode(4, 2, PREFERRED)
 
 
@@ -210,9 +218,8 @@ def graphics(tmp_path: Path, hdmi: Output) -> GraphicsCard:
 
 @pytest.fixture
 def card(graphics: GraphicsCard) -> Iterator[Card]:
-    card = Card(str(graphics.memory), graphics.ioctl)
-    yield card
-    card.close()
+    with Card(str(graphics.memory), graphics.ioctl) as card:
+        yield card
 
 
 RED, GREEN, BLUE, GREY = b"\xff\x00\x00", b"\x00\xff\x00", b"\x00\x00\xff", b"\x12\x34\x56"
@@ -257,14 +264,12 @@ def test_what_is_shown_is_what_the_output_scans_out(
     tmp_path: Path, hdmi: Output, padding: int
 ) -> None:
     graphics = GraphicsCard(tmp_path / "card1", hdmi, padding=padding)
-    card = Card(str(graphics.memory), graphics.ioctl)
-    screen: Screen = KmsScreen(card, "HDMI-A-1")
+    screen: Screen = KmsScreen(Card(str(graphics.memory), graphics.ioctl), "HDMI-A-1")
     assert (screen.width_px, screen.height_px) == (4, 2)
     assert graphics.picture() == BLACK
     screen.show(FRAME)
     assert graphics.picture() == ROWS
     screen.close()
-    card.close()
 
 
 def test_the_display_is_asked_anew_what_it_can_do(graphics: GraphicsCard, card: Card) -> None:
@@ -424,32 +429,58 @@ def test_a_card_that_will_not_have_us_says_why(
     graphics: GraphicsCard, number: int, kind: type[DriverError], says: str
 ) -> None:
     graphics.faults[SET_MASTER] = [number]
-    with pytest.raises(kind, match=rf"become master: .*{says}"):
-        Card(str(graphics.memory), graphics.ioctl)
+    card = Card(str(graphics.memory), graphics.ioctl)
+    with pytest.raises(kind, match=rf"become master: .*{says}"), card:
+        pass
+    assert find_open(graphics.memory) == 0
+    with card:
+        assert card.crtcs() == [50, 51]
 
 
 def test_an_interrupted_request_is_made_again(graphics: GraphicsCard) -> None:
     graphics.faults[SET_MASTER] = [errno.EINTR, errno.EAGAIN]
-    Card(str(graphics.memory), graphics.ioctl).close()
-    assert graphics.faults[SET_MASTER] == []
+    with Card(str(graphics.memory), graphics.ioctl):
+        assert graphics.faults[SET_MASTER] == []
 
 
-def test_a_closed_card_touches_no_other_file(graphics: GraphicsCard, card: Card) -> None:
-    card.close()
-    card.close()
-    with pytest.raises(NotConnected, match="closed"):
-        Card.ask(card, "list its outputs", GETRESOURCES, drm_mode.DrmModeCardRes())
+def test_a_card_is_open_and_has_its_master_while_a_screen_of_it_is_open(
+    graphics: GraphicsCard,
+) -> None:
+    card = Card(str(graphics.memory), graphics.ioctl)
+    assert find_open(graphics.memory) == 0
+    first, second = KmsScreen(card, "HDMI-A-1"), KmsScreen(card, "HDMI-A-2")
+    first.close()
+    first.close()
+    second.show(GREY * 18)
+    assert graphics.masters == 1
+    second.close()
+    assert find_open(graphics.memory) == 0
+    KmsScreen(card, "HDMI-A-1").close()
+    assert graphics.masters == 2
+    assert find_open(graphics.memory) == 0
+
+
+def test_a_screen_that_does_not_open_leaves_the_card_closed(graphics: GraphicsCard) -> None:
+    card = Card(str(graphics.memory), graphics.ioctl)
+    with pytest.raises(NotConnected, match="no such output"):
+        KmsScreen(card, "HDMI-A-3")
+    assert find_open(graphics.memory) == 0
+
+
+def test_a_closed_card_is_asked_nothing(graphics: GraphicsCard) -> None:
+    with pytest.raises(NotConnected, match="card1: closed"):
+        Card(str(graphics.memory), graphics.ioctl).crtcs()
 
 
 def test_a_missing_card_is_not_connected(tmp_path: Path) -> None:
     with pytest.raises(NotConnected, match="card7: no such graphics card"):
-        Card(str(tmp_path / "card7"))
+        KmsScreen(Card(str(tmp_path / "card7")), "HDMI-A-1")
 
 
 def test_a_file_that_is_no_card_is_refused_by_the_real_kernel(tmp_path: Path) -> None:
     (tmp_path / "card7").touch()
     with pytest.raises(Refused, match="drives no screens"):
-        Card(str(tmp_path / "card7"))
+        KmsScreen(Card(str(tmp_path / "card7")), "HDMI-A-1")
 
 
 def test_a_missing_permission_names_the_group(graphics: GraphicsCard) -> None:
@@ -459,7 +490,7 @@ def test_a_missing_permission_names_the_group(graphics: GraphicsCard) -> None:
         os.seteuid(NOBODY)
     try:
         with pytest.raises(NotPermitted, match="group video"):
-            Card(str(graphics.memory), graphics.ioctl)
+            KmsScreen(Card(str(graphics.memory), graphics.ioctl), "HDMI-A-1")
     finally:
         os.seteuid(before)
 
