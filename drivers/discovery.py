@@ -175,7 +175,8 @@ def resolve_serial(port: str, udev: Udev | None = None) -> str:
     kind, _, name = port.partition(":")
     if kind not in ("usb", "serial") or not name:
         raise ValueError(f"{port!r} is no serial port: give a path, usb:1-1.2 or serial:A50285BI")
-    ports = [found for found in scan(udev) if isinstance(found, SerialPort)]
+    ttys = _scan(udev or SystemUdev(), ["tty"]).values()
+    ports = [found for found in ttys if isinstance(found, SerialPort)]
     if kind == "serial":
         fitting = [found for found in ports if found.serial_number == name]
     else:

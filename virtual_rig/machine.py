@@ -42,7 +42,7 @@ def command_line(built: Built, places: Places, ftdi_ports: Sequence[str]) -> lis
     width_px, height_px = SCREEN_PX
     line = [
         *(QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
-        *("-machine", "q35", "-accel", ACCELERATOR, "-cpu", "max"),
+        *("-machine", "q35", "-accel", ACCELERATOR, "-cpu", "Nehalem"),
         *("-smp", "2", "-m", "1024"),
         *("-kernel", str(built.kernel), "-initrd", str(built.initramfs)),
         *("-append", KERNEL_ARGUMENTS),
