@@ -5,7 +5,6 @@ mirror the first time: in a small Debian of its own, kept as an archive in .cach
 """
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -16,11 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from virtual_rig.debian import Debian, archive, can_be_made, unpack
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("station", "host")
-SUITE = platform.freedesktop_os_release().get("VERSION_CODENAME", "bookworm")
-MIRROR = "http://deb.debian.org/debian"
-NEEDED = "python3,libusb-1.0-0,libudev1,systemd,systemd-sysv,udev,kmod,init-system-helpers,passwd"
 OUR_USERS = ("pace-station", "pace-host")
 
 life_tests = [
@@ -76,48 +74,6 @@ def test_a_maintainer_script_is_sound_shell_that_stops_at_mistakes(part: str, sc
 # Installed
 
 
-class Debian:
-    """A small one in a folder, with /proc, without network, and not booted."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def run(self, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [
-                *("unshare", "--mount", "--net", "--fork", "--pid", "sh", "-c"),
-                'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
-                *(str(self.root), *command),
-            ],
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-        return done
-
-    def says(self, *command: str) -> str:
-        done = self.run(*command, check=False)
-        return (done.stdout + done.stderr).strip()
-
-    def files(self) -> set[str]:
-        """All but the packages that wait to be installed."""
-        return {
-            str(path.relative_to(self.root))
-            for path in self.root.rglob("*")
-            if path.parts[len(self.root.parts)] not in ("debs", "proc")
-        }
-
-    def users(self) -> set[str]:
-        lines = (self.root / "etc/passwd").read_text().splitlines()
-        return {line.split(":")[0] for line in lines}
-
-    def install(self, release: int) -> None:
-        self.run("dpkg", "-i", *(f"/debs/{name}" for name in packages(release)))
-
-
 @dataclass
 class Life:
     """What was found at each stage of one life, in the order of the fields."""
@@ -138,34 +94,33 @@ def packages(release: int) -> list[str]:
     return [f"pace-{part}_0.1.0-{release}_{arch}.deb" for part in PARTS]
 
 
-def fresh_debian(folder: Path) -> Debian:
-    archive = ROOT / ".cache" / f"debian-{SUITE}.tar"
-    root = folder / "debian"
-    root.mkdir()
-    if not archive.exists():
-        if shutil.which("debootstrap") is None:
-            pytest.skip("needs debootstrap: apt install debootstrap")
-        made = folder / "made"
-        subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={NEEDED}", SUITE, made, MIRROR],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        partial = archive.with_suffix(".part")
-        subprocess.run(["tar", "-C", made, "-cf", partial, "--one-file-system", "."], check=True)
-        partial.rename(archive)
-        shutil.rmtree(made)
-    subprocess.run(["tar", "-C", root, "-xpf", archive], check=True)
-    return Debian(root)
+def files(debian: Debian) -> set[str]:
+    """All but the packages that wait to be installed."""
+    return {
+        str(path.relative_to(debian.root))
+        for path in debian.root.rglob("*")
+        if path.parts[len(debian.root.parts)] not in ("debs", "proc")
+    }
+
+
+def users(debian: Debian) -> set[str]:
+    lines = (debian.root / "etc/passwd").read_text().splitlines()
+    return {line.split(":")[0] for line in lines}
+
+
+def install(debian: Debian, release: int) -> None:
+    debian.run("dpkg", "-i", *(f"/debs/{name}" for name in packages(release)))
 
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     if os.geteuid() != 0:
         pytest.skip("needs root, for a Debian of its own")
+    if not can_be_made(ROOT / ".cache"):
+        pytest.skip("needs debootstrap: apt install debootstrap")
     subprocess.run([ROOT / "script" / "package"], check=True)
     folder = tmp_path_factory.mktemp("package")
-    debian = fresh_debian(folder)
+    debian = unpack(archive(ROOT / ".cache"), folder / "debian")
     debs = debian.root / "debs"
     debs.mkdir()
     for name, newer in zip(packages(1), packages(2), strict=True):
@@ -188,11 +143,12 @@ def make_newer(package: Path, newer: Path, unpacked: Path) -> None:
 
 def live(debian: Debian) -> Life:
     etc, var = debian.root / "etc", debian.root / "var/lib"
-    life = Life(debian.files())
+    life = Life(files(debian))
 
-    debian.install(1)
+    install(debian, 1)
     (etc / "pace-station/station.toml").write_text(SLOT)
     life.installed = {
+        "differs": differs_from_checkout(debian.root),
         "plans": debian.says("pace", "plan", "list"),
         "check": debian.says("pace", "station", "check"),
         "rules": debian.says("pace", "rig", "rules"),
@@ -223,7 +179,7 @@ def live(debian: Debian) -> Life:
         (var / name).mkdir()
         (var / name / "records.db").write_text("records")
     debian.run("systemctl", "--quiet", "disable", "pace-host")
-    debian.install(2)
+    install(debian, 2)
     life.upgraded = {
         "versions": debian.says(
             "dpkg-query", "-Wf", "${Package} ${Version}\n", "pace-station", "pace-host"
@@ -235,13 +191,23 @@ def live(debian: Debian) -> Life:
     }
 
     debian.run("dpkg", "-r", "pace-station", "pace-host")
-    life.files_removed = debian.files()
+    life.files_removed = files(debian)
     life.removed = {"ctrl-alt-del": debian.says("systemctl", "is-enabled", "ctrl-alt-del.target")}
     debian.run("rm", "-f", "/tmp/new.db", "/tmp/new.db.lock")
     debian.run("dpkg", "-P", "pace-station", "pace-host")
-    life.files_purged = debian.files()
-    life.users_purged = debian.users()
+    life.files_purged = files(debian)
+    life.users_purged = users(debian)
     return life
+
+
+def differs_from_checkout(root: Path) -> str:
+    said = []
+    for part, ours in {"station": ("drivers", "station"), "host": ("host_agent",)}.items():
+        (libraries,) = (root / f"opt/pace-{part}/lib").glob("python3*/site-packages")
+        for name in ours:
+            compare = ["diff", "-rq", "--exclude=__pycache__", str(ROOT / name), libraries / name]
+            said.append(subprocess.run(compare, capture_output=True, text=True, check=False).stdout)
+    return "".join(said)
 
 
 class TestLife:
@@ -261,6 +227,9 @@ class TestLife:
     def test_an_installed_host_works(self, life: Life) -> None:
         assert life.installed["host check"].startswith("configuration: ok")
         assert life.installed["migrations"] == "0"
+
+    def test_what_is_installed_is_this_checkout(self, life: Life) -> None:
+        assert life.installed["differs"] == ""
 
     def test_running_writes_nothing_into_what_was_installed(self, life: Life) -> None:
         assert life.installed["changed"] == ""
