@@ -86,11 +86,14 @@ class I2cDev:
         self._lock = threading.RLock()
         self._holds = 0
         self._open: Adapter | None = None
-        with self.hold():
-            try:
-                self._adapter()
-            except OSError as error:
-                raise self._not_opened(error) from error
+        self.check()
+
+    def check(self) -> None:
+        """Raises as the constructor does when the bus is not there now, or no longer ours."""
+        try:
+            self._open_adapter(self.path).close()
+        except OSError as error:
+            raise self._not_opened(error) from error
 
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
         """Write, then after a repeated start read, to the 7-bit `address`, as one transaction.

@@ -54,7 +54,9 @@ class LocalHardware:
         with self._lock:
             if bus not in self._buses:
                 self._buses[bus] = I2cDev(bus)
-            return self._buses[bus]
+            shared = self._buses[bus]
+        shared.check()  # its adapter may have been pulled since
+        return shared
 
     def usb(self, port: str) -> UsbDevice:
         """`port` is the physical port path, such as `1-1.4`."""

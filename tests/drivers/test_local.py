@@ -1,6 +1,7 @@
 """This computer's buses. Serial lines are ptys; for the rest something stands in."""
 
 import ctypes
+import errno
 import os
 import pty
 import subprocess
@@ -144,6 +145,8 @@ class Adapter:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        if not Path(path).exists():
+            raise OSError(errno.ENOENT, "No such file or directory")
 
     def i2c_rdwr(self, *messages: ctypes.Structure) -> None:
         if not Path(self.path).exists():
@@ -174,6 +177,8 @@ def test_a_bus_that_was_pulled_and_is_back_is_the_same(hardware: LocalHardware, 
     (dev / "i2c-1").unlink()
     with pytest.raises(NotConnected, match="the bus is gone"):
         bus.transfer(0x40, b"\x00", 2)
+    with pytest.raises(NotConnected, match="i2c-1: no such bus"):
+        hardware.i2c(1)
     (dev / "i2c-1").touch()
     assert bus.transfer(0x40, b"\x00", 2) == b"\x00\x00"
     assert hardware.i2c(1) is bus
