@@ -13,7 +13,8 @@ from drivers.capabilities import Instrument
 from station import plan as plans
 from station.bench import Bench, Place, SharedLock
 from station.clock import Clock
-from station.instruments import DRIVERS, InstrumentTable
+from station.console import WhenPlugged
+from station.instruments import DRIVERS, HidKeyboardTable, InstrumentTable
 from station.plan import Plan, PlanError
 from station.prompts import Prompter
 from station.publisher import BrokerAddress
@@ -30,6 +31,7 @@ class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     plans: tuple[str, ...]
     roles: dict[str, Any] = {}
     shared: dict[str, str] = {}
+    when_plugged: WhenPlugged = "offer"
 
 
 class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +59,12 @@ class SlotConfig(msgspec.Struct, frozen=True):
     plans: tuple[Plan, ...]
     roles: Mapping[str, Named]
     shared: Mapping[str, str]
+    when_plugged: WhenPlugged = "offer"
+
+    def device_ports(self) -> tuple[str, ...]:
+        """The USB ports that devices under test are plugged into, such as `1-1.4`."""
+        devices = [named.table for named in self.roles.values() if named.table.device]
+        return tuple(table.port for table in devices if isinstance(table, HidKeyboardTable))
 
 
 class StationConfig(msgspec.Struct, frozen=True):
@@ -137,7 +145,12 @@ def _slot(
         loaded = tuple(plans.find(plan_id, folders) for plan_id in table.plans)
     except PlanError as error:
         raise ConfigError(f"{place}.plans: {error}") from error
-    slot = SlotConfig(name, table.kind, loaded, roles, table.shared)
+    slot = SlotConfig(name, table.kind, loaded, roles, table.shared, table.when_plugged)
+    if slot.when_plugged == "start" and not slot.device_ports():
+        raise ConfigError(
+            f"{place}.when_plugged: 'start' is for a slot with a device at a USB port, such as a"
+            " hid_keyboard; this one has none"
+        )
     bench = Bench(name, _places(slot, shared, {}, None), _NO_CLOCK, _NOBODY)
     for plan in loaded:
         if plan.kind != table.kind:

@@ -4,7 +4,7 @@ Notices go out, commands come in. Nothing here knows of instruments, threads or 
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -48,7 +48,37 @@ class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
     page: str = ""
 
 
-Notice = SlotNotice | DeliveryNotice | AutopilotNotice
+WhenPlugged = Literal["offer", "start", "ignore"]
+"""What a slot does when a device is plugged into its port."""
+
+
+class PluggedDevice(msgspec.Struct, frozen=True):
+    """What a device says of itself. Printable, and not long; nothing of it is believed.
+
+    `usb_id` is vendor and product, such as `046a:0011`.
+    """
+
+    usb_id: str
+    maker: str = ""
+    product: str = ""
+    serial_number: str = ""
+
+
+class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
+    """What is plugged into a slot's port now; without a `device`, nothing (any more).
+
+    `offered`: it waits for somebody to scan its label. `suggested_tag` is its serial number where
+    that can be an asset tag. `reason` is why its plan has not begun by itself, where it should.
+    """
+
+    slot: str
+    device: PluggedDevice | None = None
+    offered: bool = False
+    suggested_tag: str = ""
+    reason: str = ""
+
+
+Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice
 
 
 class CommandRefused(Exception):
@@ -72,8 +102,8 @@ class Console(Protocol):
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Tell `listener` everything from now on.
 
-        It begins with where the records are, and with what each slot's current or last run has
-        told so far, so that a screen may come and go.
+        It begins with where the records are, and for each slot with what its current or last run
+        has told so far and with what is plugged in, so that a screen may come and go.
         """
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from station.console import (
     CommandRefused,
     DeliveryNotice,
     Notice,
+    PluggedDevice,
     SlotInfo,
     SlotNotice,
 )
@@ -33,6 +35,7 @@ from station.events import (
 )
 from station.outbox import Outbox, OutboxError
 from station.plan import Plan
+from station.plugged import Seat
 from station.prompts import Prompter
 from station.publisher import Delivery, Publisher
 from station.records import (
@@ -74,6 +77,7 @@ class StationService:
         outbox: Outbox,
         *,
         new_clock: Callable[[str], Clock] = _real_clock,
+        monotonic: Callable[[], float] = time.monotonic,
         simulated: bool = False,
     ) -> None:
         self.station = config.station
@@ -90,6 +94,10 @@ class StationService:
         self._told: dict[str, list[SlotNotice]] = {slot: [] for slot in config.slots}
         self._telling = threading.Lock()
         self._take_over: Callable[[], None] = lambda: None
+        self._monotonic = monotonic
+        self._seats = {
+            slot.name: Seat(slot.name, slot.when_plugged) for slot in config.slots.values()
+        }
         self._states = {slot: SlotState(slot=slot) for slot in config.slots}
         self._delivery = DeliveryNotice(False, *outbox.counts())
         self._autopilot: AutopilotNotice | None = None
@@ -163,6 +171,9 @@ class StationService:
             for told in self._told.values():
                 for notice in told:
                     listener(notice)
+            for seat in self._seats.values():
+                if seat.notice.device is not None:
+                    listener(seat.notice)
             self._listeners.append(listener)
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
@@ -203,6 +214,40 @@ class StationService:
 
     def take_over(self) -> None:
         self._take_over()
+
+    # What is plugged in, from whoever watches the ports, in one thread for each slot
+
+    def plugged(self, slot: str, device: PluggedDevice, *, just_now: bool = True) -> None:
+        """A device is at the slot's port: offer its plan, or begin it, as the slot says.
+
+        Not `just_now` was it there before anybody watched; then nothing begins by itself.
+        """
+        if self._config.slots[slot].when_plugged == "ignore":
+            return
+        seat = self._seats[slot]
+        with self._telling:
+            tag = seat.came(device, self._monotonic(), just_now=just_now)
+        self._tell(seat.notice)
+        if not tag:
+            return
+        try:
+            self.start(slot, tag)
+        except CommandRefused as refusal:
+            log.warning("slot %s: what was plugged in is not tested yet: %s", slot, refusal)
+            with self._telling:
+                seat.refused(str(refusal))
+            self._tell(seat.notice)
+        else:
+            log.info("slot %s: %s was plugged in, and is tested", slot, tag)
+
+    def unplugged(self, slot: str) -> None:
+        """Nothing is at the slot's port any more. A run that goes on finds out by itself."""
+        if self._config.slots[slot].when_plugged == "ignore":
+            return
+        seat = self._seats[slot]
+        with self._telling:
+            seat.gone(self._monotonic())
+        self._tell(seat.notice)
 
     # What a simulated rig may do, besides
 
@@ -329,6 +374,9 @@ class StationService:
         told = self._told[notice.slot]
         if isinstance(notice.event, RunStarted):
             told.clear()
+            self._seats[notice.slot].run_began()
+        elif isinstance(notice.event, RunFinished):
+            self._seats[notice.slot].run_ended(self._monotonic())
         for kind in (KeysSeen, NotSaved):  # the last of many says it all
             if told and isinstance(notice.event, kind) and isinstance(told[-1].event, kind):
                 told.pop()

@@ -62,6 +62,7 @@ class Simulation:
 def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     """The station on real hardware, until it is told to end. Raises `ConfigError`."""
     from drivers.local import LocalHardware
+    from station.hotplug import watching
 
     config = load(path)
     folder = data or config.data
@@ -72,7 +73,8 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
         service = StationService(config, everything, outbox)
         try:
             service.open()
-            _operate(service, ended, ui=ui)
+            with watching(config, service):
+                _operate(service, ended, ui=ui)
         finally:
             service.close()
             hardware.close()
