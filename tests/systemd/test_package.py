@@ -205,7 +205,13 @@ def differs_from_checkout(root: Path) -> str:
     for part, ours in {"station": ("drivers", "station"), "host": ("host_agent",)}.items():
         (libraries,) = (root / f"opt/pace-{part}/lib").glob("python3*/site-packages")
         for name in ours:
-            compare = ["diff", "-rq", "--exclude=__pycache__", str(ROOT / name), libraries / name]
+            compare = [
+                "diff",
+                "-rq",
+                "--exclude=__pycache__",
+                f"{ROOT / name}",
+                f"{libraries / name}",
+            ]
             said.append(subprocess.run(compare, capture_output=True, text=True, check=False).stdout)
     return "".join(said)
 
