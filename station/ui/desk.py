@@ -2,14 +2,14 @@
 
 Two promises are kept here: a question is answered only by a key pressed alone, by somebody who had
 it before them; and an asset tag goes to the slot that was selected when its Enter was pressed, and
-to no other.
+to no other. The serial number of what is plugged in is only ever a suggestion in the input line.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from station.console import CommandRefused, Console, Notice
+from station.console import CommandRefused, Console, Notice, PluggedNotice
 from station.ui import text
 from station.ui.keys import KeyReader
 from station.ui.model import Mood, OpenQuestion, Refused, Select, SlotModel, Start, StationModel
@@ -54,6 +54,7 @@ class Desk:
         self._quit_pressed_s = float("-inf")
         self._alarms: set[tuple[str, Mood, int]] = set()
         self._typed_last: tuple[str, float] = ("", float("-inf"))
+        self._suggested = ""  # in the input line, and not the operator's own
 
     @property
     def quit_asked(self) -> bool:
@@ -64,8 +65,15 @@ class Desk:
     def offers_take_over(self) -> bool:
         return self.console.simulated and self.model.autopilot is True
 
+    @property
+    def offers_serial(self) -> bool:
+        """Whether the selected slot's device states a number that could be its tag."""
+        return bool(self.selected.plugged.suggested_tag) and not self.selected.running
+
     def hear(self, notice: Notice, now_s: float) -> None:
         """A notice from the station."""
+        if isinstance(notice, PluggedNotice) and notice.slot == self.selected.name:
+            self._drop_suggestion()
         autopilot = self.model.autopilot
         self.model.apply(notice, now_s)
         if autopilot and self.model.autopilot is False:
@@ -122,6 +130,7 @@ class Desk:
             "ctrl+h": self.reader.backspace,
             "escape": self._escape,
             "f9": self._next_plan,
+            "ctrl+s": self._suggest_serial,
             "f10": self._stop,
             "ctrl+x": self._stop,
             "ctrl+t": self._take_over,
@@ -136,6 +145,7 @@ class Desk:
         }.get(key)
 
     def _typed(self, character: str, at_s: float) -> None:
+        self._drop_suggestion()
         before, before_s = self._typed_last
         held_down = character == before and at_s - before_s < REPEAT_S
         self._typed_last = (character, at_s)
@@ -166,6 +176,7 @@ class Desk:
 
     def _tab(self, at_s: float) -> None:
         """Some scanners end with Tab: a line that has been begun belongs to the slot it is for."""
+        self._drop_suggestion()
         if self.reader.text or self.reader.waiting:
             self._enter(at_s)
         else:
@@ -198,8 +209,24 @@ class Desk:
 
     def _select(self, slot: SlotModel, at_s: float) -> None:
         if slot is not self.selected:
+            self._drop_suggestion()
             self.selected, self.selected_s = slot, at_s
             self.follow = True
+
+    def _suggest_serial(self, at_s: float) -> None:
+        """Into the input line, where Enter takes it, and a scan or any key goes before it."""
+        if self.offers_serial:
+            self.reader.clear()
+            self._suggested = self.selected.plugged.suggested_tag
+            self.reader.paste(self._suggested, at_s)
+        else:
+            why = text.BUSY_HINT if self.selected.running else text.NO_SERIAL
+            self._tell(self.selected, why.format(slot=self.selected.name), at_s)
+
+    def _drop_suggestion(self) -> None:
+        if self._suggested and self.reader.text == self._suggested:
+            self.reader.clear()
+        self._suggested = ""
 
     def _next_plan(self, at_s: float) -> None:
         slot = self.selected

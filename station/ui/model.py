@@ -3,7 +3,16 @@
 from enum import Enum
 from typing import NamedTuple
 
-from station.console import AutopilotNotice, DeliveryNotice, Notice, SlotInfo, SlotNotice
+from msgspec.structs import replace
+
+from station.console import (
+    AutopilotNotice,
+    DeliveryNotice,
+    Notice,
+    PluggedNotice,
+    SlotInfo,
+    SlotNotice,
+)
 from station.events import (
     Answered,
     Asked,
@@ -111,6 +120,8 @@ class SlotModel:
         self.running = False
         self.stopping = False
         self.unsafe = False
+        self.plugged = PluggedNotice(info.name)
+        self.pulled = False  # while it was being tested
         self.device: Device | None = None
         self.plan = ""
         self.chosen_plan = info.plans[0] if info.plans else ""
@@ -209,6 +220,12 @@ class SlotModel:
         self.chosen_plan = plans[place % len(plans)]
         self.revision += 1
 
+    def plug(self, notice: PluggedNotice) -> None:
+        """What is in the slot's port has changed."""
+        self.revision += 1
+        self.pulled = self.running and notice.device is None
+        self.plugged = notice
+
     def apply(self, event: Event, now_s: float) -> None:
         """Whatever comes, in whatever order: a screen may be attached in the middle of a run."""
         self.revision += 1
@@ -242,6 +259,7 @@ class SlotModel:
 
     def _begin(self, event: RunStarted, now_s: float) -> None:
         self.running, self.stopping, self.unsafe = True, False, False
+        self.plugged, self.pulled = replace(self.plugged, offered=False, reason=""), False
         self.device, self.plan = event.device, event.plan
         self.steps = [StepModel(title) for title in event.titles]
         self.step, self.number = None, 0
@@ -353,6 +371,9 @@ class StationModel:
             case SlotNotice(slot=name, event=event):
                 if name in self._by_name:
                     self._by_name[name].apply(event, now_s)
+            case PluggedNotice(slot=name):
+                if name in self._by_name:
+                    self._by_name[name].plug(notice)
             case DeliveryNotice():
                 self.delivery = notice
                 self.revision += 1

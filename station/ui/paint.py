@@ -54,7 +54,7 @@ def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
     mood = mood_now(slot, frame.now_s)
     look = LOOKS[mood]
     inner = frame._replace(width=frame.width - 1, height=frame.height - 1)
-    message = _message(slot, inner)
+    message = [*_port(slot, mood, inner), *_message(slot, inner)]
     room = max(inner.height - len(message), 0)
     body = _BODIES[mood](slot, look, inner._replace(height=room))[:room]
     body += [line(inner.width, (), look.plain)] * (room - len(body))
@@ -182,16 +182,52 @@ def _message(slot: SlotModel, frame: Frame) -> list[Line]:
     return _texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
 
 
+def _port(slot: SlotModel, mood: Mood, frame: Frame) -> list[Line]:
+    """What has happened at the port beside what the slot is about."""
+    if slot.pulled and slot.running:
+        return _texts([text.PULLED], frame.width, MESSAGE)
+    if slot.plugged.offered and mood in _BETWEEN_RUNS:
+        told = [text.PLUGGED.format(name=_plugged_name(slot)), _what_to_do(slot, frame)]
+        return _texts(told, frame.width, MESSAGE)
+    return []
+
+
+def _plugged_name(slot: SlotModel) -> str:
+    device = slot.plugged.device
+    if device is None:
+        return ""
+    return " ".join(part for part in (device.maker, device.product) if part) or device.usb_id
+
+
+def _what_to_do(slot: SlotModel, frame: Frame) -> str:
+    if slot.plugged.reason:
+        return text.NOT_BY_ITSELF.format(reason=slot.plugged.reason)
+    return text.SCAN_ITS_LABEL if frame.selected else text.SELECT_FOR_IT.format(key=frame.key)
+
+
 def _texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
     return [line(width, [(" ", style), (shortened(row, width - 1), style)], style) for row in rows]
 
 
 def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
+    if slot.plugged.offered:
+        return _word_and(text.READY, _offer(slot, look, frame), look, frame)
     hint = text.SCAN_HERE if frame.selected else text.SELECT_TO_SCAN.format(key=frame.key)
     details = [*_texts([_plan_words(slot)], frame.width, look.faint)]
     details += _texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
     return _word_and(text.READY, details, faint, frame)
+
+
+def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
+    """What is plugged in and waits to be tested."""
+    device, width = slot.plugged.device, frame.width
+    details = _texts([text.PLUGGED.format(name=_plugged_name(slot))], width, look.strong)
+    if device is not None and device.serial_number:
+        number = text.SERIAL_NUMBER.format(number=device.serial_number)
+        details += _texts([number], width, look.plain)
+    details += _texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
+    return details + _texts([_plan_words(slot)] * (frame.height > 9), width, look.faint)
 
 
 def _plan_words(slot: SlotModel) -> str:
@@ -384,6 +420,8 @@ def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
 def _indented(rows: list[Line], look: Look) -> list[Line]:
     return [[Segment(" ", look.plain), *row] for row in rows]
 
+
+_BETWEEN_RUNS = (Mood.PASS, Mood.MARGINAL, Mood.FAIL, Mood.ERROR, Mood.ABORTED, Mood.SKIPPED)
 
 _BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Line]]] = {
     Mood.READY: _ready,

@@ -296,6 +296,8 @@ class ScreenPainter:
         keys = [("F10", text.KEY_STOP), ("Ctrl+Q", text.KEY_QUIT)]
         if count > 1:
             keys.append((f"F1-F{min(count, FUNCTION_KEYS)}", text.KEY_SLOT))
+        if desk.offers_serial:
+            keys.append(("Ctrl+S", text.KEY_SERIAL))
         keys.append(("Enter", text.KEY_BACK if desk.enlarged else text.KEY_ENLARGE))
         if desk.offers_take_over:
             keys.append(("Ctrl+T", text.KEY_TAKE_OVER))
@@ -328,7 +330,7 @@ def _head_height(slot: SlotModel, height: int) -> int:
 def _tab_word(slot: SlotModel) -> str:
     match slot.mood:
         case Mood.READY:
-            return text.TAB_IDLE
+            return text.TAB_PLUGGED if slot.plugged.offered else text.TAB_IDLE
         case Mood.RUNNING:
             return f"{slot.number + 1}/{len(slot.planned)}"
         case Mood.WAITING:

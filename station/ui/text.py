@@ -43,6 +43,12 @@ HELD_BY = "held by {slot}"
 SELECT_TO_ANSWER = "{key}, then answer"
 SCAN_HERE = "Scan or type a tag to start"
 SELECT_TO_SCAN = "{key} selects this slot"
+PLUGGED = "Plugged in: {name}"
+SERIAL_NUMBER = "serial number {number}"
+SCAN_ITS_LABEL = "Scan its label to start"
+SELECT_FOR_IT = "{key}, then scan its label"
+NOT_BY_ITSELF = "Not started: {reason}"
+PULLED = "Unplugged: nothing is at its port."
 BENCH_FAULT = "Bench at fault, not the device."
 STILL_POWERED = "DEVICE MAY STILL BE POWERED"
 SWITCH_OFF = "Switch off at the mains before touching it."
@@ -73,6 +79,7 @@ STEP_VERDICTS = {
 
 # Tabs, while one slot is enlarged
 TAB_IDLE = "ready"
+TAB_PLUGGED = "plugged in"
 TAB_ASKS = "ASKS"
 TAB_WAITS = "waits"
 
@@ -101,7 +108,10 @@ ONE_PLAN = "{slot} has only one plan."
 NO_TAKE_OVER = "There is no demonstration to take over."
 UNEXPECTED = "That did not work: {error}"
 
+NO_SERIAL = "Nothing at {slot} states a serial number that could be its tag."
+
 # Footer: key, meaning
+KEY_SERIAL = "serial number"
 KEY_SLOT = "slot"
 KEY_NEXT = "next"
 KEY_ENLARGE = "enlarge"
