@@ -14,13 +14,15 @@ if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one o
     from drivers.i2c_dev import I2cDev
     from drivers.kms import Card, KmsScreen
     from drivers.serial_line import SerialLine
+    from drivers.usb import PyusbDevice
 
 
 class LocalHardware:
     """Implements `drivers.buses.Hardware` on what is plugged in here.
 
-    A serial port or a screen has one owner, who closes it before it can be opened again; an I²C bus
-    is shared. `close` closes all that is still open. Safe to share between threads.
+    A serial port, a USB port or a screen has one owner, who closes it before it can be opened
+    again; an I²C bus is shared. What its owner has closed, and an idle bus, keeps no file open;
+    `close` closes the rest. Safe to share between threads.
     """
 
     def __init__(self) -> None:
@@ -28,7 +30,8 @@ class LocalHardware:
         self._lock = threading.RLock()
         self._lines: dict[str, SerialLine] = {}
         self._buses: dict[int, I2cDev] = {}
-        self._devices: dict[str, UsbDevice] = {}
+        self._devices: list[PyusbDevice] = []
+        self._opening: set[str] = set()
         self._cards: dict[str, Card] = {}
         self._screens: dict[str, KmsScreen] = {}
 
@@ -62,9 +65,19 @@ class LocalHardware:
         """`port` is the physical port path, such as `1-1.4`."""
         from drivers.usb import open_port
 
-        device = open_port(port)
         with self._lock:
-            self._devices[port] = device
+            self._devices = [each for each in self._devices if not each.closed]
+            taken = any(each.port == port and each.is_there() for each in self._devices)
+            if taken or port in self._opening:
+                raise NotPermitted(f"USB port {port}: already open in this program")
+            self._opening.add(port)
+        try:
+            device = open_port(port)  # outside of the lock: one that hangs takes seconds
+            with self._lock:
+                self._devices.append(device)
+        finally:
+            with self._lock:
+                self._opening.discard(port)
         return device
 
     def screen(self, connector: str) -> Screen:
@@ -84,10 +97,15 @@ class LocalHardware:
     def close(self) -> None:
         """Close what is still open, whatever fails on the way. Closing twice is fine."""
         with self._lock, contextlib.ExitStack() as closing:
-            for opened in (self._screens, self._devices, self._lines):
-                for one in opened.values():
-                    closing.callback(one.close)
-                opened.clear()
+            for screen in self._screens.values():
+                closing.callback(screen.close)
+            for device in self._devices:
+                closing.callback(device.close)
+            for line in self._lines.values():
+                closing.callback(line.close)
+            self._screens.clear()
+            self._devices.clear()
+            self._lines.clear()
 
     def __enter__(self) -> "LocalHardware":
         return self

@@ -1,18 +1,21 @@
 """USB devices through pyusb and libusb. USB 2.0 chapter 9; errors as in libusb 1.0."""
 
 import errno
+import logging
 import math
 import re
+import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import usb.backend
 import usb.core
 import usb.util
 
-from drivers.buses import UsbDescriptor, UsbInterface
+from drivers.buses import Time, UsbDescriptor, UsbInterface
 from drivers.errors import (
     BadReply,
     DriverError,
@@ -22,31 +25,79 @@ from drivers.errors import (
     Refused,
 )
 
+_log = logging.getLogger(__name__)
+
 CONTROL_TIMEOUT_S = 1.0
+GET_STATUS = 0x00
 PORT = re.compile(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*")  # as sysfs names it: bus-port.port…
+SYSFS = Path("/sys/bus/usb/devices")
+
+# libusb hears of a device when udev is done with it; the kernel knows it before.
+CATCH_UP_S = 1.0
+LOOK_AGAIN_S = 0.05
 
 
-def open_port(port: str, backend: usb.backend.IBackend | None = None) -> "PyusbDevice":
+def open_port(
+    port: str,
+    backend: usb.backend.IBackend | None = None,
+    *,
+    sysfs: Path | None = None,
+    time: Time = time,
+) -> "PyusbDevice":
     """Open what is plugged into the physical port, such as `1-1.4`.
 
-    `backend` is where pyusb looks; libusb if none is given. Raises `NotConnected` when nothing is
-    plugged in there or it does not enumerate, `NotPermitted` when it is there but not ours.
+    `backend` is where pyusb looks: libusb if none is given. `sysfs` is where the kernel says what
+    is plugged in: its own for libusb. A device that is there, and that libusb does not have yet (or
+    only its predecessor), is waited for, a second at most; an empty port costs no time.
+
+    Raises `NotConnected` when nothing is plugged in there or it does not enumerate, `NotPermitted`
+    when it is there but not ours.
     """
     if not PORT.fullmatch(port):
         raise ValueError(f"{port!r} is no USB port path; one looks like 1-1.4")
+    if backend is None and sysfs is None:
+        sysfs = SYSFS
+    give_up_s = time.monotonic() + CATCH_UP_S
+    while True:
+        try:
+            return _open_now(port, backend, sysfs)
+        except NotConnected:
+            if _address_at(port, sysfs) is None or time.monotonic() >= give_up_s:
+                raise
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | None) -> "PyusbDevice":
     bus, _, path = port.partition("-")
     ports = tuple(map(int, path.split(".")))
+    address = _address_at(port, sysfs)
     try:
         for device in usb.core.find(find_all=True, backend=backend):
-            if device.bus == int(bus) and device.port_numbers == ports:
-                return PyusbDevice(device)
+            if device.bus != int(bus) or device.port_numbers != ports:
+                continue
+            if address in (None, device.address):  # else it was there before this one
+                return PyusbDevice(device, sysfs)
     except usb.core.NoBackendError as error:
         raise NotPermitted(  # not an empty port: nobody can look whether it is
             f"USB port {port}: libusb is missing; `apt install libusb-1.0-0` brings it"
         ) from error
     except usb.core.USBError as error:
         raise NotPermitted(f"USB port {port}: looking for it → {error.strerror}") from error
+    if address is not None:
+        raise NotConnected(
+            f"USB port {port}: the kernel has a device there (number {address}), libusb has not"
+        )
     raise NotConnected(f"USB port {port}: nothing is plugged in, or it does not enumerate")
+
+
+def _address_at(port: str, sysfs: Path | None) -> int | None:
+    """The number, on its bus, of what the kernel has at `port` now."""
+    if sysfs is None:
+        return None
+    try:
+        return int((sysfs / port / "devnum").read_text())
+    except (OSError, ValueError):
+        return None
 
 
 class PyusbDevice:
@@ -54,16 +105,32 @@ class PyusbDevice:
 
     Opens the device, and gives it a configuration if it has none. What it says about itself is
     stripped of unprintable characters: nobody vouches for a device under test.
+
+    What was taken from the kernel's driver is given back, unless the device does not answer any
+    more: the driver would ask it again and again, and hold us up for half a minute (usbhid's
+    hid_get_class_descriptor alone waits four times five seconds). Such a device is left without a
+    driver until it is plugged in again, which the log says.
     """
 
-    def __init__(self, device: usb.core.Device) -> None:
+    def __init__(self, device: usb.core.Device, sysfs: Path | None = None) -> None:
+        self.closed = False
         self._device = device
+        self._sysfs = sysfs
+        self._gone = False
+        self._mute = False
         self._claimed: set[int] = set()
         self._detached: set[int] = set()
-        self._closed = False
         self.port = f"{device.bus}-{'.'.join(map(str, device.port_numbers or ()))}"
         self.where = f"USB {device.idVendor:04x}:{device.idProduct:04x} at {self.port}"
         self._node = f"/dev/bus/usb/{device.bus or 0:03}/{device.address or 0:03}"
+        try:
+            self._open()
+        except BaseException:
+            usb.util.dispose_resources(device)
+            raise
+
+    def _open(self) -> None:
+        device = self._device
         with self._asking("open"):
             self._handle = device._ctx.managed_open()
             if not device.backend.get_configuration(self._handle):
@@ -84,6 +151,12 @@ class PyusbDevice:
             product=self._string(device.iProduct),
             serial_number=self._string(device.iSerialNumber),
         )
+
+    def is_there(self) -> bool:
+        """Whether it is what is plugged into its port now, as far as we and the kernel know."""
+        if self._gone or self._sysfs is None:
+            return not self._gone
+        return _address_at(self.port, self._sysfs) == int(self._device.address)
 
     def claim(self, interface: int) -> None:
         """Take the interface from the kernel's driver, so that nobody else hears the device.
@@ -107,7 +180,10 @@ class PyusbDevice:
         self._claimed.add(interface)
 
     def release(self, interface: int) -> None:
-        """Give the interface back to the kernel, if the kernel had it. Releasing twice is fine."""
+        """Give the interface back to the kernel, if the kernel had it and the device answers.
+
+        Releasing twice is fine.
+        """
         self._check_interface(interface)
         if interface not in self._claimed:
             return
@@ -178,9 +254,9 @@ class PyusbDevice:
 
     def close(self) -> None:
         """Give everything back. Once is enough; a device that is gone needs nothing back."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         failure: DriverError | None = None
         for interface in sorted(self._claimed):
             try:
@@ -217,22 +293,44 @@ class PyusbDevice:
                 raise ValueError(f"{name} {number:#x} is outside 0…{most:#x}")
         self._check_open()
         with self._asking(f"{_request(request_type, request, value, index)}, {told}"):
-            return int(
-                self._device.backend.ctrl_transfer(
-                    self._handle,
-                    request_type,
-                    request,
-                    value,
-                    index,
-                    data,
-                    _milliseconds(CONTROL_TIMEOUT_S),
-                )
+            count = self._transfer(request_type, request, value, index, data)
+        self._mute = False
+        return count
+
+    def _transfer(
+        self, request_type: int, request: int, value: int, index: int, data: "array[int]"
+    ) -> int:
+        timeout_ms = _milliseconds(CONTROL_TIMEOUT_S)
+        return int(
+            self._device.backend.ctrl_transfer(
+                self._handle, request_type, request, value, index, data, timeout_ms
             )
+        )
+
+    def _answers(self) -> bool:
+        """Whether it answers GET_STATUS, as every device must (USB 2.0, 9.4.5)."""
+        if self._mute:
+            return False
+        try:
+            self._transfer(usb.util.ENDPOINT_IN, GET_STATUS, 0, 0, array("B", bytes(2)))
+        except usb.core.USBError as error:
+            self._mute = error.errno in (errno.ETIMEDOUT, errno.EIO)
+            if not self._mute and error.errno != errno.EPIPE:
+                raise
+        return not self._mute
 
     def _reattach(self, interface: int) -> None:
         if interface not in self._detached:
             return
         self._detached.discard(interface)
+        if not self._answers():
+            _log.warning(
+                "%s: does not answer: interface %d is not given back to the kernel's driver,"
+                " which would wait for it; plug the device in again",
+                self.where,
+                interface,
+            )
+            return
         try:
             self._device.attach_kernel_driver(interface)
         except usb.core.USBError as error:
@@ -257,7 +355,7 @@ class PyusbDevice:
         return "".join(character for character in text if character.isprintable()).strip()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise NotConnected(f"{self.where}: closed")
 
     def _check_interface(self, interface: int) -> None:
@@ -288,6 +386,7 @@ class PyusbDevice:
                 f"{self.where}: {question} → not supported by the USB library on this system"
             )
         said = f"{self.where}: {question} → {error.strerror}"
+        self._gone |= error.errno == errno.ENODEV
         match error.errno:
             case errno.ENODEV | errno.EIO | errno.ENOENT:
                 return NotConnected(said)
@@ -303,7 +402,8 @@ class PyusbDevice:
                 )
             case errno.EACCES | errno.EPERM:
                 return NotPermitted(
-                    f"{said}: {self._node} needs a udev rule for our group, such as"
+                    f"{said}: add this user to the group plugdev (sudo adduser $USER plugdev, then"
+                    f" log in again) and give it {self._node} by a udev rule, such as"
                     f' SUBSYSTEM=="usb", KERNEL=="{self.port}", GROUP="plugdev", MODE="0660"'
                 )
         return DriverError(said)

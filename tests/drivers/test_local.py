@@ -22,6 +22,8 @@ from drivers.errors import NotConnected, NotPermitted
 from drivers.i2c_dev import I2cDev
 from drivers.local import LocalHardware
 from drivers.sim.pty import PtyHost
+from drivers.sim.usb import SimulatedUsbBackend, UsbFunction
+from drivers.sim.world import SimulatedTime
 
 
 class Echo:
@@ -218,7 +220,7 @@ def test_no_file_is_open_when_everything_handed_out_is_closed(
 
 
 class Opened:
-    """A card, a screen or a USB device, as far as its owner is concerned."""
+    """A card or a screen, as far as its owner is concerned."""
 
     def __init__(self, *names: object, log: list[str]) -> None:
         self.closed = False
@@ -233,13 +235,12 @@ class Opened:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was opened and closed, with USB and two outputs of one card that this machine lacks."""
+    """What was opened and closed, of two outputs of one card that this machine lacks."""
     log: list[str] = []
     opened: Any = partial(Opened, log=log)
     monkeypatch.setattr(kms, "find_card", lambda connector: "/dev/dri/card1")
     monkeypatch.setattr(kms, "Card", opened)
     monkeypatch.setattr(kms, "KmsScreen", opened)
-    monkeypatch.setattr(usb, "open_port", opened)
     return log
 
 
@@ -265,26 +266,121 @@ def test_a_screen_has_one_owner(hardware: LocalHardware, log: list[str]) -> None
         hardware.screen("HDMI-A-1")
 
 
-def test_usb_devices_are_closed_with_the_rest(hardware: LocalHardware, log: list[str]) -> None:
-    hardware.usb("1-1.4")
+class Port:
+    """Port 1-1.4 of a simulated USB, as the kernel and libusb see it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.backend = SimulatedUsbBackend(SimulatedTime())
+        self._entry = folder / "1-1.4"
+
+    def plug(self, address: int) -> None:
+        self.backend.plug("1-1.4", UsbFunction(DEVICE, CONFIGURATION))
+        self._entry.mkdir()
+        (self._entry / "devnum").write_text(f"{address}\n")
+
+    def unplug(self) -> None:
+        self.backend.unplug("1-1.4")
+        (self._entry / "devnum").unlink()
+        self._entry.rmdir()
+
+
+DEVICE = bytes.fromhex("12 01 00 02 00 00 00 08 09 12 03 70 07 02 00 00 00 01")
+CONFIGURATION = bytes.fromhex("09 02 12 00 01 01 00 80 32 09 04 00 00 00 ff 00 00 00")
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Port:
+    port = Port(tmp_path)
+    time = SimulatedTime()
+    opened = partial(usb.open_port, backend=port.backend, sysfs=tmp_path, time=time)
+    monkeypatch.setattr(usb, "open_port", opened)
+    port.plug(1)
+    return port
+
+
+def test_usb_devices_are_closed_with_the_rest(hardware: LocalHardware, port: Port) -> None:
+    device = hardware.usb("1-1.4")
     hardware.close()
-    assert log == ["open 1-1.4", "close 1-1.4"]
+    with pytest.raises(NotConnected, match="closed"):
+        device.claim(0)
+
+
+def test_a_usb_port_has_one_owner(hardware: LocalHardware, port: Port) -> None:
+    owner = hardware.usb("1-1.4")
+    for _ in range(2):
+        with pytest.raises(NotPermitted, match=r"USB port 1-1\.4: already open in this program"):
+            hardware.usb("1-1.4")
+    owner.claim(0)
+    owner.close()
+    hardware.usb("1-1.4").claim(0)
+
+
+def test_a_usb_port_that_did_not_open_has_no_owner(hardware: LocalHardware, port: Port) -> None:
+    port.backend.forbidden.add("1-1.4")
+    for _ in range(2):
+        with pytest.raises(NotPermitted, match="group plugdev"):
+            hardware.usb("1-1.4")
+    port.backend.forbidden.clear()
+    hardware.usb("1-1.4").claim(0)
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_device_that_was_pulled_does_not_own_its_port(
+    hardware: LocalHardware, port: Port, noticed: bool
+) -> None:
+    before = hardware.usb("1-1.4")
+    port.unplug()
+    if noticed:
+        with pytest.raises(NotConnected, match="No such device"):
+            before.claim(0)
+    with pytest.raises(NotConnected, match="nothing is plugged in"):
+        hardware.usb("1-1.4")
+    port.plug(2)
+    now = hardware.usb("1-1.4")
+    now.claim(0)
+    before.close()
+    with pytest.raises(NotPermitted, match="already open"):
+        hardware.usb("1-1.4")
+    hardware.close()
+    with pytest.raises(NotConnected, match="closed"):
+        now.claim(0)
+
+
+def test_a_usb_port_that_is_being_opened_has_an_owner_already(
+    hardware: LocalHardware, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = usb.open_port
+
+    def open_slowly(name: str) -> object:
+        monkeypatch.setattr(usb, "open_port", patient)
+        with pytest.raises(NotPermitted, match="already open"):
+            hardware.usb(name)
+        return patient(name)
+
+    monkeypatch.setattr(usb, "open_port", open_slowly)
+    hardware.usb("1-1.4").claim(0)
 
 
 def test_everything_is_closed_even_when_something_does_not_let_itself(
-    hardware: LocalHardware, log: list[str], cable: Cable, monkeypatch: pytest.MonkeyPatch
+    hardware: LocalHardware,
+    log: list[str],
+    port: Port,
+    cable: Cable,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(self: Opened) -> None:
         raise NotConnected("it was pulled")
 
     line = hardware.serial(cable.path, baudrate=9600)
-    hardware.usb("1-1.4")
+    device = hardware.usb("1-1.4")
     hardware.screen("HDMI-A-1")
     monkeypatch.setattr(Opened, "close", fail)
     with pytest.raises(NotConnected, match="it was pulled"):
         hardware.close()
     with pytest.raises(NotConnected, match="closed"):
         line.read(1)
+    with pytest.raises(NotConnected, match="closed"):
+        device.claim(0)
 
 
 def test_importing_it_imports_no_library_of_any_bus() -> None:

@@ -3,6 +3,8 @@
 import errno
 from array import array
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +144,150 @@ def test_a_device_that_does_not_enumerate_is_not_connected(backend: SimulatedUsb
     backend.plug("1-1", thing)
     with pytest.raises(NotConnected, match="does not enumerate"):
         open_port("1-1", backend)
+
+
+class Kernel:
+    """What sysfs says is plugged in; `later` is done as soon as somebody waits."""
+
+    def __init__(self, folder: Path, time: SimulatedTime) -> None:
+        self.folder = folder
+        self.time = time
+        self.later: list[Callable[[], None]] = []
+
+    def has(self, port: str, address: int) -> None:
+        (self.folder / port).mkdir(exist_ok=True)
+        (self.folder / port / "devnum").write_text(f"{address}\n")
+
+    def has_nothing(self, port: str) -> None:
+        (self.folder / port / "devnum").unlink()
+        (self.folder / port).rmdir()
+
+    def monotonic(self) -> float:
+        return self.time.monotonic()
+
+    def sleep(self, seconds: float, /) -> None:
+        self.time.sleep(seconds)
+        while self.later:
+            self.later.pop()()
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, time: SimulatedTime) -> Kernel:
+    return Kernel(tmp_path, time)
+
+
+def test_a_device_that_libusb_does_not_have_yet_is_waited_for(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    kernel.has("1-1.4", 1)
+    kernel.later.append(lambda: backend.plug("1-1.4", Composite()))
+    device = open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert device.descriptor.product == "Thing"
+    assert kernel.monotonic() < 0.2
+
+
+def test_a_device_that_libusb_never_has_is_not_connected_after_a_second(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    kernel.has("1-1.4", 7)
+    with pytest.raises(NotConnected, match=r"USB port 1-1\.4: the kernel has .*number 7.*libusb"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert kernel.monotonic() == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_port_that_is_empty_for_the_kernel_costs_no_time(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    with pytest.raises(NotConnected, match="nothing is plugged in"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert kernel.monotonic() == 0
+
+
+def test_the_predecessor_that_libusb_still_lists_is_not_opened(
+    backend: SimulatedUsbBackend, thing: Composite, kernel: Kernel
+) -> None:
+    def catch_up() -> None:
+        backend.unplug("1-1.4")
+        backend.plug("1-1.4", Composite("ACME", "Successor"))
+
+    kernel.has("1-1.4", 2)
+    kernel.later.append(catch_up)
+    device = open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert device.descriptor.product == "Successor"
+
+
+class Stale(SimulatedUsbBackend):
+    """Lists devices that are gone: opening them is all that tells."""
+
+    openings = 0
+
+    def open_device(self, dev: Any) -> Handle:
+        self.openings += 1
+        if self.openings == 1:
+            raise usb.core.USBError("No such device", -4, errno.ENODEV)
+        return super().open_device(dev)
+
+
+def test_a_device_that_is_replaced_while_it_is_opened_is_tried_again(
+    thing: Composite, kernel: Kernel
+) -> None:
+    backend = Stale(kernel.time)
+    backend.plug("1-1.4", thing)
+    kernel.has("1-1.4", 1)
+    device = open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert device.descriptor.product == "Thing"
+
+
+def test_a_device_that_libusb_lists_and_nobody_else_has_is_not_connected_at_once(
+    thing: Composite, kernel: Kernel
+) -> None:
+    backend = Stale(kernel.time)
+    backend.plug("1-1.4", thing)
+    with pytest.raises(NotConnected, match=r"at 1-1\.4: open → No such device"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert kernel.monotonic() == 0
+
+
+def test_a_device_that_hangs_while_it_is_opened_is_let_go(
+    thing: Composite, time: SimulatedTime
+) -> None:
+    class Hung(SimulatedUsbBackend):
+        closed = 0
+
+        def get_configuration(self, dev_handle: Handle) -> int:
+            raise usb.core.USBTimeoutError("Operation timed out", -7, errno.ETIMEDOUT)
+
+        def close_device(self, dev_handle: Handle) -> None:
+            self.closed += 1
+            super().close_device(dev_handle)
+
+    backend = Hung(time)
+    backend.plug("1-1", thing)
+    with pytest.raises(NoReply, match="open → Operation timed out"):
+        open_port("1-1", backend)
+    assert backend.closed == 1
+
+
+def test_it_is_there_until_the_kernel_has_another_or_none_at_its_port(
+    backend: SimulatedUsbBackend, thing: Composite, kernel: Kernel
+) -> None:
+    kernel.has("1-1.4", 1)
+    device = open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert device.is_there()
+    kernel.has("1-1.4", 2)
+    assert not device.is_there()
+    kernel.has_nothing("1-1.4")
+    assert not device.is_there()
+
+
+def test_it_is_there_until_it_says_that_it_is_gone(
+    device: PyusbDevice, backend: SimulatedUsbBackend
+) -> None:
+    assert device.is_there()
+    backend.unplug("1-1.4")
+    with pytest.raises(NotConnected):
+        device.claim(0)
+    assert not device.is_there()
 
 
 def test_a_device_that_is_not_ours_to_open_names_the_rule_that_is_missing(
@@ -319,6 +465,90 @@ def test_closing_gives_back_the_rest_before_it_complains(
     with pytest.raises(NotPermitted, match="release interface 0"):
         device.close()
     assert backend.held_by_kernel("1-1") == {1}
+    assert backend.claimed("1-1") == frozenset()
+
+
+class Probing(SimulatedUsbBackend):
+    """Its kernel asks a device that it is given, and waits for one that hangs (usbhid)."""
+
+    def attach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
+        device = dev_handle.plugged.device
+        if isinstance(device, Hanging) and device.hung:
+            self._time.sleep(35.0)
+        super().attach_kernel_driver(dev_handle, intf)
+
+
+class Hanging(Composite):
+    """`hung` it answers nothing; `stalls` it knows no GET_STATUS."""
+
+    hung = stalls = False
+
+    def control(self, setup: Setup, data: bytes) -> bytes:
+        if self.hung:
+            raise Silence
+        if self.stalls and setup == Setup(0x80, 0x00, 0, 0, 2):
+            raise Stall
+        return super().control(setup, data)
+
+
+@pytest.fixture
+def hanging(time: SimulatedTime) -> tuple[Probing, Hanging, PyusbDevice]:
+    backend, thing = Probing(time), Hanging()
+    backend.plug("1-1", thing)
+    device = open_port("1-1", backend)
+    device.claim(0)
+    device.claim(1)
+    return backend, thing, device
+
+
+Hung = tuple[Probing, Hanging, PyusbDevice]
+
+
+def test_a_device_that_hangs_is_not_given_back_to_a_kernel_that_would_wait_for_it(
+    hanging: Hung, time: SimulatedTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend, thing, device = hanging
+    thing.hung = True
+    before_s = time.monotonic()
+    device.close()
+    assert time.monotonic() - before_s == pytest.approx(1.0)
+    assert backend.claimed("1-1") == frozenset()
+    assert backend.held_by_kernel("1-1") == frozenset()
+    assert "1209:7003 at 1-1: does not answer: interface 0 is not given back" in caplog.text
+    assert "plug the device in again" in caplog.text
+
+
+def test_a_device_that_hung_and_answers_again_is_given_back(
+    hanging: Hung, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend, thing, device = hanging
+    thing.hung = True
+    device.release(0)
+    assert backend.held_by_kernel("1-1") == frozenset()
+    thing.hung = False
+    assert device.control_in(0xC0, 1, 0, 0, 4) == b"pong"
+    device.release(1)
+    assert backend.held_by_kernel("1-1") == {1}
+    assert caplog.text.count("does not answer") == 1
+
+
+def test_a_device_that_refuses_has_answered(hanging: Hung) -> None:
+    backend, thing, device = hanging
+    thing.stalls = True
+    device.close()
+    assert backend.held_by_kernel("1-1") == {0, 1}
+
+
+def test_a_device_that_is_broken_on_the_wire_is_not_given_back(
+    hanging: Hung, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> int:
+        raise usb.core.USBError("Input/Output Error", -1, errno.EIO)
+
+    backend, _, device = hanging
+    monkeypatch.setattr(backend, "ctrl_transfer", fail)
+    device.close()
+    assert backend.held_by_kernel("1-1") == frozenset()
     assert backend.claimed("1-1") == frozenset()
 
 
