@@ -24,9 +24,18 @@ MOUSE_REPORTS = bytes.fromhex(
 
 
 class Watched(SimulatedKeyboard):
-    """Writes down what it was asked; `alter` may change or refuse its answers."""
+    """Writes down what it was asked; `alter` may change or refuse its answers.
+
+    `hung` it answers nothing at all.
+    """
 
     alter: Callable[[Setup, bytes], bytes] | None = None
+    hung = False
+
+    def control(self, setup: Setup, data: bytes) -> bytes:
+        if self.hung:
+            raise Silence
+        return super().control(setup, data)
 
     def function_control(self, setup: Setup, data: bytes) -> bytes:
         self.asked = [*getattr(self, "asked", []), (setup, data)]
@@ -630,6 +639,29 @@ def test_unplugging_in_the_middle_is_not_connected() -> None:
     bench.backend.plug("1-2", Watched(bench.time))
     replaced = HidKeyboard(open_port("1-2", bench.backend), time=bench.time)
     assert replaced.boot
+
+
+@boards
+def test_closing_a_keyboard_that_hangs_takes_no_longer_than_noticing_it(nkro: bool) -> None:
+    bench = Bench(nkro=nkro)
+    keyboard = bench.open()
+    bench.board.hung = True
+    before_s = bench.time.monotonic()
+    keyboard.close()
+    assert bench.time.monotonic() - before_s == pytest.approx(1.0)
+    assert bench.backend.claimed("1-1") == frozenset()
+    assert bench.backend.held_by_kernel("1-1") == frozenset()
+
+
+def test_a_keyboard_that_hangs_in_boot_protocol_is_let_go_before_it_is_complained_of() -> None:
+    bench = Bench()
+    keyboard = bench.open()
+    keyboard.use_boot_protocol(boot=True)
+    bench.board.hung = True
+    with pytest.raises(NoReply, match="request 0x21 0x0b"):
+        keyboard.close()
+    assert bench.backend.claimed("1-1") == frozenset()
+    assert bench.backend.held_by_kernel("1-1") == frozenset()
 
 
 def test_a_keyboard_that_comes_back_starts_afresh() -> None:
