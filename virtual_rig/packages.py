@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 # what we look for, and the package that brings it
@@ -17,19 +18,26 @@ NEEDED = {
     "/usr/lib/x86_64-linux-gnu/libudev.so.1": "libudev1",
 }
 
+FOR_A_DISK = {
+    "/usr/sbin/debootstrap": "debootstrap",
+    "/usr/sbin/mke2fs": "e2fsprogs",
+    "/usr/sbin/mosquitto": "mosquitto",
+}
+"""Besides, for an installed station."""
+
 
 class Missing(Exception):
     """Packages are not installed; says how to get them."""
 
 
-def missing(root: Path = Path("/")) -> list[str]:
-    """In the order of `NEEDED`."""
-    return [package for path, package in NEEDED.items() if not (root / path.lstrip("/")).exists()]
+def missing(root: Path = Path("/"), needed: Mapping[str, str] = NEEDED) -> list[str]:
+    """In the order of `needed`."""
+    return [package for path, package in needed.items() if not (root / path.lstrip("/")).exists()]
 
 
-def ensure() -> None:
+def ensure(needed: Mapping[str, str] = NEEDED) -> None:
     """Installs what is missing as root or with `CI=true`; otherwise raises `Missing`."""
-    if not (wanted := missing()):
+    if not (wanted := missing(needed=needed)):
         return
     root = os.geteuid() == 0
     if not root and os.environ.get("CI") != "true":
@@ -40,5 +48,5 @@ def ensure() -> None:
     for command in (["apt-get", "update", "-q"], install):
         if subprocess.run([*sudo, *command], env=environment, check=False).returncode:
             raise Missing(f"{' '.join(command)} failed")
-    if still := missing():
+    if still := missing(needed=needed):
         raise Missing(f"still missing after apt-get install: {' '.join(still)}")

@@ -1,0 +1,147 @@
+"""A disk with Debian and the station's package on it, installed as a user installs it."""
+
+import gzip
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from virtual_rig import debian, newc
+from virtual_rig.debian import CommandFailed, Debian
+from virtual_rig.kernel import BUSYBOX, Built
+from virtual_rig.modules import ModuleTree
+
+HERE = Path(__file__).parent
+DISK = HERE / "disk"
+CONFIG = DISK / "station.toml"
+SIZE_MIB = 512
+
+FIRST_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
+# In this order, and before udev can: the numbers of USB buses go by who comes first.
+MODULES = ("virtio_net", "virtio_console", "xhci_pci", "vhci_hcd")
+NOT_NEEDED = (
+    *("./var/cache/apt/archives/*", "./var/lib/apt/lists/*", "./usr/lib/udev/hwdb.d/*"),
+    *("./usr/share/doc/*", "./usr/share/man/*", "./usr/share/info/*", "./usr/share/locale/*"),
+)
+OURS = ("__init__.py", "attendant.py", "hands.py", "usbip.py")
+"""What the attendant needs of the rig; `drivers` and `station` are the package's."""
+INPUTS = (*OURS, "image.py", "debian.py", *(f"disk/{path.name}" for path in DISK.iterdir()))
+
+
+class Image(NamedTuple):
+    """`disk` is the original: each run has a copy."""
+
+    kernel: Path
+    initramfs: Path
+    disk: Path
+
+
+def build(cache: Path, built: Built, package: Path) -> Image:
+    """What is in `cache`, made anew when the package, the kernel or our files changed.
+
+    Takes root. Raises `CommandFailed`.
+    """
+    system = debian.archive(cache.parent)
+    key = hashlib.sha256(f"{built.kernel.parent.name} {system.stat().st_mtime_ns}".encode())
+    for path in (package, *(HERE / name for name in INPUTS)):
+        key.update(path.read_bytes())
+    place = cache / f"image-{key.hexdigest()[:12]}"
+    if not place.exists():
+        for old in cache.glob("image-*"):
+            shutil.rmtree(old)
+        building = cache / "building"  # an interrupted build is not mistaken for a whole one
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        (building / "initramfs").write_bytes(_initramfs(built))
+        with tempfile.TemporaryDirectory(prefix="virtual-rig-") as scratch:
+            guest = debian.unpack(system, Path(scratch, "root"), but_not=NOT_NEEDED)
+            install(guest, package)
+            _equip(guest.root, built)
+            make_disk(guest.root, building / "disk")
+        building.rename(place)
+    return Image(built.kernel, place / "initramfs", place / "disk")
+
+
+def install(guest: Debian, package: Path) -> None:
+    """As docs/how-to/install-on-a-pi.md says: the package, station.toml, the slots' udev rules."""
+    shutil.copy(package, guest.root / "tmp")
+    guest.run("dpkg", "--install", f"/tmp/{package.name}")
+    (guest.root / "tmp" / package.name).unlink()
+    shutil.copy(CONFIG, guest.root / "etc/pace-station/station.toml")
+    guest.run("pace", "station", "check")
+    rules = guest.run("pace", "rig", "rules").stdout
+    (guest.root / "etc/udev/rules.d/59-pace-slots.rules").write_text(rules)
+
+
+def make_disk(root: Path, disk: Path) -> None:
+    command = ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(root)]
+    _run(*command, str(disk), f"{SIZE_MIB}M")
+
+
+def configure(disk: Path, port: int) -> None:
+    """The broker's port, in the station.toml on a disk that nobody has mounted."""
+    text = CONFIG.read_text()
+    if text.count("port = 1883\n") != 1:
+        raise ValueError(f"{CONFIG}: the broker's port is to be 1883")
+    with tempfile.NamedTemporaryFile("w", prefix="station-") as changed:
+        changed.write(text.replace("port = 1883\n", f"port = {port}\n"))
+        changed.flush()
+        Path(changed.name).chmod(0o644)
+        path = "etc/pace-station/station.toml"
+        for request in (f"rm {path}", f"write {changed.name} {path}"):
+            _run("debugfs", "-w", "-R", request, str(disk))
+
+
+def read(disk: Path, path: str, copy: Path) -> bool:
+    """Copy a file out of a disk that nobody has mounted; whether it is there."""
+    copy.unlink(missing_ok=True)
+    _run("debugfs", "-R", f"dump {path} {copy}", str(disk))
+    return copy.exists()
+
+
+def _equip(root: Path, built: Built) -> None:
+    """What makes it a guest of ours: modules, network, and the attendant."""
+    modules = _modules(built)
+    shutil.copytree(modules, root / "usr/lib/modules" / modules.name)
+    (root / "etc/modules-load.d/virtual-rig.conf").write_text("\n".join(MODULES))
+    shutil.copy(DISK / "50-virtual-rig.network", root / "etc/systemd/network")
+    ours = root / "opt/virtual-rig/virtual_rig"
+    ours.mkdir(parents=True)
+    for name in OURS:
+        shutil.copy(HERE / name, ours)
+    unit = "virtual-rig-attendant.service"
+    shutil.copy(DISK / unit, root / "etc/systemd/system")
+    guest = Debian(root)
+    guest.run("python3", "-m", "compileall", "-q", "/opt/virtual-rig")
+    guest.run("systemctl", "--quiet", "enable", unit, "systemd-networkd.service")
+    (root / "etc/hostname").write_text("installed\n")
+
+
+def _modules(built: Built) -> Path:
+    (folder,) = (built.tree / "usr/lib/modules").iterdir()
+    return folder
+
+
+def _initramfs(built: Built) -> bytes:
+    modules = _modules(built)
+    tree = ModuleTree(
+        (modules / "modules.dep").read_text(), (modules / "modules.builtin").read_text()
+    )
+    order = tree.load_order(FIRST_MODULES)
+    entries = [
+        *map(newc.folder, ("bin", "dev", "root", "modules")),
+        newc.file("bin/busybox", BUSYBOX.read_bytes(), executable=True),
+        newc.file("init", (DISK / "first_init").read_bytes(), executable=True),
+        newc.file("modules/order", "\n".join(Path(path).name for path in order).encode()),
+        *(newc.file(f"modules/{Path(path).name}", (modules / path).read_bytes()) for path in order),
+    ]
+    return gzip.compress(newc.archive(entries), 1, mtime=0)
+
+
+def _run(*command: str) -> None:
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": path})
+    if done.returncode:
+        raise CommandFailed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
