@@ -10,6 +10,7 @@ Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s
     └── Actuator            acts on the device under test, and can let go of it
         ├── PowerSupply
         ├── ElectronicLoad
+        ├── PortPower       the power of the USB port that the device is plugged into
         ├── PatternSource   pictures on the display under test
         ├── KeyActuator     presses keys
         ├── Monitor         a display's control channel (the device under test itself)
@@ -69,6 +70,13 @@ class KeyEvent(NamedTuple):
     usage: int
     down: bool
     at_s: float
+
+
+class PortState(NamedTuple):
+    """What a hub says of a port: it is `powered`, and a `device` is there and was found."""
+
+    powered: bool
+    device: bool
 
 
 class Instrument(ABC):
@@ -154,6 +162,26 @@ class ElectronicLoad(Actuator):
 
     def make_safe(self) -> None:
         self.switch(on=False)
+
+
+class PortPower(Actuator):
+    """The power of one USB port, as far as its hub tells; only a meter at the port can prove it.
+
+    Lets go by switching on: a port at rest has 5 V, and without them nobody notices what is plugged
+    in next.
+    """
+
+    name: str
+    """Where it is, for messages: `port 4 of the hub at 1-1`."""
+
+    @abstractmethod
+    def switch(self, *, on: bool) -> None: ...
+
+    @abstractmethod
+    def read_state(self) -> PortState: ...
+
+    def make_safe(self) -> None:
+        self.switch(on=True)
 
 
 class PatternSource(Actuator):

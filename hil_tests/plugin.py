@@ -7,15 +7,15 @@
                  --interactive                somebody is there to pull cables
 
 A test asks for an instrument by the name of its role: `supply`, `load`, `meter`, `mains_meter`,
-`zones`, `probe`, `light`, `keyboard`, `actuator`, `monitor`, `screen`. It runs once in each slot
-that has all the roles it asks for, or is skipped with the name of what the rig lacks.
+`zones`, `probe`, `light`, `keyboard`, `actuator`, `monitor`, `screen`, `port_power`. It runs once
+in each slot that has all the roles it asks for, or is skipped with the name of what the rig lacks.
 `instrument` stands for every instrument of its annotation's kind:
 
     def test_off_means_off(supply: PowerSupply, meter: PowerMeter) -> None: ...
     def test_it_says_who_it_is(instrument: Instrument) -> None: ...
 
-Every bench is made safe after its test, whatever happened in it. A `DriverError` is the bench's
-fault: such a test has an error and has not failed.
+Every bench is made safe after its test, whatever happened in it. A `DriverError` or a `BenchFault`
+is the bench's: such a test has an error and has not failed.
 
 pytest loads this in every run of an environment that has it: what is heavy is imported late.
 """
@@ -40,6 +40,7 @@ from drivers.capabilities import (
     MainsMeter,
     Monitor,
     PatternSource,
+    PortPower,
     PowerMeter,
     PowerSupply,
 )
@@ -67,6 +68,7 @@ ROLES = (
     "actuator",
     "monitor",
     "screen",
+    "port_power",
 )
 ALSO_CALLED = {"meter": "dc_meter"}  # by the plans for adapters, where there are two meters
 
@@ -227,8 +229,9 @@ def pytest_runtest_makereport(
 
 def _is_fault_of_bench(error: BaseException) -> bool:
     from station.bench import BenchNotSafe
+    from station.steps import BenchFault
 
-    return isinstance(error, DriverError | BenchNotSafe)
+    return isinstance(error, DriverError | BenchNotSafe | BenchFault)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -455,3 +458,8 @@ def monitor(bench: "RigBench") -> Monitor:
 @pytest.fixture
 def screen(bench: "RigBench") -> PatternSource:
     return bench.get("screen", PatternSource)
+
+
+@pytest.fixture
+def port_power(bench: "RigBench") -> PortPower:
+    return bench.get("port_power", PortPower)

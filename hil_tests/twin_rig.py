@@ -27,6 +27,7 @@ from hil_tests.qa import Qa
 from hil_tests.rig import Ask, Lent, Rig, RigBench, bench_on, meter_of, read_meter
 from station.clock import Clock
 from station.config import Named, SlotConfig, StationConfig
+from station.instruments import SerialTable, UsbPortPowerTable
 from station.simulate.rig import SimulatedRig, World
 
 SHARED = ""
@@ -172,6 +173,12 @@ class Wire(Cables):
             socket.unplug(unplugged=unplugged)
         elif (bus := self._bus(role)) is not None:
             bus.unplugged = unplugged
+        elif isinstance(self._named[role].table, UsbPortPowerTable):
+            for hub in self._world.hubs:
+                if unplugged:
+                    self._world.usb.unplug(hub.port)
+                else:
+                    self._world.usb.plug(hub.port, hub)
         elif self._named[role].driver != "hid_keyboard" or self._world.keyboard is None:
             raise ValueError(f"{role} has no cable whose loss anybody would notice")
         elif unplugged:
@@ -180,10 +187,8 @@ class Wire(Cables):
             self._world.usb.plug(self._world.usb_port, self._world.keyboard)
 
     def _serial(self, role: str) -> SerialSocket | None:
-        port = getattr(self._named[role].table, "port", None)
-        if not isinstance(port, str) or self._named[role].driver == "hid_keyboard":
-            return None
-        return self._sockets[role].socket(port)
+        table = self._named[role].table
+        return self._sockets[role].socket(table.port) if isinstance(table, SerialTable) else None
 
     def _bus(self, role: str) -> SimulatedI2cBus | None:
         number = getattr(self._named[role].table, "bus", None)
@@ -268,8 +273,8 @@ class TwinRig(Rig):
         with ExitStack() as hosting:
             sockets = Sockets(twins.hardware[slot])
             for named in self.config.slots[slot].roles.values():
-                port = getattr(named.table, "port", None)
-                if isinstance(port, str) and named.driver != "hid_keyboard":
+                if isinstance(named.table, SerialTable):
+                    port = named.table.port
                     path = hosting.enter_context(PtyHost(sockets.socket(port)))
                     text = text.replace(f'"{port}"', f'"{path}"')
             name = f"lent-by-{os.getpid()}"  # for its lock must be nobody else's
@@ -314,3 +319,5 @@ def plug_golden_unit(slot: SlotConfig, world: World) -> None:
         case "USB keyboard":
             keys = LAYOUTS["iso-105"].usages
             world.plug_keyboard(SimulatedKeyboard(world.time, keys=keys, serial_number="GOLDEN-1"))
+        case _ if world.hubs:
+            world.plug_keyboard(SimulatedKeyboard(world.time, serial_number="GOLDEN-2"))

@@ -36,6 +36,7 @@ from drivers.screen_zones import ScreenZones
 from drivers.tca9548a import Tca9548a
 from drivers.tcs34725 import Tcs34725
 from drivers.tsl2591 import Tsl2591
+from drivers.usb_hub import HubPort, UsbHub, UsbPortPower
 from drivers.veml7700 import Veml7700
 from station.nowhere import Nowhere
 from station.steps import BenchFault
@@ -378,6 +379,37 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
         return keyboard
 
 
+class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
+    """The power of a hub's port, such as `1-1.4`, and of the SuperSpeed port of the same socket."""
+
+    port: str
+    superspeed_port: str = ""
+    kind = UsbPortPower
+
+    def __post_init__(self) -> None:
+        for port in filter(None, (self.port, self.superspeed_port)):
+            if re.fullmatch(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)+", port) is None:
+                raise ValueError(f"port {port!r} is no port of a hub; one looks like 1-1.4")
+
+    def occupies(self) -> tuple[str, ...]:
+        ports = filter(None, (self.port, self.superspeed_port))
+        return tuple(f"power of USB port {port}" for port in ports)
+
+    def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
+        port = self._half(self.port, hardware, closing)
+        superspeed = (
+            self._half(self.superspeed_port, hardware, closing) if self.superspeed_port else None
+        )
+        return UsbPortPower(port, superspeed, time=hardware.time)
+
+    @staticmethod
+    def _half(port: str, hardware: Hardware, closing: ExitStack) -> HubPort:
+        where, _, number = port.rpartition(".")
+        device = hardware.usb(where)
+        closing.callback(device.close)
+        return HubPort(UsbHub(device, where), int(number))
+
+
 DRIVERS: Mapping[str, type[InstrumentTable]] = {
     "ka3000": Ka3000Table,
     "rd60xx": Rd60xxTable,
@@ -397,6 +429,7 @@ DRIVERS: Mapping[str, type[InstrumentTable]] = {
     "pattern_screen": PatternScreenTable,
     "ddc": DdcMonitorTable,
     "hid_keyboard": HidKeyboardTable,
+    "usb_port_power": UsbPortPowerTable,
 }
 
 

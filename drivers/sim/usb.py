@@ -63,7 +63,7 @@ class SimulatedUsbDevice(Protocol):
 
     enumerates: bool
     speed: int
-    """1 low, 2 full, 3 high: as libusb counts."""
+    """1 low, 2 full, 3 high, 4 super: as libusb counts."""
 
     def reset(self) -> None:
         """Power-up or a bus reset: forget everything the host has set."""
@@ -207,6 +207,11 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
             if port not in self._plugged:
                 raise ValueError(f"nothing is plugged into port {port}")
             self._gone(self._plugged[port])
+
+    def device_at(self, port: str) -> SimulatedUsbDevice | None:
+        """What is plugged in there."""
+        plugged = self._plugged.get(port)
+        return plugged.device if plugged is not None else None
 
     def held_by_kernel(self, port: str) -> frozenset[int]:
         """The interfaces there that a kernel driver listens to."""

@@ -1,6 +1,7 @@
 """The same `station.toml`, on simulated buses: one world per slot, one more for what they share."""
 
 import contextlib
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ from drivers.sim.tca9548a import SimulatedMuxedBus, SimulatedTca9548a
 from drivers.sim.tcs34725 import SimulatedTcs34725
 from drivers.sim.tsl2591 import SimulatedTsl2591
 from drivers.sim.usb import SimulatedUsbBackend
+from drivers.sim.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.veml7700 import SimulatedVeml7700
 from drivers.sim.world import SimulatedTime
 from drivers.usb import open_port
@@ -72,6 +74,8 @@ class World:
         self.mains = MainsLine()
         self.usb = SimulatedUsbBackend(self.time)
         self.usb_port = ""
+        self.vbus: SimulatedVbus | None = None
+        self.hubs: list[SimulatedHub] = []
         self.adapter: SimulatedAdapter | None = None
         self.monitor: SimulatedMonitor | None = None
         self.keyboard: SimulatedKeyboard | None = None
@@ -110,6 +114,19 @@ class World:
         self.keyboard = keyboard
         self.circuit.sinks.append(keyboard)
         self.usb.plug(self.usb_port, keyboard)
+
+    def plug_hub(self, port: str, superspeed_port: str = "") -> None:
+        """What feeds the device at `port`, unless a supply of the slot does."""
+        self.usb_port = port
+        self.vbus = SimulatedVbus(self.time)
+        for one in filter(None, (port, superspeed_port)):
+            where, _, number = one.rpartition(".")
+            sockets = [SimulatedVbus(self.time) for _ in range(max(4, int(number)))]
+            sockets[int(number) - 1] = self.vbus
+            fast = one == superspeed_port
+            hub = SimulatedHub(self.time, self.usb, where, superspeed=fast, vbus=sockets)
+            self.usb.plug(where, hub)
+            self.hubs.append(hub)
 
     def loosen_lead(self) -> None:
         """A meter's sense lead has come off its terminal."""
@@ -209,6 +226,8 @@ def _hardware(world: World, instruments: Iterable[Named], scene: _Scene) -> Simu
                 ddc[table.bus] = _DdcBus(world)
             case tables.HidKeyboardTable():
                 world.usb_port = table.port
+            case tables.UsbPortPowerTable():
+                world.plug_hub(table.port, table.superspeed_port)
             case tables.PatternScreenTable():
                 screens[table.connector] = _Screen(world)
             case tables.ScreenZonesTable():
@@ -227,12 +246,14 @@ def _hardware(world: World, instruments: Iterable[Named], scene: _Scene) -> Simu
             case _:
                 raise TypeError(f"{named.driver} has no twin in the simulated rig")
     i2c: dict[int, I2cBus] = {n: SimulatedMuxedBus(w.built()) for n, w in wiring.items()}
-    port = world.usb_port
+    if world.circuit.source is None:
+        world.circuit.source = world.vbus
+    sockets = [hub.port for hub in world.hubs] + ([world.usb_port] if world.usb_port else [])
     return SimulatedHardware(
         time=world.time,
         serial=serial,
         i2c=i2c | ddc,
-        usb={port: lambda: open_port(port, world.usb)} if port else {},
+        usb={port: functools.partial(open_port, port, world.usb) for port in sockets},
         screens=screens,
     )
 

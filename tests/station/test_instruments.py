@@ -45,6 +45,7 @@ lux = { driver = "veml7700", bus = 4, mux = [{ address = 0x71, channel = 7 }] }
 screen = { driver = "pattern_screen", connector = "HDMI-A-1" }
 monitor = { driver = "ddc", bus = 20 }
 keyboard = { driver = "hid_keyboard", port = "1-1.4" }
+port_power = { driver = "usb_port_power", port = "1-1.4", superspeed_port = "2-1.4" }
 fingers = { driver = "key_actuator", bus = 5, layout = "ansi-87", boards = [
   0x40, 0x41, 0x42, 0x43, 0x44, 0x45,
 ] }

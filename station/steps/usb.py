@@ -1,0 +1,165 @@
+"""A device under test on a USB port whose power is switched, and whether it really is."""
+
+from typing import NamedTuple
+
+from drivers.capabilities import PortPower, PowerMeter
+from station.clock import Clock
+from station.records import Reading
+from station.steps import BenchFault, NotApplicable, NotNegative, Positive, Yields, step
+
+OFF_V = 0.8  # vSafe0V and tVBUSOFF: USB Type-C and Power Delivery specifications
+OFF_WITHIN_S = 0.65
+LOWEST_V = 4.75  # USB 2.0, 7.2.2: 4.75 to 5.25 V at a high-power port, 4.40 V at a low-power one
+HIGHEST_V = 5.25
+ON_WITHIN_S = 1.0  # proposal: hubs say 100 ms or less, and may say 510 ms
+LOOK_EVERY_S = 0.02
+
+INSTEAD = "take a hub that does; the README of uhubctl lists some"
+
+
+class Vbus(NamedTuple):
+    """What the meter saw, and how long after the request."""
+
+    voltage_v: float
+    took_s: float
+
+
+class MeteredPort(NamedTuple):
+    """A USB port with a meter in it, which knows better than the hub.
+
+    Raises `BenchFault` when the two contradict each other: whatever hangs on such a port, nothing
+    can be said about it.
+    """
+
+    port: PortPower
+    meter: PowerMeter
+    clock: Clock
+    lowest_v: float = LOWEST_V
+
+    def switch_off(self) -> Vbus:
+        """The meter must see VBUS before, and less than 0.8 V within 0.65 s."""
+        before_v = self.meter.read().voltage_v
+        if not self.lowest_v <= before_v <= HIGHEST_V:
+            raise BenchFault(
+                f"the meter reads {before_v:.2f} V at {self.port.name}, not"
+                f" {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: is it this port that it measures?"
+            )
+        start_s = self.clock.monotonic()
+        self.port.switch(on=False)
+        seen = self._watch(start_s, OFF_WITHIN_S, 0.0, OFF_V)
+        if seen.voltage_v >= OFF_V:
+            self.check_still_off()
+            raise BenchFault(
+                f"{self.port.name} is off, says the hub, and {seen.took_s:.2f} s later the meter"
+                f" still reads {seen.voltage_v:.2f} V: it does not switch VBUS (or the device feeds"
+                f" it: try without); {INSTEAD}"
+            )
+        return seen
+
+    def switch_on(self) -> Vbus:
+        """The meter must see `lowest_v` to 5.25 V within a second."""
+        start_s = self.clock.monotonic()
+        self.port.switch(on=True)
+        seen = self._watch(start_s, ON_WITHIN_S, self.lowest_v, HIGHEST_V)
+        if not self.lowest_v <= seen.voltage_v <= HIGHEST_V:
+            raise BenchFault(
+                f"{self.port.name} is on, says the hub, and {seen.took_s:.2f} s later the meter"
+                f" reads {seen.voltage_v:.2f} V, not {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: look"
+                " at the hub's own supply and the leads"
+            )
+        return seen
+
+    def check_still_off(self) -> None:
+        check_still_off(self.port)
+
+    def _watch(self, start_s: float, within_s: float, low_v: float, high_v: float) -> Vbus:
+        """The first sample within the bounds, or the last one there was time for."""
+        while True:
+            voltage_v = self.meter.read().voltage_v
+            took_s = self.clock.monotonic() - start_s
+            if low_v <= voltage_v < high_v or took_s >= within_s:
+                return Vbus(voltage_v, took_s)
+            self.clock.sleep(LOOK_EVERY_S)
+
+
+def check_still_off(port: PortPower) -> None:
+    """Raises `BenchFault` when somebody has switched the port on again."""
+    if port.read_state().powered:
+        raise BenchFault(
+            f"{port.name} was switched off, and is on again: something else on this computer uses"
+            " its device. Give the port to the slot (`pace rig rules`), and stop other programs"
+        )
+
+
+@step(
+    vbus_verified="",
+    vbus_off="V",
+    vbus_off_time="s",
+    vbus_on="V",
+    vbus_on_time="s",
+    comes_back="",
+    comes_back_time="s",
+)
+def power_cycle(
+    port_power: PortPower,
+    meter: PowerMeter,
+    clock: Clock,
+    *,
+    off_s: Positive = 2.0,
+    comes_back_s: NotNegative = 10.0,
+    lowest_v: Positive = LOWEST_V,
+) -> Yields:
+    """Take the device's power away and give it back: it is found again.
+
+    The meter at the port has to see VBUS go below 0.8 V within 0.65 s, and come back to between
+    `lowest_v` and 5.25 V; a hub that does not do that is the bench's fault. `lowest_v` of a hub
+    without a supply of its own is 4.4. `comes_back` is whether the computer finds a device there
+    within `comes_back_s` of power. Where it found none before, the step is skipped. Steps before
+    this one that have talked to the device have lost their connection: put it first.
+    """
+    _needs_device(port_power)
+    metered = MeteredPort(port_power, meter, clock, lowest_v)
+    off = metered.switch_off()
+    clock.sleep(off_s)
+    metered.check_still_off()
+    on = metered.switch_on()
+    yield Reading("vbus_verified", True)
+    yield Reading("vbus_off", off.voltage_v)
+    yield Reading("vbus_off_time", off.took_s)
+    yield Reading("vbus_on", on.voltage_v)
+    yield Reading("vbus_on_time", on.took_s)
+    yield from _comes_back(port_power, clock, comes_back_s)
+
+
+@step(vbus_verified="", comes_back="", comes_back_time="s")
+def power_cycle_unverified(
+    port_power: PortPower,
+    clock: Clock,
+    *,
+    off_s: Positive = 2.0,
+    comes_back_s: NotNegative = 10.0,
+) -> Yields:
+    """The same where there is no meter: what the hub says is all that is known.
+
+    `vbus_verified` is always false: nobody has seen that the device was without power.
+    """
+    _needs_device(port_power)
+    port_power.switch(on=False)
+    clock.sleep(off_s)
+    check_still_off(port_power)
+    port_power.switch(on=True)
+    yield Reading("vbus_verified", False)
+    yield from _comes_back(port_power, clock, comes_back_s)
+
+
+def _needs_device(port: PortPower) -> None:
+    if not port.read_state().device:
+        raise NotApplicable(f"no device was found at {port.name} before its power was taken away")
+
+
+def _comes_back(port: PortPower, clock: Clock, within_s: float) -> Yields:
+    start_s = clock.monotonic()
+    while not (back := port.read_state().device) and clock.monotonic() - start_s < within_s:
+        clock.sleep(LOOK_EVERY_S)
+    yield Reading("comes_back", back)
+    yield Reading("comes_back_time", clock.monotonic() - start_s if back else within_s)

@@ -1,0 +1,142 @@
+"""A device that loses its power comes back; a hub that lies about it is the bench's fault."""
+
+import pytest
+
+from drivers.buses import UsbDevice
+from drivers.ina219 import Ina219
+from drivers.sim import SimulatedI2cBus
+from drivers.sim.hid_keyboard import SimulatedKeyboard
+from drivers.sim.ina219 import SimulatedIna219
+from drivers.sim.usb import SimulatedUsbBackend
+from drivers.sim.usb_hub import SimulatedHub
+from drivers.sim.world import Circuit, StiffSource
+from drivers.usb import open_port
+from drivers.usb_hub import HubPort, UsbHub, UsbPortPower
+from station.clock import Clock
+from station.records import StepRecord, Verdict
+from station.simulate.rig import HandTime
+from station.steps import Step, usb
+from tests.station.rig import Socketed, finish, make_bench, planned
+
+
+class Rig:
+    """A keyboard at port 4 of the hub at 1-1, and a meter in its lead."""
+
+    def __init__(self) -> None:
+        self.time = HandTime()
+        self.usb = SimulatedUsbBackend(self.time)
+        self.hub = SimulatedHub(self.time, self.usb, "1-1")
+        self.usb.plug("1-1", self.hub)
+        self.keyboard = SimulatedKeyboard(self.time)
+        self.usb.plug("1-1.4", self.keyboard)
+        self.vbus = self.hub.vbus[3]
+        self.circuit = Circuit(self.vbus, self.keyboard)
+        chip = SimulatedIna219(self.circuit, shunt_ohm=0.1, time=self.time)
+        self.meter = Ina219(SimulatedI2cBus({0x40: chip}), time=self.time, shunt_ohm=0.1, max_a=2.0)
+        self.device: UsbDevice = open_port("1-1", self.usb)
+        self.port = UsbPortPower(HubPort(UsbHub(self.device, "1-1"), 4), time=self.time)
+
+    def measure(self, step: Step = usb.power_cycle, **settings: float) -> StepRecord:
+        bench = make_bench(
+            clock=Clock(self.time),
+            port_power=Socketed(self.port).place(),
+            meter=Socketed(self.meter).place(),
+        )
+        record = finish(bench, planned(step, settings=settings, comes_back=True))
+        assert record.steps[-1].verdict is Verdict.PASS, "the bench is safe"
+        assert self.port.read_state().powered, "and the port at rest has power"
+        return record.steps[1]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def values(record: StepRecord) -> dict[str, object]:
+    return {one.name: one.value for one in record.measurements}
+
+
+def test_a_device_that_comes_back_passes(rig: Rig) -> None:
+    record = rig.measure()
+    assert record.verdict is Verdict.PASS, record.reason
+    seen = values(record)
+    assert seen["vbus_verified"] is True
+    assert seen["vbus_off"] == pytest.approx(0.7, abs=0.1)
+    assert seen["vbus_off_time"] == pytest.approx(0.2, abs=0.05)
+    assert seen["vbus_on"] == pytest.approx(5.05, abs=0.01)
+    assert seen["vbus_on_time"] == pytest.approx(0.12, abs=0.02)
+    assert seen["comes_back"] is True
+    assert seen["comes_back_time"] == pytest.approx(0.18, abs=0.05)
+
+
+def test_a_device_that_does_not_come_back_fails(rig: Rig) -> None:
+    rig.time.then(1.0, lambda: setattr(rig.keyboard, "enumerates", False))
+    record = rig.measure(comes_back_s=5.0)
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["comes_back"] is False
+    assert values(record)["comes_back_time"] == 5.0
+
+
+def test_a_hub_that_says_off_and_is_on_is_the_benchs_fault(rig: Rig) -> None:
+    rig.vbus.welded = True
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith(
+        "port 4 of the hub at 1-1 is off, says the hub, and 0.65 s later the meter still reads"
+        " 5.05 V: it does not switch VBUS"
+    )
+    assert "take a hub that does" in record.reason
+    assert not record.measurements, "nothing is said to be verified"
+
+
+def test_a_port_that_is_off_too_late_does_not_count_as_off(rig: Rig) -> None:
+    rig.vbus.discharge_s = 0.5  # 0.8 V after 0.92 s
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert "the meter still reads 1.3" in record.reason
+
+
+def test_a_meter_that_measures_elsewhere_is_the_benchs_fault(rig: Rig) -> None:
+    rig.circuit.source = StiffSource(0.0)
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert "the meter reads 0.00 V at port 4 of the hub at 1-1" in record.reason
+    assert "is it this port that it measures?" in record.reason
+
+
+def test_a_port_that_comes_back_weak_is_the_benchs_fault(rig: Rig) -> None:
+    rig.time.then(1.0, lambda: setattr(rig.vbus, "full_v", 4.5))
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert "the meter reads 4.50 V, not 4.75 to 5.25 V" in record.reason
+
+
+def test_a_hub_without_a_supply_of_its_own_may_give_less(rig: Rig) -> None:
+    rig.vbus.full_v = 4.5
+    assert rig.measure(lowest_v=4.4).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
+def test_somebody_who_switches_on_again_is_found_out(rig: Rig, step: Step) -> None:
+    rig.time.then(1.0, lambda: rig.device.control_out(0x23, 0x03, 8, 4))
+    record = rig.measure(step)
+    assert record.verdict is Verdict.ERROR
+    assert "was switched off, and is on again" in record.reason
+
+
+@pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
+def test_a_port_where_no_device_was_found_is_skipped(rig: Rig, step: Step) -> None:
+    rig.usb.unplug("1-1.4")
+    record = rig.measure(step)
+    assert record.verdict is Verdict.SKIPPED
+    assert record.reason == (
+        "no device was found at port 4 of the hub at 1-1 before its power was taken away"
+    )
+
+
+def test_without_a_meter_it_is_never_called_verified(rig: Rig) -> None:
+    rig.vbus.welded = True  # and nobody can see it
+    record = rig.measure(usb.power_cycle_unverified)
+    assert record.verdict is Verdict.PASS
+    assert values(record)["vbus_verified"] is False
