@@ -187,7 +187,8 @@ def _port(slot: SlotModel, mood: Mood, frame: Frame) -> list[Line]:
     if slot.pulled and slot.running:
         return _texts([text.PULLED], frame.width, MESSAGE)
     if slot.plugged.offered and mood in _BETWEEN_RUNS:
-        told = [text.PLUGGED.format(name=_plugged_name(slot)), _what_to_do(slot, frame)]
+        what_to_do = wrapped(_what_to_do(slot, frame), frame.width - 2, 2)
+        told = [text.PLUGGED.format(name=_plugged_name(slot)), *what_to_do]
         return _texts(told, frame.width, MESSAGE)
     return []
 
@@ -223,10 +224,10 @@ def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     """What is plugged in and waits to be tested."""
     device, width = slot.plugged.device, frame.width
     details = _texts([text.PLUGGED.format(name=_plugged_name(slot))], width, look.strong)
+    details += _texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
     if device is not None and device.serial_number:
         number = text.SERIAL_NUMBER.format(number=device.serial_number)
         details += _texts([number], width, look.plain)
-    details += _texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
     return details + _texts([_plan_words(slot)] * (frame.height > 9), width, look.faint)
 
 

@@ -90,6 +90,31 @@ def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
     assert [plan.id for plan in left.plans] == ["usb-keyboard-by-hand"]
 
 
+@pytest.mark.parametrize("when", ["offer", "start", "ignore"])
+def test_a_slot_says_what_plugging_in_does(tmp_path: Path, when: str) -> None:
+    (path := tmp_path / "station.toml").write_text(
+        GOOD.replace("plans =", f'when_plugged = "{when}"\nplans =')
+    )
+    left = load(path).slots["left"]
+    assert left.when_plugged == when
+    assert left.device_ports() == ("1-3.4",)
+
+
+def test_a_slot_that_says_nothing_offers(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD)
+    assert load(path).slots["left"].when_plugged == "offer"
+
+
+def test_nothing_can_start_where_no_port_tells_of_the_device(tmp_path: Path) -> None:
+    display = DEMO_RIG.read_text().replace(
+        "[slots.display-1]", '[slots.display-1]\nwhen_plugged = "start"'
+    )
+    assert complaint(tmp_path, display) == (
+        "slots.display-1.when_plugged: 'start' is for a slot with a device at a USB port, such as"
+        " a hid_keyboard; this one has none"
+    )
+
+
 def test_the_demonstrations_rig_is_good() -> None:
     assert len(load(DEMO_RIG).slots) == 4
 
@@ -129,6 +154,8 @@ def test_the_demonstrations_rig_is_good() -> None:
         ("usb-keyboard-by-hand", "usb-keyboard", "slots.left: plan usb-keyboard: keyboard.every_key"
          " needs a actuator, which slot left has not"),
         ("usb-keyboard-by-hand", "lcd-monitor", "slots.left.plans: lcd-monitor is for a LCD"),
+        ("plans =", "when_plugged = 'begin'\nplans =", "slots.left.when_plugged: 'begin' is not one"
+         " of offer, start, ignore"),
         ('light = "probe"', 'light = "prob"', "slots.left.shared.light: no [shared.prob]; did you"),
         ('light = "probe"', 'meter = "probe"', "slots.left.shared.meter: the slot has its own"),
         ('light = "probe"', "light = 1", "slots.left.shared[...]: Expected `str`, got `int`"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.console import SlotInfo, SlotNotice
+from station.console import PluggedDevice, PluggedNotice, SlotInfo, SlotNotice
 from station.events import Choice, Event, Measured, StepStarted
 from station.records import Verdict
 from station.ui import text
@@ -470,3 +470,77 @@ def test_a_notice_for_a_slot_that_is_not_here_is_ignored() -> None:
     operator = Operator()
     operator.desk.hear(SlotNotice("Slot-77", asked()), 0.0)
     assert all(slot.question is None for slot in operator.desk.model.slots)
+
+
+# What is plugged in
+
+KEYBOARD = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-77")
+
+
+def plugged(slot: str = "Slot-1", tag: str = "KB-77") -> PluggedNotice:
+    return PluggedNotice(slot, KEYBOARD, offered=True, suggested_tag=tag)
+
+
+def test_a_serial_number_is_a_suggestion_that_enter_takes() -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s")
+    assert operator.desk.reader.text == "KB-77"
+    assert operator.commands == []
+    operator.press("enter")
+    assert operator.commands == [("start", "Slot-1", "KB-77", "laptop-adapter")]
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.5, 5.0])
+def test_a_scan_goes_before_a_suggestion_and_nothing_of_it_stays(wait_s: float) -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s", gap_s=wait_s)
+    operator.scan("LT-00417")
+    assert operator.commands == [("start", "Slot-1", "LT-00417", "laptop-adapter")]
+
+
+def test_a_suggestion_can_be_corrected_and_pressed_twice() -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s", "ctrl+s", "backspace", "8", "enter")
+    assert operator.commands == [("start", "Slot-1", "KB-78", "laptop-adapter")]
+
+
+@pytest.mark.parametrize("key", [F2, "tab"])
+def test_a_suggestion_never_follows_to_another_slot(key: str) -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s", key, "enter")
+    assert operator.desk.selected.name == "Slot-2"
+    assert operator.desk.reader.text == ""
+    assert operator.commands == []
+
+
+def test_a_suggestion_goes_with_its_device() -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s")
+    operator.console.tell(PluggedNotice("Slot-2"))
+    assert operator.desk.reader.text == "KB-77"
+    operator.console.tell(PluggedNotice("Slot-1"))
+    assert operator.desk.reader.text == ""
+
+
+def test_what_was_typed_stays_when_something_is_plugged_in() -> None:
+    operator = Operator()
+    operator.press("K", "B")
+    operator.console.tell(plugged())
+    assert operator.desk.reader.text == "KB"
+
+
+def test_without_a_number_there_is_nothing_to_suggest() -> None:
+    operator = Operator()
+    operator.console.tell(plugged(tag=""))
+    operator.press("ctrl+s")
+    assert operator.desk.reader.text == ""
+    assert operator.message() == text.NO_SERIAL.format(slot="Slot-1")
+    operator.console.tell(plugged())
+    operator.happens("Slot-1", started())
+    operator.press("ctrl+s")
+    assert operator.message() == "Slot-1 is testing."

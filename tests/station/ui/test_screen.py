@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from station.console import AutopilotNotice, DeliveryNotice
+from station.console import AutopilotNotice, DeliveryNotice, PluggedDevice, PluggedNotice
 from station.events import (
     Choice,
     Event,
@@ -482,3 +482,89 @@ def test_whatever_happens_every_line_of_any_screen_is_full_and_harmless(
         assert len(rows) <= size[1]
         assert all(cell_len(row) == size[0] for row in rows)
         assert all(row.isprintable() for row in rows)
+
+
+# What is plugged in
+
+CHERRY = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-77")
+
+
+def offer(device: PluggedDevice = CHERRY, reason: str = "") -> PluggedNotice:
+    return PluggedNotice("Slot-1", device, offered=True, suggested_tag="KB-77", reason=reason)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_slot_shows_what_is_plugged_in_and_what_to_do(size: tuple[int, int]) -> None:
+    sight = Sight(size=size)
+    sight.console.tell(offer())
+    assert "Plugged in: Cherry G80-3000" in sight.text()
+    assert "serial number KB-77" in sight.text()
+    assert "Scan its label to start" in sight.text()
+    assert "Ctrl+S  serial number" in sight.lines()[-1]
+    sight.press("f2")
+    assert "F1, then scan its label" in sight.text()
+    assert "Ctrl+S" not in sight.lines()[-1]
+    sight.press("enter")
+    assert "F1 Slot-1 plugged in" in sight.text() or "F1 plugged in" in sight.text()
+    sight.console.tell(PluggedNotice("Slot-1"))
+    sight.press("enter")
+    assert "lugged in" not in sight.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("slots", [1, 4, 8])
+def test_why_nothing_began_by_itself_can_be_read(slots: int, size: tuple[int, int]) -> None:
+    sight = Sight(FakeConsole(slots), size)
+    sight.console.tell(offer(reason="the disk is full"))
+    if slots == 8 and size == SMALL:
+        assert "Not started: the disk" in sight.words()
+        sight.press("enter")
+    assert "Not started: the disk is full" in sight.words()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_next_device_is_announced_below_the_last_ones_verdict(size: tuple[int, int]) -> None:
+    sight = Sight(size=size)
+    sight.happens("Slot-1", started(), finished(Verdict.PASS))
+    sight.console.tell(offer())
+    assert "Plugged in: Cherry G80-3000" in sight.text()
+    assert "Scan its label to start" in sight.text()
+    sight.happens("Slot-1", started())
+    assert "Plugged in" not in sight.text()
+    sight.happens("Slot-1", finished(Verdict.PASS))
+    assert "Plugged in" not in sight.text()  # it is still there, and has been tested
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_whoever_is_asked_sees_that_the_device_is_gone(size: tuple[int, int]) -> None:
+    sight = Sight(size=size)
+    sight.console.tell(offer())
+    sight.happens("Slot-1", started(), StepStarted(0, "Lamps"), asked())
+    sight.console.tell(PluggedNotice("Slot-1"))
+    assert "Unplugged: nothing is at its port." in sight.text()
+    assert "Is the lamp lit?" in sight.text()
+    sight.console.tell(offer())
+    assert "Unplugged" not in sight.text()
+
+
+@given(
+    st.builds(
+        PluggedDevice, usb_id=st.just("046a:0011"), maker=st.text(max_size=90),
+        product=st.text(max_size=90), serial_number=st.text(max_size=90),
+    ),
+    st.sampled_from(SIZES),
+)  # fmt: skip
+def test_whatever_a_device_says_of_itself_no_line_is_too_long(
+    device: PluggedDevice, size: tuple[int, int]
+) -> None:
+    sight = Sight(size=size)
+    sight.console.tell(offer(device))
+    for row in sight.lines():
+        assert cell_len(row) == size[0]
+        assert row.isprintable()
+
+
+def test_a_device_without_a_name_is_known_by_its_numbers() -> None:
+    sight = Sight()
+    sight.console.tell(offer(PluggedDevice("046a:0011")))
+    assert "Plugged in: 046a:0011" in sight.text()
