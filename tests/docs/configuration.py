@@ -26,6 +26,9 @@ SLOT = {
     "plans": "ids of the plans on offer; the first is the one that runs unless another is chosen",
     "roles": "`[slots.NAME.roles.ROLE]`, one for each instrument of this slot",
     "shared": 'roles played by shared instruments, as in `{ probe = "colour-probe" }`',
+    "when_plugged": "what plugging a device into the slot's USB port does: `offer` its first plan"
+    " on the screen, `start` it under the device's serial number, or `ignore` it; see"
+    " [connect a rig](../how-to/connect-a-rig.md#9-plug-in-and-go)",
 }
 BROKER = {
     "host": "name or address",
