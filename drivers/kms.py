@@ -194,7 +194,8 @@ class Card:
             case errno.EACCES | errno.EPERM:
                 return NotPermitted(
                     f"{self.path}: no permission: add this user to the group video"
-                    f" (sudo adduser $USER video, then log in again) or install the udev rules"
+                    f" (sudo adduser $USER video, then log in again), to which udev's own rules"
+                    f" (50-udev-default.rules) give graphics cards"
                 )
             case _:
                 return NotConnected(f"{self.path}: no such graphics card ({error.strerror})")
