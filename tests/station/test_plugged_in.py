@@ -27,12 +27,14 @@ from station.console import (
     WhenPlugged,
 )
 from station.events import Asked, Event, RunFinished, RunStarted, StepStarted
+from station.hotplug import watching
 from station.outbox import Outbox, OutboxError
 from station.publisher import BrokerAddress
 from station.records import RunRecord, Verdict, decode_run
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
 from station.start import DEMO_RIG
+from tests.drivers.test_discovery import RecordedUdev, usb
 from tests.host_agent.rig import eventually
 
 ISO = LAYOUTS["iso-105"].usages
@@ -313,6 +315,44 @@ def test_a_slot_that_is_busy_keeps_its_run_and_offers_the_next_device_after_it(
 
 
 # Threads
+
+
+def test_from_udevs_event_to_a_record_with_the_watchs_own_thread(bench: Bench) -> None:
+    port = bench.config.slots["right"].device_ports()[0]
+    world = bench.rig.worlds["right"]
+    keyboard = usb(port, "1209:7002", manufacturer=b"ACME", product=b"Keyboard", serial=b"KB-9")
+    udev = RecordedUdev()
+    gone = threading.Event()
+    bench.service.listen(lambda notice: gone.set() if notice == PluggedNotice("right") else None)
+    with watching(bench.config, bench.service, udev):
+        world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
+        udev.plug(keyboard)
+        record = bench.record(slot="right")
+        assert (record.device.asset_tag, record.verdict) == ("KB-9", Verdict.PASS)
+        udev.pull(keyboard)
+        assert gone.wait(30)
+    for monitor in udev.monitors:
+        monitor.close()
+
+
+def test_the_watch_ends_while_what_it_began_goes_on(bench: Bench) -> None:
+    gate, reached = threading.Event(), threading.Event()
+
+    def hold(slot: str, event: Event) -> None:
+        reached.set()
+        assert gate.wait(30)
+
+    bench.at[StepStarted] = hold
+    udev = RecordedUdev()
+    with watching(bench.config, bench.service, udev):
+        world = bench.rig.worlds["right"]
+        world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
+        udev.plug(usb(world.usb_port, "1209:7002", serial=b"KB-9"))
+        assert reached.wait(30)
+    gate.set()
+    assert bench.record(slot="right").verdict is Verdict.PASS
+    for monitor in udev.monitors:
+        monitor.close()
 
 
 def test_plugging_while_the_station_closes_neither_hangs_nor_raises(tmp_path: Path) -> None:

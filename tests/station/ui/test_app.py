@@ -7,6 +7,7 @@ import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
+from station.console import PluggedDevice, PluggedNotice
 from station.events import Measured, StepStarted
 from station.records import Verdict
 from station.ui.app import StationApp
@@ -89,6 +90,23 @@ async def test_a_run_is_followed_from_its_scan_to_its_verdict(size: tuple[int, i
         console.happen("Slot-3", finished(Verdict.PASS, step("No load", Verdict.PASS, GOOD)))
         await shows(pilot, "Laptop adapter")
         assert any(row.count("█") > 12 for row in seen(app).splitlines())
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_plugged_in_is_seen_and_started_under_its_number(
+    size: tuple[int, int],
+) -> None:
+    console = FakeConsole(4)
+    app = StationApp(console)
+    async with app.run_test(size=size) as pilot:
+        keyboard = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-77")
+        console.tell(PluggedNotice("Slot-3", keyboard, offered=True, suggested_tag="KB-77"))
+        await shows(pilot, "Plugged in: Cherry G80-3000")
+        await pilot.press("f3", "ctrl+s")
+        await shows(pilot, "Slot-3 > KB-77")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(console.commands))
+        assert console.commands == [("start", "Slot-3", "KB-77", "laptop-adapter")]
 
 
 async def test_a_key_answers_the_question_that_is_on_the_screen() -> None:
