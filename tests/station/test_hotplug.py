@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from drivers.errors import NotConnected
 from station.config import StationConfig, load
 from station.console import PluggedDevice
 from station.hotplug import describe, watching
-from tests.drivers.test_discovery import Recorded, RecordedMonitor, RecordedUdev, usb
+from tests.drivers.test_discovery import RecordedMonitor, RecordedUdev, usb
 
 SLOT = """
 [slots.{name}]
@@ -104,10 +105,10 @@ def test_what_was_there_already_is_told_as_that(config: StationConfig, udev: Rec
 class Hasty(RecordedUdev):
     """Somebody pulls the plug while the station is still looking at what is there."""
 
-    def devices(self, subsystem: str) -> Iterator[Recorded]:
-        yield from [one for one in self.plugged if one.subsystem == subsystem]
-        if subsystem == "usb" and RIGHT in self.plugged:
-            self.pull(RIGHT)
+    def monitor(self) -> RecordedMonitor:
+        made = super().monitor()
+        made.send(replace(RIGHT, attributes={}, properties={}, action="remove"))
+        return made
 
 
 def test_one_that_goes_while_the_watch_begins_is_gone_in_the_end(config: StationConfig) -> None:
