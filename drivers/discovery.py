@@ -132,7 +132,9 @@ class Monitor(Protocol):
 class Udev(Protocol):
     """Where devices come from: the system's udev, or a recording of one."""
 
-    def devices(self, subsystem: str) -> Iterable[Device]: ...
+    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
+        """All of a subsystem; `on_usb` is a hint that only those on USB are wanted."""
+
     def monitor(self) -> Monitor: ...
 
 
@@ -145,9 +147,20 @@ class SystemUdev:
         except ImportError as error:
             raise NotConnected(f"udev: {error}; `apt install libudev1` brings it") from error
 
-    def devices(self, subsystem: str) -> Iterable[Device]:
+    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
+        if on_usb:
+            return self._on_usb(subsystem)
         devices: Iterable[Device] = self._context.list_devices(subsystem=subsystem)
         return devices
+
+    def _on_usb(self, subsystem: str) -> Iterable[Device]:
+        """libudev looks into each of a class; most of the 80 ttys tell by their path alone."""
+        with suppress(FileNotFoundError):
+            for link in Path("/sys/class", subsystem).iterdir():
+                path = os.path.realpath(link)
+                if "/usb" in path:
+                    with suppress(pyudev.DeviceNotFoundError):  # pulled just now
+                        yield pyudev.Devices.from_sys_path(self._context, path)
 
     def monitor(self) -> Monitor:
         monitor: Any = pyudev.Monitor.from_netlink(self._context)
@@ -175,8 +188,8 @@ def resolve_serial(port: str, udev: Udev | None = None) -> str:
     kind, _, name = port.partition(":")
     if kind not in ("usb", "serial") or not name:
         raise ValueError(f"{port!r} is no serial port: give a path, usb:1-1.2 or serial:A50285BI")
-    ttys = _scan(udev or SystemUdev(), ["tty"]).values()
-    ports = [found for found in ttys if isinstance(found, SerialPort)]
+    udev = udev or SystemUdev()
+    ports = _serial_ports(udev.devices("tty", on_usb=True))  # of the 80 ttys, the few with a plug
     if kind == "serial":
         fitting = [found for found in ports if found.serial_number == name]
     else:
@@ -185,11 +198,17 @@ def resolve_serial(port: str, udev: Udev | None = None) -> str:
         case [found]:
             return found.path
         case []:
+            ports = _serial_ports(udev.devices("tty"))
             there = ", ".join(map(_advertised, ports)) or "none at all"
             raise NotConnected(f"{port}: no such serial port is plugged in; there is {there}")
         case _:
             several = ", ".join(map(_advertised, fitting))
             raise NotConnected(f"{port}: more than one serial port answers to it: {several}")
+
+
+def _serial_ports(ttys: Iterable[Device]) -> list[SerialPort]:
+    found = map(_describe_serial, sorted(ttys, key=_natural))
+    return [port for port in found if port is not None]
 
 
 class Watch:
@@ -342,7 +361,7 @@ def _describe(device: Device, udev: Udev) -> Found | None:
 
 
 def _describe_serial(device: Device) -> SerialPort | None:
-    if device.device_node is None or device.parent is None:
+    if device.parent is None or device.device_node is None:
         return None  # a console or a pty: no hardware behind it
     if _text(device, "type") == "0":
         return None  # PORT_UNKNOWN: the kernel keeps a ttyS for a UART that is not there

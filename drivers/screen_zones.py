@@ -1,9 +1,31 @@
 """Light meters over the zones of a screen, such as nine VEML7700 behind two multiplexers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
-from drivers.capabilities import Identity, LightArray, LightMeter
+from drivers.buses import Time
+from drivers.capabilities import Identity, LightArray
 from drivers.errors import DriverError
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 3
+"""To find each meter's range, before the light is measured in whatever one it has come to."""
+
+
+class ZoneMeter(Protocol):
+    """A light meter that measures by itself once begun, so that many do so at the same time."""
+
+    identity: Identity
+
+    def begin(self) -> float:
+        """Start an integration. Returns the seconds until `tell` may be asked."""
+
+    def tell(self) -> float | None:
+        """Lux, or None when the range did not fit: another one has to be begun."""
+
+    def tell_anyway(self) -> float:
+        """Lux, as well as the range allows."""
 
 
 class ScreenZones(LightArray):
@@ -12,21 +34,40 @@ class ScreenZones(LightArray):
     Takes over the meters' maker; the model says how many there are. Raises `ValueError` for none.
     """
 
-    def __init__(self, meters: Sequence[LightMeter]) -> None:
+    def __init__(self, meters: Sequence[ZoneMeter], *, time: Time) -> None:
         if not meters:
             raise ValueError("a screen without light meters has no zones")
         self._meters = tuple(meters)
+        self._time = time
         self.zones = len(self._meters)
         first = self._meters[0].identity
         self.identity = Identity(first.maker, f"{self.zones} × {first.model}")
 
     def read_illuminances_lux(self) -> tuple[float, ...]:
-        """One after the other. An error says in which zone (from 1) it happened."""
-        return tuple(self._read(zone, meter) for zone, meter in enumerate(self._meters, start=1))
+        """All at the same time: nine zones take no longer than one.
 
-    @staticmethod
-    def _read(zone: int, meter: LightMeter) -> float:
-        try:
-            return meter.read_illuminance_lux()
-        except DriverError as error:
-            raise type(error)(f"zone {zone}: {error}") from error
+        An error says in which zone (from 1) it happened.
+        """
+        told: dict[int, float] = {}
+        meters = dict(enumerate(self._meters, start=1))
+        for _ in range(ATTEMPTS):
+            self._time.sleep(max(_in(zone, meter.begin) for zone, meter in meters.items()))
+            told |= {
+                zone: lux
+                for zone, meter in meters.items()
+                if (lux := _in(zone, meter.tell)) is not None
+            }
+            meters = {zone: meter for zone, meter in meters.items() if zone not in told}
+            if not meters:
+                break
+        else:
+            self._time.sleep(max(_in(zone, meter.begin) for zone, meter in meters.items()))
+            told |= {zone: _in(zone, meter.tell_anyway) for zone, meter in meters.items()}
+        return tuple(told[zone] for zone in sorted(told))
+
+
+def _in(zone: int, question: Callable[[], Result]) -> Result:
+    try:
+        return question()
+    except DriverError as error:
+        raise type(error)(f"zone {zone}: {error}") from error

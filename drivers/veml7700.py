@@ -77,13 +77,51 @@ class Veml7700(LightMeter):
 
     def read_illuminance_lux(self) -> float:
         """Raises `BadReply` when saturated at the least sensitive setting."""
-        for _ in RANGES:
-            used = self._range
-            counts = self._integrate(RANGES[used])
-            self._range = self._fitting(counts, used)
-            if self._range == used:
-                break
-        chosen = RANGES[used]
+        for _ in RANGES[1:]:
+            self._time.sleep(self.begin())
+            if (lux := self.tell()) is not None:
+                return lux
+        self._time.sleep(self.begin())
+        return self.tell_anyway()
+
+    def begin(self) -> float:
+        """Start an integration in the range that fits best. Returns the seconds that it takes."""
+        chosen = RANGES[self._range]
+        # Through shutdown, because a running integration would end with the old settings.
+        self._chip.write(CONFIGURATION, chosen.configuration | SHUT_DOWN)
+        self._chip.write(POWER_SAVING, 0)
+        self._chip.write(CONFIGURATION, chosen.configuration)
+        # There is no ready flag. The note asks for one integration time; oscillators vary.
+        return START_S + 2 * chosen.integration_s
+
+    def tell(self) -> float | None:
+        """Lux since `begin`; None when another range fits better: begin again.
+
+        Raises `BadReply` as `read_illuminance_lux`.
+        """
+        used = self._range
+        counts = self._counts()
+        self._range = self._fitting(counts, used)
+        return self._lux(counts, RANGES[used]) if self._range == used else None
+
+    def tell_anyway(self) -> float:
+        """Lux since `begin` in whatever range, as in light that flickers from one to another.
+
+        Raises `BadReply` as `read_illuminance_lux`.
+        """
+        return self._lux(self._counts(), RANGES[self._range])
+
+    def _counts(self) -> int:
+        counts = self._chip.read(LIGHT)
+        configuration = RANGES[self._range].configuration
+        if (kept := self._chip.read(CONFIGURATION)) != configuration:
+            raise BadReply(
+                f"{self._chip.where}: lost its settings, configuration {kept:#06x}, not"
+                f" {configuration:#06x}"
+            )
+        return counts
+
+    def _lux(self, counts: int, chosen: Range) -> float:
         lux = counts * chosen.lux_per_count
         if chosen.bends:
             lux = straighten(lux)
@@ -100,18 +138,3 @@ class Veml7700(LightMeter):
             return last
         lux = counts * RANGES[used].lux_per_count
         return next((n for n, r in enumerate(RANGES) if lux < r.enough_lux), last)
-
-    def _integrate(self, chosen: Range) -> int:
-        # Through shutdown, because a running integration would end with the old settings.
-        self._chip.write(CONFIGURATION, chosen.configuration | SHUT_DOWN)
-        self._chip.write(POWER_SAVING, 0)
-        self._chip.write(CONFIGURATION, chosen.configuration)
-        # There is no ready flag. The note asks for one integration time; oscillators vary.
-        self._time.sleep(START_S + 2 * chosen.integration_s)
-        counts = self._chip.read(LIGHT)
-        if (kept := self._chip.read(CONFIGURATION)) != chosen.configuration:
-            raise BadReply(
-                f"{self._chip.where}: lost its settings, configuration {kept:#06x}, not"
-                f" {chosen.configuration:#06x}"
-            )
-        return counts

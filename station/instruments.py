@@ -292,7 +292,11 @@ class ScreenZonesTable(InstrumentTable, frozen=True, kw_only=True):
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         return ScreenZones(
-            [Veml7700(behind(hardware, self.bus, (hop,)), time=hardware.time) for hop in self.zones]
+            [
+                Veml7700(behind(hardware, self.bus, (hop,)), time=hardware.time)
+                for hop in self.zones
+            ],
+            time=hardware.time,
         )
 
 
@@ -387,7 +391,7 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
     kind = UsbPortPower
 
     def __post_init__(self) -> None:
-        for port in filter(None, (self.port, self.superspeed_port)):
+        for port in (self.port, *filter(None, [self.superspeed_port])):
             if re.fullmatch(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)+", port) is None:
                 raise ValueError(f"port {port!r} is no port of a hub; one looks like 1-1.4")
 

@@ -92,7 +92,7 @@ class RecordedUdev:
         self.monitors: list[RecordedMonitor] = []
         self.fails = 0
 
-    def devices(self, subsystem: str) -> Iterable[Device]:
+    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
         if self.fails:
             self.fails -= 1
             raise OSError(errno.EIO, "Input/output error")
