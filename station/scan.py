@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import msgspec
@@ -13,10 +13,16 @@ from drivers.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPerip
 from drivers.errors import DriverError
 from drivers.scpi_load import DIALECTS as LOADS
 from drivers.scpi_supply import DIALECTS as SUPPLIES
+from drivers.usb_hub import Switching, UsbHub
 from station.instruments import DRIVERS, SerialTable
 
-HID, PRINTER = 0x03, 0x07
+HID, PRINTER, HUB = 0x03, 0x07, 0x09
 BOOT, KEYBOARD = 1, 1
+SAYS: dict[Switching, str] = {
+    "individual": "switches the power of each by itself",
+    "ganged": "switches their power only together",
+    "none": "cannot switch their power",
+}
 
 
 def found() -> tuple[Found, ...]:
@@ -57,7 +63,9 @@ def _candidates() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def describe(items: Iterable[Found], hardware: Hardware | None = None) -> str:
-    """TOML to start from. With `hardware`, serial instruments are asked who they are."""
+    """TOML to start from. With `hardware`, serial instruments are asked who they are, and hubs
+    what they say of their power switches.
+    """
     everything = list(items)
     lines = [
         "# What is plugged into this machine. Give every slot its roles; docs/how-to tells how."
@@ -67,7 +75,7 @@ def describe(items: Iterable[Found], hardware: Hardware | None = None) -> str:
     lines += _section("I²C buses", _i2c(everything))
     lines += _section("Video outputs", _screens(everything))
     lines += _section("Keyboards on USB ports", _keyboards(everything))
-    lines += _section("Other USB devices", _others(everything))
+    lines += _section("Other USB devices", _others(everything, hardware))
     return "\n".join(lines).rstrip()
 
 
@@ -122,11 +130,25 @@ def _keyboards(items: list[Found]) -> Iterator[str]:
             yield f'# port = "{item.port}"  ({item.maker} {item.product})'
 
 
-def _others(items: list[Found]) -> Iterator[str]:
+def _others(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
     serial_ports = {item.port for item in items if isinstance(item, SerialPort)}
     for item in items:
         if not isinstance(item, UsbPeripheral) or _is_keyboard(item):
             continue
         if f"usb:{item.port}" not in serial_ports:
             who = f"{item.vendor_id:04x}:{item.product_id:04x} {item.maker} {item.product}"
+            if any(usb_class == HUB for usb_class, _, _ in item.interfaces):
+                who = f"{who.strip()}; {_hub(item.port, hardware)}"
             yield f"# {item.port}  ({who.strip()})"
+
+
+def _hub(port: str, hardware: Hardware | None) -> str:
+    """What it says; whether that is so only a meter can tell."""
+    if hardware is None:
+        return "a hub"
+    try:
+        with closing(hardware.usb(port)) as device:
+            hub = UsbHub(device, port)
+    except DriverError as error:
+        return f"a hub that does not tell: {error}"
+    return f"a hub of {hub.ports} ports, says that it {SAYS[hub.switching]}"

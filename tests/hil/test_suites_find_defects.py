@@ -36,6 +36,9 @@ def defect(request, rig_slot, bench, world):
         world.loosen_lead()
     elif "every_finger" in name:
         world.broken_fingers = {0x28}
+    elif "off_means_off_at_the_port" in name:
+        world.vbus.welded = True
+        request.addfinalizer(lambda: setattr(world.vbus, "welded", False))
     elif "sensor_see_the_same" in name:
         world.dead_sensors = True
 """
@@ -57,9 +60,10 @@ FAILED = (
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     folder = tmp_path_factory.mktemp("defects")
     (folder / "defects.py").write_text(DEFECTS)
-    names = ["accuracy", "off_means_off", "repeatability", "golden_unit", "stuck_actuators"]
+    names = ["accuracy", "off_means_off", "repeatability", "golden_unit"]
+    names += ["stuck_actuators", "usb_power"]
     suites = [str(PROJECT / "hil_tests" / f"test_{name}.py") for name in names]
-    chosen = "told or gives_nothing or repeats or golden or every_finger or sensor_see"
+    chosen = "told or gives_nothing or repeats or golden or every_finger or sensor_see or port"
     return run_pytest(folder, "-p", "defects", "-k", chosen, IMPORTING, *suites, paths=[folder])
 
 
@@ -79,6 +83,12 @@ def test_a_display_is_not_condemned_by_sensors_that_see_nothing(ended: Ended) ->
     case = ended.cases["test_probe_and_middle_sensor_see_the_same_light[display-1]"]
     assert case.outcome == "error"
     assert "too dark" in case.message
+
+
+def test_a_hub_that_says_off_while_the_meter_sees_5_volts_is_the_benchs_fault(ended: Ended) -> None:
+    case = ended.cases["test_off_means_off_at_the_port_and_on_means_on[port-1]"]
+    assert case.outcome == "error"
+    assert "it does not switch VBUS" in case.message
 
 
 def test_the_next_slot_is_none_the_worse_for_a_defect_that_was_mended(ended: Ended) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from drivers.buses import ByteStream, Hardware, I2cBus, Screen, UsbDevice
-from drivers.capabilities import Actuator, Instrument
+from drivers.capabilities import Actuator, Instrument, PortPower
 from drivers.errors import DriverError, NotConnected
 from station.config import Named, StationConfig, load
 from station.instruments import (
@@ -184,6 +184,22 @@ def test_a_baudrate_in_the_table_counts(config: StationConfig) -> None:
     with pytest.raises(NotConnected):
         opened(Named("it8500", msgspec.structs.replace(table, baudrate=38400)), line)
     assert line.asked == ("b", 38400)
+
+
+@pytest.mark.parametrize("port", ["1-1", "1-1.0", "usb:1-1.4", "1-1.4.", ""])
+def test_the_power_of_what_is_no_port_of_a_hub_is_no_instrument(port: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="is no port of a hub; one looks"):
+        msgspec.convert({"port": port}, DRIVERS["usb_port_power"])
+
+
+def test_a_hub_is_closed_after_the_run(config: StationConfig) -> None:
+    table = config.slots["left"].roles["port_power"].table
+    closing = ExitStack()
+    port = table.open(SimulatedRig(config).hardware["left"], closing)
+    assert isinstance(port, PortPower)
+    closing.close()
+    with pytest.raises(NotConnected, match="closed"):
+        port.read_state()
 
 
 def test_a_keyboard_is_given_back_to_the_kernel_after_the_run(config: StationConfig) -> None:
