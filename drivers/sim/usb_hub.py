@@ -139,6 +139,11 @@ class SimulatedHub(UsbFunction):
                 return b""
         raise Stall
 
+    def transfer_in(self, endpoint: int) -> bytes | None:
+        """A bit for each port that has changed, above the hub's own (USB 2.0, 11.12.4)."""
+        changed = sum(1 << number for number in self._changed)
+        return changed.to_bytes(len(self.vbus) // 8 + 1, "little") if changed else None
+
     def _has(self, number: int) -> bool:
         return 1 <= number <= len(self.vbus)
 

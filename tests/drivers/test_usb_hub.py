@@ -298,6 +298,20 @@ def test_a_device_goes_with_its_power_and_comes_back_with_it(time: SimulatedTime
     assert open_port("1-1.4", rig.usb).descriptor.maker == "ACME"
 
 
+def test_a_hub_reports_a_lost_connection_until_it_is_told_that_this_was_heard(
+    time: SimulatedTime,
+) -> None:
+    rig = Rig(time)
+    device = open_port("1-1", rig.usb)
+    assert rig.hub.transfer_in(0x81) is None
+    device.control_out(0x23, 0x01, 8, 4)
+    assert rig.hub.transfer_in(0x81) == b"\x10"
+    device.control_out(0x23, 0x03, 8, 4)
+    assert rig.hub.transfer_in(0x81) == b"\x10"
+    rig.open().switch(on=False)
+    assert rig.hub.transfer_in(0x81) is None, "nothing is left for the kernel to react to"
+
+
 def test_a_neighbour_keeps_its_power(time: SimulatedTime) -> None:
     rig = Rig(time)
     rig.open(port=2).switch(on=False)
