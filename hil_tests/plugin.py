@@ -55,7 +55,10 @@ if TYPE_CHECKING:
     from station.simulate.rig import World
 
 SIMULATED = Path(__file__).parent / "simulated.toml"
-NEEDS = "needs(*roles): skip unless the rig has these roles"
+NEEDS = (
+    "needs(*roles, stated=NAME): skip unless the rig has these roles, in a slot about which QA"
+    " states NAME, such as max_voltage_v"
+)
 ROLES = (
     "supply",
     "load",
@@ -87,6 +90,11 @@ class Described(NamedTuple):
     def roles(self, slot: str) -> frozenset[str]:
         its = self.config.slots[slot]
         return frozenset(its.roles) | frozenset(its.shared)
+
+    def unstated(self, slot: str, names: frozenset[str]) -> str:
+        """Why a test that needs QA to state these will not do in the slot; empty if it will."""
+        missing = sorted(name for name in names if getattr(self.qa.of(slot), name) is None)
+        return f"QA states no {', '.join(missing)} for this slot" if missing else ""
 
     def lacks(self, wanted: frozenset[str]) -> str:
         """Why no slot will do for a test that wants these roles; empty if one will."""
@@ -163,6 +171,11 @@ def _needed(node: pytest.Item) -> frozenset[str]:
     return frozenset(role for mark in node.iter_markers("needs") for role in mark.args)
 
 
+def _needs_stated(node: pytest.Item) -> frozenset[str]:
+    marks = (mark.kwargs.get("stated") for mark in node.iter_markers("needs"))
+    return frozenset(name for name in marks if name is not None)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = frozenset(metafunc.fixturenames)
     if "rig_slot" not in names or _chooses_its_slots(metafunc):
@@ -172,7 +185,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     fitting = [slot for slot in described.slots if not _missing(wanted, described.roles(slot))]
     reason = described.lacks(wanted)
     if "rig_role" not in names:
-        places = [pytest.param(slot, id=slot) for slot in fitting]
+        stated = _needs_stated(metafunc.definition)
+        places = [_place(slot, described.unstated(slot, stated)) for slot in fitting]
         metafunc.parametrize("rig_slot", places or [_skipped(reason, "")])
         return
     kind = get_type_hints(metafunc.function).get("instrument", Instrument)
@@ -188,6 +202,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _chooses_its_slots(metafunc: pytest.Metafunc) -> bool:
     marks = metafunc.definition.iter_markers("parametrize")
     return any("rig_slot" in mark.args[0] for mark in marks)
+
+
+def _place(slot: str, unstated: str) -> Any:
+    marks = [pytest.mark.skip(reason=unstated)] if unstated else []
+    return pytest.param(slot, id=slot, marks=marks)
 
 
 def _skipped(reason: str, *values: str) -> Any:

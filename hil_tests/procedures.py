@@ -15,7 +15,6 @@ from station.clock import Clock
 USUAL_V = 12.0  # to feed a load with, where more may be put on
 HEADROOM = 1.05  # of the supply's limit above what a load is told to sink
 UNSTATED_A = 0.5
-WAKE_S = 5.0  # a display that was without a picture is asleep; takes so long at most
 
 
 class Reach(NamedTuple):
@@ -84,10 +83,10 @@ def feed_as_usual(rig: Rig, bench: RigBench, stated: SlotQa) -> PowerSupply | No
     return feed(bench, stated, usual_v(rig, bench, stated), limit_a(stated))
 
 
-def show_white(bench: RigBench) -> None:
+def show_white(bench: RigBench, stated: SlotQa) -> None:
     """On the display under test, awake."""
     bench.get("screen", PatternSource).show_level(1.0, 1.0, 1.0)
-    bench.clock.sleep(WAKE_S)
+    bench.clock.sleep(stated.wake_s)
 
 
 def until(

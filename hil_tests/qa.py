@@ -57,7 +57,8 @@ class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where nothing is stated: nothing is swept, and what is near enough is modest.
 
     Two instruments agree within the sum of their resolutions, plus `budget_percent` of the value,
-    plus `budget_v` or `budget_a`: what calibration, leads and drift may cost.
+    plus `budget_v` or `budget_a`: what calibration, leads and drift may cost. A display that was
+    without a picture is asleep; after `wake_s` at most it shows one.
     """
 
     max_voltage_v: Positive | None = None
@@ -66,6 +67,7 @@ class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     budget_v: NotNegative = 0.02
     budget_a: NotNegative = 0.01
     settle_s: NotNegative = 0.5
+    wake_s: NotNegative = 5.0
     off_v: Positive = 0.5
     off_within_s: Positive = 2.0
     make_safe_within_s: Positive = 3.0

@@ -36,7 +36,7 @@ PZEM_BUDGET = 0.02  # of apparent power: volts, amperes and power factor are rou
 LIGHT_BUDGET = 0.30  # "Parts differ by ±20 %" (drivers/tcs34725), and the VEML7700 by ±10 %
 
 
-@pytest.mark.needs("supply", "meter")
+@pytest.mark.needs("supply", "meter", stated="max_voltage_v")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_supply_gives_the_volts_it_is_told(
     rig: Rig, bench: RigBench, stated: SlotQa, record_value: RecordValue, percent: int
@@ -50,7 +50,7 @@ def test_a_supply_gives_the_volts_it_is_told(
     assert seen == pytest.approx(volts, rel=0, abs=tolerance_v(stated, volts, *both))
 
 
-@pytest.mark.needs("meter")
+@pytest.mark.needs("meter", stated="max_voltage_v")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_supply_reads_the_volts_that_the_meter_reads(
     rig: Rig,
@@ -71,6 +71,7 @@ def test_a_supply_reads_the_volts_that_the_meter_reads(
     assert own == pytest.approx(seen, rel=0, abs=tolerance_v(stated, seen, *both))
 
 
+@pytest.mark.needs(stated="max_current_a")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_load_sinks_the_amperes_it_is_told(
     rig: Rig,
@@ -90,6 +91,7 @@ def test_a_load_sinks_the_amperes_it_is_told(
     assert seen == pytest.approx(amperes, rel=0, abs=tolerance_a(stated, amperes, *both))
 
 
+@pytest.mark.needs(stated="max_current_a")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_load_reads_what_the_meter_reads(
     rig: Rig,
@@ -115,7 +117,7 @@ def test_a_load_reads_what_the_meter_reads(
     assert own.voltage_v == pytest.approx(seen.voltage_v, rel=0, abs=near_v)
 
 
-@pytest.mark.needs("supply")
+@pytest.mark.needs("supply", stated="max_current_a")
 @pytest.mark.parametrize("percent", [10, 50, 100])
 def test_a_supply_holds_the_current_it_is_limited_to(
     rig: Rig,
@@ -139,7 +141,7 @@ def test_a_supply_holds_the_current_it_is_limited_to(
     assert seen == pytest.approx(amperes, rel=0, abs=tolerance_a(stated, amperes, *both))
 
 
-@pytest.mark.needs("load")
+@pytest.mark.needs("load", stated="max_current_a")
 def test_no_more_comes_out_of_an_adapter_than_goes_in(
     rig: Rig,
     bench: RigBench,
@@ -159,7 +161,7 @@ def test_no_more_comes_out_of_an_adapter_than_goes_in(
     assert 0.5 * in_w < out_w < in_w + mains_meter.power_resolution_w
 
 
-@pytest.mark.needs("load")
+@pytest.mark.needs("load", stated="max_current_a")
 def test_a_mains_meter_does_not_contradict_itself(
     rig: Rig,
     bench: RigBench,
@@ -189,7 +191,7 @@ def test_probe_and_middle_sensor_see_the_same_light(
     probe: ColourMeter,
     record_value: RecordValue,
 ) -> None:
-    show_white(bench)
+    show_white(bench, stated)
     middle_lux = zones.read_illuminances_lux()[CENTRE]
     probed = probe.read_colour()
     record_value("middle", middle_lux, "lx")

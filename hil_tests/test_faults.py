@@ -34,10 +34,10 @@ Measuring = PowerMeter | MainsMeter | LightMeter | ColourMeter
 
 
 @pytest.fixture
-def light_for_the_probe(bench: RigBench) -> None:
+def light_for_the_probe(bench: RigBench, stated: SlotQa) -> None:
     """It tells no colour in the dark."""
     if "screen" in bench.places:
-        show_white(bench)
+        show_white(bench, stated)
 
 
 @pytest.mark.usefixtures("light_for_the_probe")

@@ -65,6 +65,7 @@ def golden(stated: SlotQa, rig_slot: str, record_value: RecordValue) -> GoldenUn
     return GoldenUnit(stated.golden, record_value)
 
 
+@pytest.mark.needs(stated="golden")
 def test_golden_unit_draws_what_it_drew(
     golden: GoldenUnit, rig: Rig, bench: RigBench, stated: SlotQa, meter: PowerMeter
 ) -> None:
@@ -76,7 +77,7 @@ def test_golden_unit_draws_what_it_drew(
         raise ValueError(f"feed_voltage_v {known.feed_voltage_v:g} is above max_voltage_v")
     supply = feed(bench, stated, known.feed_voltage_v, known.feed_current_a)
     if "screen" in bench.places:
-        show_white(bench)
+        show_white(bench, stated)
     if isinstance(supply, PowerMeter):
         sample = agreed(stated, meter, supply, its, figures_of(rig, bench, "supply"))
     else:
@@ -85,7 +86,7 @@ def test_golden_unit_draws_what_it_drew(
     _judge(golden)
 
 
-@pytest.mark.needs("load")
+@pytest.mark.needs("load", stated="golden")
 def test_golden_adapter_delivers_what_it_delivered(
     golden: GoldenUnit,
     rig: Rig,
@@ -107,6 +108,7 @@ def test_golden_adapter_delivers_what_it_delivered(
     _judge(golden)
 
 
+@pytest.mark.needs(stated="golden")
 def test_golden_display_shines_as_it_shone(
     golden: GoldenUnit,
     bench: RigBench,
@@ -126,7 +128,7 @@ def test_golden_display_shines_as_it_shone(
     _judge(golden)
 
 
-@pytest.mark.needs("screen")
+@pytest.mark.needs("screen", stated="golden")
 def test_golden_display_has_the_white_it_had(
     golden: GoldenUnit,
     bench: RigBench,
@@ -141,6 +143,7 @@ def test_golden_display_has_the_white_it_had(
     _judge(golden)
 
 
+@pytest.mark.needs(stated="golden")
 def test_golden_keyboard_offers_the_keys_it_offered(
     golden: GoldenUnit, keyboard: KeySource
 ) -> None:
@@ -148,6 +151,7 @@ def test_golden_keyboard_offers_the_keys_it_offered(
     _judge(golden)
 
 
+@pytest.mark.needs(stated="golden")
 def test_golden_keyboard_lights_its_lamp_as_it_did(
     golden: GoldenUnit, bench: RigBench, stated: SlotQa, keyboard: KeySource, light: LightMeter
 ) -> None:
@@ -176,6 +180,6 @@ def _sample(
 
 
 def _full_brightness(bench: RigBench, stated: SlotQa, monitor: Monitor) -> None:
-    show_white(bench)
+    show_white(bench, stated)
     monitor.set_control(BRIGHTNESS, monitor.read_control(BRIGHTNESS).maximum)
     bench.clock.sleep(stated.settle_s)

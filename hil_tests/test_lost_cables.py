@@ -6,16 +6,17 @@ from drivers.capabilities import ColourMeter, Instrument, PatternSource
 from drivers.errors import DriverError
 from hil_tests.cables import Cables, exchange
 from hil_tests.procedures import show_white
+from hil_tests.qa import SlotQa
 from hil_tests.rig import RigBench
 
 
 def test_a_lost_cable_is_an_error_and_a_cable_put_back_is_the_end_of_it(
-    instrument: Instrument, rig_role: str, bench: RigBench, cables: Cables
+    instrument: Instrument, rig_role: str, bench: RigBench, stated: SlotQa, cables: Cables
 ) -> None:
     if isinstance(instrument, PatternSource):
         pytest.skip("a picture goes out whether or not anybody looks")
     if isinstance(instrument, ColourMeter) and "screen" in bench.places:
-        show_white(bench)  # it tells no colour in the dark
+        show_white(bench, stated)  # it tells no colour in the dark
     exchange(instrument)
     with cables.pulled(rig_role):
         with pytest.raises(DriverError) as lost:

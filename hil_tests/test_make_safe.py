@@ -76,7 +76,7 @@ def other_run(
         yield OtherRun(lent, rig_slot, stated, tmp_path)
 
 
-@pytest.mark.needs("supply", "meter")
+@pytest.mark.needs("supply", "meter", stated="max_voltage_v")
 @pytest.mark.parametrize("death", ["exception", "sigterm"])
 def test_a_run_that_breaks_down_leaves_a_safe_bench(
     other_run: OtherRun, stated: SlotQa, voltage_v: float, death: str, record_value: RecordValue
@@ -90,7 +90,7 @@ def test_a_run_that_breaks_down_leaves_a_safe_bench(
         assert took_s <= stated.make_safe_within_s
 
 
-@pytest.mark.needs("supply", "meter")
+@pytest.mark.needs("supply", "meter", stated="max_voltage_v")
 def test_after_a_run_that_was_killed_the_next_one_begins_by_making_the_bench_safe(
     other_run: OtherRun, stated: SlotQa, voltage_v: float, record_value: RecordValue
 ) -> None:

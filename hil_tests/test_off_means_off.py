@@ -42,6 +42,7 @@ def fed_v(rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply) -> flo
     return volts
 
 
+@pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_that_is_off_gives_nothing(
     bench: RigBench,
     stated: SlotQa,
@@ -58,6 +59,7 @@ def test_a_supply_that_is_off_gives_nothing(
     assert meter.read().voltage_v < stated.off_v
 
 
+@pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_that_has_just_been_opened_is_off(
     bench: RigBench, stated: SlotQa, fed_v: float, meter: PowerMeter
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_supply_that_has_just_been_opened_is_off(
     assert meter.read().voltage_v < stated.off_v
 
 
+@pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_keeps_off_while_it_is_set(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter
 ) -> None:
@@ -76,7 +79,7 @@ def test_a_supply_keeps_off_while_it_is_set(
     assert meter.read().voltage_v < stated.off_v
 
 
-@pytest.mark.needs("meter")
+@pytest.mark.needs("meter", stated="max_current_a")
 def test_a_load_that_is_off_draws_nothing(
     rig: Rig,
     bench: RigBench,
@@ -122,7 +125,7 @@ def test_a_black_screen_is_dark(
     zones: LightArray,
     record_value: RecordValue,
 ) -> None:
-    show_white(bench)
+    show_white(bench, stated)
     white_lux = zones.read_illuminances_lux()[CENTRE]
     screen.make_safe()
     bench.clock.sleep(stated.settle_s)

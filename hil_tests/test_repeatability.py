@@ -70,7 +70,7 @@ def test_a_meter_of_light_repeats_itself(
     screen: PatternSource,
     record_value: RecordValue,
 ) -> None:
-    show_white(bench)
+    show_white(bench, stated)
     samples = _samples(bench, stated, lambda: _lux(instrument))
     mean_lux, spread_lux = _told(record_value, "illuminance", "lx", samples)
     assert mean_lux > 0, "there is light to be measured"

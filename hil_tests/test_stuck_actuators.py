@@ -57,7 +57,7 @@ def test_every_finger_reaches_its_key_and_comes_off_it(
 def test_a_screen_that_is_told_to_change_changes(
     bench: RigBench, stated: SlotQa, screen: PatternSource, monitor: Monitor, zones: LightArray
 ) -> None:
-    show_white(bench)
+    show_white(bench, stated)
     seen_lux = []
     for level in (0.0, 0.5, 1.0):
         screen.show_level(level, level, level)
@@ -67,6 +67,7 @@ def test_a_screen_that_is_told_to_change_changes(
     assert seen_lux[2] > 2 * seen_lux[1] > 4 * seen_lux[0]
 
 
+@pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_whose_contact_is_welded_is_seen_by_the_meter(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter, world: World
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_supply_whose_contact_is_welded_is_seen_by_the_meter(
     assert meter.read().voltage_v > stated.off_v
 
 
+@pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_that_does_not_switch_off_makes_the_bench_unsafe_by_name(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, wire: Wire
 ) -> None:

@@ -30,9 +30,10 @@ from virtual_rig.usbip import UsbIpServer
 QEMU_BUS = 1  # qemu-xhci's USB 2.0 ports; its USB 3.0 ports are bus 2
 VHCI_BUS = 3
 VHCI_PORTS = 8
-BENCH_SPEED = 2.0
+BENCH_SPEED = 10.0
 """Of twins' time against ours. An emulated processor squeezes the pauses that drivers make between
-two commands; instruments that drop what comes too soon, such as the KA3000, must not see that."""
+two commands; instruments that drop what comes too soon, such as the KA3000, must not see that. And
+a display is awake in a fifth of a second."""
 LONGEST_ANSWER = 65536
 
 _PORT = re.compile(r"usb:(\d)-(\d)")

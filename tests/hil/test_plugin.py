@@ -251,4 +251,4 @@ def test_a_plugin_that_is_installed_and_named_by_a_conftest_is_there_once(tmp_pa
 
 def test_the_marker_is_registered_where_the_project_does_not(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, "--markers")
-    assert told.output.count("@pytest.mark.needs(*roles)") == 1
+    assert told.output.count("@pytest.mark.needs(*roles, stated=NAME)") == 1
