@@ -27,7 +27,12 @@ NOT_NEEDED = (
 )
 OURS = ("__init__.py", "attendant.py", "hands.py", "usbip.py")
 """What the attendant needs of the rig; `drivers` and `station` are the package's."""
-INPUTS = (*OURS, "image.py", "debian.py", *(f"disk/{path.name}" for path in DISK.iterdir()))
+INPUTS = (
+    *OURS,
+    "image.py",
+    "debian.py",
+    *(f"{path}" for path in sorted(DISK.rglob("*")) if path.is_file()),
+)
 
 
 class Image(NamedTuple):
@@ -70,6 +75,7 @@ def install(guest: Debian, package: Path) -> None:
     guest.run("dpkg", "--install", f"/tmp/{package.name}")
     (guest.root / "tmp" / package.name).unlink()
     shutil.copy(CONFIG, guest.root / "etc/pace-station/station.toml")
+    shutil.copytree(DISK / "plans", guest.root / "etc/pace-station/plans")
     guest.run("pace", "station", "check")
     rules = guest.run("pace", "rig", "rules").stdout
     (guest.root / "etc/udev/rules.d/59-pace-slots.rules").write_text(rules)
