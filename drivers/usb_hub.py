@@ -4,9 +4,11 @@ Switched by hub requests on the hub's own device node, which the shipped udev ru
 kernel's hub driver stays bound. Linux 6.0 has a file `disable` for each port, too, but it is root's
 and in sysfs, which the station's service may only read (ProtectKernelTunables). So there is one way
 for every kernel, and no new kind of wire. The hub driver switches a port on again when the hub
-reports a lost connection (drivers/usb/core/hub.c, hub_port_connect): after switching off,
-that report is cleared, as the kernel does when it switches off a port itself (port.c,
-usb_port_runtime_suspend). Whether that was in time, `read_state` tells later.
+reports a lost connection (drivers/usb/core/hub.c, hub_port_connect): after switching off, that
+report is cleared, as the kernel does when it switches off a port itself (port.c,
+usb_port_runtime_suspend). Where the kernel was quicker, our next question waits until it is done
+(it holds the hub's lock), and the port is switched off once more: now nothing is connected that
+could be lost. Seen so on Linux 6.1. Whether the port stays off, `read_state` tells later.
 
 A blue socket is two ports of two hubs, one for each speed, and has power as long as either wants it
 (USB 3.2, 10.3.1.1): both are switched. What a hub says is no proof of VBUS: many say that they
@@ -171,6 +173,8 @@ class UsbPortPower(PortPower):
             if hub.is_powered(status) is on:
                 return
             self._time.sleep(BETWEEN_READS_S)
+            if not on:
+                hub.set_power(port, on=False)
         wanted, reason = ("on" if on else "off"), ""
         if status & OVER_CURRENT:
             reason = ": over-current, so look for a short at the port"

@@ -120,6 +120,14 @@ def test_switching_off_leaves_nothing_for_the_kernel_to_react_to(time: Simulated
     assert wire.done
 
 
+def test_a_kernel_that_was_quicker_is_overruled(time: SimulatedTime) -> None:
+    port, wire = on_wire(time)
+    wire.then((OFF_4, ""), (STATUS_OF_4, "00 01 00 00"), (STATUS_OF_4, "00 01 00 00"))
+    wire.then((OFF_4, ""), (STATUS_OF_4, "00 00 00 00"), (STATUS_OF_4, "00 00 00 00"))
+    port.switch(on=False)
+    assert wire.done
+
+
 def test_switching_on_waits_until_power_is_good(time: SimulatedTime) -> None:
     port, wire = on_wire(time)
     wire.then((ON_4, ""), (STATUS_OF_4, "00 01 00 00"))
@@ -239,7 +247,8 @@ def test_the_halves_of_a_socket_are_of_two_speeds(time: SimulatedTime, speed: st
 
 def test_a_port_that_stays_as_it_was_is_refused_with_its_status(time: SimulatedTime) -> None:
     port, wire = on_wire(time)
-    wire.then((OFF_4, ""), *[(STATUS_OF_4, "03 01 00 00")] * 6)
+    once = (OFF_4, ""), (STATUS_OF_4, "03 01 00 00")
+    wire.then(*once, *[(STATUS_OF_4, "03 01 00 00"), *once] * 5)
     with pytest.raises(Refused, match="port 4 was switched off and its status stays 0x0103"):
         port.switch(on=False)
     assert wire.done
