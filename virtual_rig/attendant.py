@@ -25,7 +25,11 @@ class Attendant:
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
-        self._commands = {"attach": self.attach, "run": self.run, "write": self.write}
+        self._commands: dict[str, Callable[..., Any]] = {
+            "attach": self.attach,
+            "run": self.run,
+            "write": self.write,
+        }
 
     def plug_in(self, ports: list[str]) -> None:
         """In their order, so that I²C buses get the numbers that station.toml gives them."""
@@ -57,7 +61,7 @@ class Attendant:
         """What goes back for one request. Whatever is wrong with it comes back as `error`."""
         try:
             request = json.loads(line)
-            command: Callable[..., Any] = self._commands[request["do"]]
+            command = self._commands[request["do"]]
             return {"result": command(**request["with"])}
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}

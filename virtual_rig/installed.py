@@ -31,12 +31,13 @@ from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.scpi_supply import BenchOutput
 from station import config
 from station.simulate.rig import World
-from virtual_rig import debian, image, kernel, machine, packages
+from virtual_rig import debian, image, kernel, machine, packages, write_log
 from virtual_rig.control import Control, ControlServer
 from virtual_rig.far_ends import FarEnds
 from virtual_rig.hands import Where
 from virtual_rig.image import Image
 from virtual_rig.record_host import Held, HostTrouble, RecordHost
+from virtual_rig.write_log import Replayed
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache/installed-rig"
@@ -131,11 +132,43 @@ class Bench(Control):
         return source.on
 
 
+class Disk:
+    """Survives its machines. Each gets a copy to work on, and a log of what it writes and flushes:
+    what the disk keeps when the power is cut is what the log says was flushed."""
+
+    def __init__(self, original: Path, folder: Path) -> None:
+        self.kept = folder / "disk"
+        self._in_use = folder / "disk-in-use"
+        self._log = folder / "disk-log"
+        copy_disk(original, self.kept)
+
+    def options(self) -> list[str]:
+        """QEMU's. Nothing has to outlive the host, so nobody waits for its disk."""
+        copy_disk(self.kept, self._in_use)
+        self._log.write_bytes(b"")
+        unhurried = "driver=file,cache.no-flush=on"
+        return [
+            *("-blockdev", f"{unhurried},node-name=in-use,filename={self._in_use}"),
+            *("-blockdev", f"{unhurried},node-name=log,filename={self._log}"),
+            *("-blockdev", "driver=blklogwrites,node-name=disk,file=in-use,log=log"),
+            *("-device", "virtio-blk-pci,drive=disk"),
+        ]
+
+    def lose_power(self) -> Replayed:
+        return write_log.replay(self._log, self.kept)
+
+
+def copy_disk(disk: Path, copy: Path) -> None:
+    subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
+
+
 def command_line(
-    image_: Image, disk: Path, places: machine.Places, where: Where, ftdi_ports: Sequence[str]
+    image_: Image,
+    disk_options: Sequence[str],
+    places: machine.Places,
+    where: Where,
+    ftdi_ports: Sequence[str],
 ) -> list[str]:
-    """What is written to the disk reaches the file when the guest writes it, and not before: who
-    kills QEMU takes from the guest what was in its memory, as one who pulls its plug."""
     arguments = (
         "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off random.trust_cpu=on"
         " root=/dev/vda rw systemd.show_status=0 systemd.getty_auto=0"
@@ -148,8 +181,7 @@ def command_line(
         *("-smp", "2", "-m", "1024"),
         *("-kernel", str(image_.kernel), "-initrd", str(image_.initramfs)),
         *("-append", arguments),
-        *("-drive", f"file={disk},format=raw,if=none,id=disk,cache=writeback"),
-        *("-device", "virtio-blk-pci,drive=disk"),
+        *disk_options,
         *("-serial", f"file:{places.out / 'console.log'}"),
         *("-chardev", f"socket,id=ear,path={places.sockets}/ear,server=on,wait=off"),
         *("-device", "virtio-serial-pci"),
@@ -229,8 +261,8 @@ class OnDisk(NamedTuple):
 
 def outbox_on(disk: Path, scratch: Path) -> OnDisk:
     """Of a copy, after what the next mount would do to it. Raises `CommandFailed`."""
-    copy = scratch / "disk"
-    subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
+    copy = scratch / "disk-looked-at"
+    copy_disk(disk, copy)
     subprocess.run(["/sbin/e2fsck", "-p", copy], check=False, stdout=subprocess.DEVNULL)
     for end in ("", "-wal"):
         image.read(copy, f"/var/lib/pace-station/outbox.db{end}", scratch / f"outbox.db{end}")
@@ -259,9 +291,8 @@ class Scenario:
         self._ends.plug_golden_units()
         self._bench = Bench(self._ends)
         self._control = ControlServer(self._bench)
-        self._disk = scratch / "disk-in-use"
-        subprocess.run(["cp", "--sparse=always", image_.disk, self._disk], check=True)
-        image.configure(self._disk, host.broker_port)
+        self._disk = Disk(image_.disk, scratch)
+        image.configure(self._disk.kept, host.broker_port)
         self._guest: Guest | None = None
         self._boots = 0
         self._begun_s = time.monotonic()
@@ -286,7 +317,8 @@ class Scenario:
         places = machine.Places(self._out / f"boot-{self._boots}", self._sockets)
         places.out.mkdir(parents=True)
         where = Where(machine.HOST_IN_GUEST, self._control.port, self._ends.usbip.address[1])
-        command = command_line(self._image, self._disk, places, where, sorted(self._ends.lines))
+        ftdi_ports = sorted(self._ends.lines)
+        command = command_line(self._image, self._disk.options(), places, where, ftdi_ports)
         began_s = time.monotonic()
         self._guest = Guest(command, self._sockets, self._ends)
         code, state = self.guest.try_to("systemctl", "is-system-running", "--wait", within_s=60.0)
@@ -357,15 +389,19 @@ class Scenario:
         wait_for(lambda: keyboard.presses >= 10, f"fingers on {running}", RUN_WITHIN_S)
         self.guest.cut_power()
         self._guest = None
+        replayed = self._disk.lose_power()
         expect(self._bench.powered, "the supply went off with the station: then nothing is shown")
-        found = outbox_on(self._disk, self._scratch)
+        found = outbox_on(self._disk.kept, self._scratch)
         following = len(before) + 1
         expect(before == list(range(1, following)), f"the host had {before}")
         expect(
             found == OnDisk([following], [following + 1]),
             f"on the disk: {found}, and the host had {before}",
         )
-        self.say(f"without a host {finished} waits; power cut in the middle of {running}")
+        self.say(
+            f"without a host {finished} waits; power cut in the middle of {running}: of"
+            f" {sum(replayed)} writes the disk has lost the last {replayed.lost}"
+        )
 
     def nothing_is_lost(self, finished: str, running: str) -> None:
         self.host.start()
