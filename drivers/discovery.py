@@ -157,9 +157,9 @@ class SystemUdev:
         """libudev looks into each of a class; most of the 80 ttys tell by their path alone."""
         with suppress(FileNotFoundError):
             for link in Path("/sys/class", subsystem).iterdir():
-                path = os.path.realpath(link)
-                if "/usb" in path:
-                    with suppress(pyudev.DeviceNotFoundError):  # pulled just now
+                with suppress(OSError, pyudev.DeviceNotFoundError):  # pulled just now
+                    if "/usb" in os.readlink(link):
+                        path = os.path.realpath(link)
                         yield pyudev.Devices.from_sys_path(self._context, path)
 
     def monitor(self) -> Monitor:

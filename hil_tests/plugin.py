@@ -5,6 +5,7 @@
                  --slot NAME                  only in this slot; otherwise in each that fits
                  --qa FILE                    what QA states; otherwise station.qa.toml beside it
                  --interactive                somebody is there to pull cables
+                 --cables MODULE:CLASS        relays pull them: your `hil_tests.cables.Cables`
 
 A test asks for an instrument by the name of its role: `supply`, `load`, `meter`, `mains_meter`,
 `zones`, `probe`, `light`, `keyboard`, `actuator`, `monitor`, `screen`, `port_power`. It runs once
@@ -22,8 +23,9 @@ pytest loads this in every run of an environment that has it: what is heavy is i
 
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, get_type_hints
 
@@ -120,6 +122,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--interactive", action="store_true", help="somebody is at the rig to pull cables"
     )
+    group.addoption(
+        "--cables",
+        metavar="MODULE:CLASS",
+        help="what pulls cables instead, a hil_tests.cables.Cables made of the rig and a slot",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -127,8 +134,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", NEEDS)
     if config.getoption("--rig") is not None and config.getoption("dist", "no") != "no":
         raise pytest.UsageError("a rig can do one test at a time: --rig goes without -n")
+    _cables(config.getoption("--cables"))  # what is wrong is said before anything begins
     if any(config.getoption(name) is not None for name in ("--rig", "--slot", "--qa")):
-        _described(config)  # what is wrong is said before anything begins
+        _described(config)
+
+
+def _cables(name: str | None) -> "Callable[[Rig, str], Cables] | None":
+    if name is None:
+        return None
+    module, _, attribute = name.partition(":")
+    try:
+        made: Callable[[Rig, str], Cables] = getattr(import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise pytest.UsageError(f"--cables {name}: {error}; say MODULE:CLASS") from error
+    return made
 
 
 def _described(config: pytest.Config) -> Described:
@@ -376,9 +395,12 @@ def ask(request: pytest.FixtureRequest) -> "Ask":
 
 
 @pytest.fixture
-def cables(rig: "Rig", rig_slot: str, ask: "Ask", bench: "RigBench") -> "Cables":
+def cables(
+    request: pytest.FixtureRequest, rig: "Rig", rig_slot: str, ask: "Ask", bench: "RigBench"
+) -> "Cables":
     """`with cables.pulled(role):` the cable of that instrument is out."""
-    return rig.cables(rig_slot, ask)
+    made: Callable[[Rig, str], Cables] | None = _cables(request.config.getoption("--cables"))
+    return made(rig, rig_slot) if made is not None else rig.cables(rig_slot, ask)
 
 
 # Only on the simulated rig, for these break what must not be broken

@@ -118,7 +118,7 @@ def wait_for(look: Callable[[], Found], what: str, timeout_s: float = 15.0) -> F
             return found
         if time.monotonic() > give_up_s:
             raise TimeoutError(f"waited {timeout_s:g} s in vain for {what}")
-        time.sleep(0.01)
+        time.sleep(0.05)  # to look costs an emulated processor much of that
 
 
 def _port_status(hub_port: int) -> str:

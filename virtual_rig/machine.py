@@ -35,9 +35,14 @@ class Places(NamedTuple):
         return self.sockets / "qmp"
 
 
-def command_line(built: Built, places: Places, ftdi_ports: Sequence[str]) -> list[str]:
-    """Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
-    `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works."""
+def command_line(
+    built: Built, places: Places, ftdi_ports: Sequence[str], output: Path | None = None
+) -> list[str]:
+    """What pytest prints goes to stdout, or to the file `output`.
+
+    Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
+    `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works.
+    """
     shared = {"host": Path("/"), "tree": built.tree.resolve()}
     width_px, height_px = SCREEN_PX
     line = [
@@ -47,7 +52,7 @@ def command_line(built: Built, places: Places, ftdi_ports: Sequence[str]) -> lis
         *("-kernel", str(built.kernel), "-initrd", str(built.initramfs)),
         *("-append", KERNEL_ARGUMENTS),
         *("-serial", f"file:{places.out / 'console.log'}"),
-        *("-chardev", "stdio,id=said,signal=off"),
+        *("-chardev", f"file,id=said,path={output}" if output else "stdio,id=said,signal=off"),
         *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=said"),
         *("-qmp", f"unix:{places.qmp},server=on,wait=off"),
         *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),

@@ -1,0 +1,81 @@
+"""One guest from power on to its exit code: far ends, machine, and what both leave behind."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from station import config, udev_rules
+from virtual_rig import machine
+from virtual_rig.control import Control, ControlServer
+from virtual_rig.eye import Eye
+from virtual_rig.far_ends import VHCI_BUS, FarEnds
+from virtual_rig.hands import Where
+from virtual_rig.kernel import Built
+from virtual_rig.qmp import Qmp
+
+ROOT = Path(__file__).resolve().parent.parent
+STATION = Path("hil_tests/virtual.toml")
+
+
+def run(
+    built: Built,
+    out: Path,
+    pytest_arguments: Sequence[str],
+    *,
+    limit_s: float,
+    output: Path | None = None,
+) -> int:
+    """pytest's exit code, or that of a guest that hung or died (see `machine`).
+
+    junit.xml and logs are then in `out`. What pytest prints goes to stdout, or to `output`.
+    """
+    sockets = Path(tempfile.mkdtemp(prefix="virtual-rig-"))
+    try:
+        ends = FarEnds(config.load(ROOT / STATION), sockets)
+        ends.plug_golden_units()
+        control = ControlServer(Control(ends))
+        try:
+            places = machine.Places(out, sockets)
+            _prepare(places, ends, control.port, pytest_arguments)
+            command = machine.command_line(built, places, sorted(ends.lines), output)
+            with machine.Machine(command) as guest:
+                _connect(guest, places, ends)
+                return guest.wait(out, limit_s)
+        finally:
+            control.close()
+            ends.close()
+    finally:
+        shutil.rmtree(sockets)
+
+
+def _prepare(
+    places: machine.Places, ends: FarEnds, control_port: int, pytest_arguments: Sequence[str]
+) -> None:
+    machine.prepare(places, {"ROOT": str(ROOT), "PYTHON": sys.executable})
+    slot_rules = udev_rules.rules(udev_rules.slot_ports(ends.config))
+    (places.out / Path(udev_rules.RULES_FILE).name).write_text(slot_rules)
+    where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
+    fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
+    go = {
+        "where": str(where),
+        "serial": [port for _, port in fixed],
+        "keyboards": sorted(ends.wiring.devices),
+        "vhci_bus": VHCI_BUS,
+        "pytest": [
+            *("--rig", str(STATION), "--cables", "virtual_rig.cables:VirtualCables"),
+            "--junitxml=/rig/out/junit.xml",
+            *pytest_arguments,
+        ],
+    }
+    (places.out / "go.json").write_text(json.dumps(go))
+
+
+def _connect(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
+    """QEMU makes its sockets before the guest's first instruction."""
+    if machine.wait_for_file(places.qmp, guest, 10.0):
+        for line in ends.lines.values():
+            line.plug()
+        ends.open_eye(Eye(Qmp.connect(places.qmp), places.sockets))
