@@ -2,6 +2,7 @@
 would. It takes root, and Debian's mirror the first time."""
 
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,6 +67,19 @@ def unpack(packed: Path, root: Path, *, but_not: Iterable[str] = ()) -> Debian:
     without = [f"--exclude={pattern}" for pattern in but_not]
     _run("tar", "-C", str(root), *without, "-xpf", str(packed))
     return Debian(root)
+
+
+def make_newer(package: Path, newer: Path) -> None:
+    """The same with Debian revision 2 instead of 1, and not compressed."""
+    with tempfile.TemporaryDirectory(prefix="package-") as scratch:
+        unpacked = Path(scratch, "unpacked")
+        _run("dpkg-deb", "-R", str(package), str(unpacked))
+        control = unpacked / "DEBIAN/control"
+        text, changes = re.subn(r"(?m)^(Version: .*)-1$", r"\1-2", control.read_text())
+        if changes != 1:
+            raise CommandFailed(f"{package.name} has no revision 1: {control.read_text()}")
+        control.write_text(text)
+        _run("dpkg-deb", "-Znone", "-b", str(unpacked), str(newer))
 
 
 def can_be_made(cache: Path) -> bool:

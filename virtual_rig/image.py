@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 DISK = HERE / "disk"
 CONFIG = DISK / "station.toml"
 SIZE_MIB = 512
+NEWER = "var/newer.deb"
+"""On the disk: the same package with the next revision."""
 
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 # In this order, and before udev can: the numbers of USB buses go by who comes first.
@@ -63,6 +65,7 @@ def build(cache: Path, built: Built, package: Path) -> Image:
         with tempfile.TemporaryDirectory(prefix="virtual-rig-") as scratch:
             guest = debian.unpack(system, Path(scratch, "root"), but_not=NOT_NEEDED)
             install(guest, package)
+            debian.make_newer(package, guest.root / NEWER)
             _equip(guest.root, built)
             make_disk(guest.root, building / "disk")
         building.rename(place)

@@ -9,8 +9,8 @@
 A keyboard's run begins when it is plugged in.
 """
 
+import argparse
 import json
-import logging
 import os
 import re
 import shutil
@@ -45,6 +45,7 @@ OUT = CACHE / "out"
 LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "240"))
 BOOTS_WITHIN_S = 90.0
 RUN_WITHIN_S = 60.0
+PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times
 
 STATION, SLOT, PORT = "installed", "keyboard", "3-7"
 UNIT = "pace-station.service"
@@ -58,6 +59,10 @@ Found = TypeVar("Found")
 
 class Fault(Exception):
     """The installed station did not do what it has to."""
+
+
+class Ended(Exception):
+    """By a signal, the alarm's among them."""
 
 
 class GuestSilent(Exception):
@@ -279,9 +284,12 @@ def outbox_on(disk: Path, scratch: Path) -> OnDisk:
 class Scenario:
     """What happens to a station, in the order of the methods. Each raises `Fault`."""
 
-    def __init__(self, image_: Image, host: RecordHost, out: Path, scratch: Path) -> None:
+    def __init__(
+        self, image_: Image, host: RecordHost, out: Path, scratch: Path, figures: dict[str, float]
+    ) -> None:
+        """`figures` takes what is measured on the way."""
         self.host = host
-        self.figures: dict[str, float] = {}
+        self.figures = figures
         self._image = image_
         self._out = out
         self._sockets = scratch / "sockets"
@@ -295,10 +303,16 @@ class Scenario:
         image.configure(self._disk.kept, host.broker_port)
         self._guest: Guest | None = None
         self._boots = 0
+        self._plugged: set[str] = set()
         self._begun_s = time.monotonic()
 
-    def play(self) -> None:
+    def play(self, plan: str = "") -> None:
+        """All of it; or with a plan, that one alone."""
         self.host.start()
+        if plan:
+            self.boot()
+            self.passes_by(plan)
+            return
         self.boot()
         self.is_as_installed()
         self.passes("A-0001")
@@ -308,8 +322,10 @@ class Scenario:
         self.nothing_is_lost("C-0003", "D-0004")
         self.comes_back_from_a_kill()
         self.comes_back_from_a_hang()
+        self.is_upgraded()
         self.passes("E-0005")
         self.adds_up()
+        self.is_purged()
 
     def boot(self) -> None:
         """Until systemd says that all is up, and the bench was made safe."""
@@ -359,11 +375,11 @@ class Scenario:
         expect(exposure <= MOST_EXPOSED, f"systemd-analyze security: {exposure}")
         self.say(f"runs as {known['User']} without capabilities, exposure {exposure}")
 
-    def passes(self, tag: str) -> None:
+    def passes(self, tag: str, within_s: float = RUN_WITHIN_S) -> None:
         self._bench.unseat()
         began_s = time.monotonic()
         self.plug(tag)
-        held = self.arrives(tag)
+        held = self.arrives(tag, within_s)
         expect(held.verdict == "pass", f"{tag}, which is good: {self.told(held)}")
         self.outbox_is_empty()
         self.say(f"{tag} is good: PASS at the host {time.monotonic() - began_s:.1f} s later")
@@ -454,6 +470,42 @@ class Scenario:
     def send_signal(self, name: str) -> None:
         self.guest.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", UNIT)
 
+    def is_upgraded(self) -> None:
+        """While it runs. What an administrator has written stays."""
+        before = self.guest.properties()
+        config_before = self.guest.run("cat", "/etc/pace-station/station.toml")
+        began_s = time.monotonic()
+        self.guest.run("dpkg", "--install", f"/{image.NEWER}", within_s=60.0)
+        took_s = time.monotonic() - began_s
+        version = self.guest.run("dpkg-query", "-Wf", "${Version}", "pace-station")
+        expect(version.endswith("-2"), f"installed is {version}")
+        now = self.guest.properties()
+        expect(now["ActiveState"] == "active", f"after the upgrade {UNIT} is {now['ActiveState']}")
+        expect(now["MainPID"] != before["MainPID"], "the upgrade did not restart it")
+        expect(now["Result"] == "success", f"its end for the upgrade: {now['Result']}")
+        config_now = self.guest.run("cat", "/etc/pace-station/station.toml")
+        expect(config_now == config_before, f"station.toml is now {config_now}")
+        self.say(f"upgraded to {version} and restarted, {took_s:.1f} s")
+
+    def is_purged(self) -> None:
+        """Nothing of it runs or is left, and USB is as it was before."""
+        self.guest.run("dpkg", "--purge", "pace-station", within_s=60.0)
+        left = [
+            path
+            for path in (
+                "/etc/pace-station",
+                "/var/lib/pace-station",
+                f"/lib/systemd/system/{UNIT}",
+            )
+            if self.guest.try_to("test", "-e", path)[0] == 0
+        ]
+        expect(not left, f"after the purge there is still {left}")
+        state = self.guest.run("systemctl", "show", "--value", "-p", "ActiveState", UNIT).strip()
+        expect(state == "inactive", f"after the purge {UNIT} is {state}")
+        probe = self.guest.run("cat", "/sys/bus/usb/drivers_autoprobe").strip()
+        expect(probe == "1", f"after the purge the kernel's drivers_autoprobe is {probe}")
+        self.say("purged")
+
     def comes_back(self, before: dict[str, str]) -> dict[str, str]:
         """As another process, one restart later, ready."""
 
@@ -465,19 +517,29 @@ class Scenario:
 
         return wait_for(is_back, f"{UNIT} to be back", 45.0)
 
+    def passes_by(self, plan: str) -> None:
+        """A good keyboard, by a plan that is not the first of its slot."""
+        path = "/etc/pace-station/station.toml"
+        text = re.sub(rf'"keyboard-quick", "{plan}"', f'"{plan}"', self.guest.run("cat", path))
+        self.guest.ask("write", path=path, text=text)
+        self.guest.run("systemctl", "restart", UNIT)
+        self.passes("A-0001", within_s=PLAN_WITHIN_S)
+        (held,) = self.host.runs(STATION)
+        expect(self.host.record(held.record_id)["plan"] == plan, f"it was not tested by {plan}")
+
     def adds_up(self) -> None:
         """Every run is at the host once, and none is missing."""
         held = self.host.runs(STATION)
-        tags = [one.asset_tag for one in held]
-        expect(len(set(tags)) == len(tags), f"doubled: {tags}")
-        expect(
-            [one.sequence for one in held] == list(range(1, len(held) + 1)),
-            f"sequence numbers: {held}",
-        )
-        expect(len(held) == 5, f"stored: {held}")
+        numbers = {one.sequence for one in held}
+        tags = {one.asset_tag for one in held}
+        lost = max(len(self._plugged), max(numbers)) - len(numbers)
+        doubled = len(held) - len(tags)
+        self.figures |= {"stored": len(held), "lost": lost, "doubled": doubled}
+        expect(tags == self._plugged, f"tested: {self._plugged}; at the host: {tags}")
+        expect(lost == 0 and doubled == 0, f"{lost} lost, {doubled} doubled: {held}")
+        expect(numbers == set(range(1, len(held) + 1)), f"sequence numbers: {held}")
         health = self.host.health()
         expect(health["refused"] == 0, f"the host refused something: {health}")
-        self.figures |= {"stored": len(held), "lost": 0, "doubled": 0}
 
     # What it is done with
 
@@ -489,14 +551,15 @@ class Scenario:
 
     def plug(self, tag: str, dead_keys: Sequence[int] = ()) -> FingeredKeyboard:
         keyboard = self._bench.seat(tag, dead_keys)
+        self._plugged.add(tag)
         self.guest.ask("attach", port=PORT)
         return keyboard
 
-    def arrives(self, tag: str) -> Held:
+    def arrives(self, tag: str, within_s: float = RUN_WITHIN_S) -> Held:
         def look() -> list[Held]:
             return [held for held in self.host.runs(STATION) if held.asset_tag == tag]
 
-        held = wait_for(look, f"the record of {tag} at the host", RUN_WITHIN_S)
+        held = wait_for(look, f"the record of {tag} at the host", within_s)
         expect(len(held) == 1, f"{tag} is there more than once: {held}")
         return held[0]
 
@@ -528,71 +591,80 @@ def last_words(out: Path, lines: int = 60) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def main() -> int:
-    logging.basicConfig(level=logging.WARNING, format="installed rig: %(message)s")
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="script/installed-rig",
+        description="The station's Debian package, installed, booted, used, killed and cut from"
+        " its power in QEMU.",
+    )
+    parser.add_argument(
+        "--plan",
+        choices=["usb-keyboard"],
+        default="",
+        help="instead of all that: boot, and test one good keyboard by this plan",
+    )
+    options = parser.parse_args(arguments)
     if os.geteuid() != 0:
         print("installed rig: installing into a disk takes root", file=sys.stderr)
         return machine.DIED
     began_s = time.monotonic()
+    for number in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(number, _end)
+    figures: dict[str, float] = {}
     try:
-        packages.ensure(packages.NEEDED | packages.FOR_A_DISK)
-        built = kernel.build(ROOT / ".cache/virtual-rig")
-        package = make_package()
-        image_ = image.build(CACHE, built, package)
+        image_ = make_image()
+        print(f"installed rig: the disk is made, {time.monotonic() - began_s:.1f} s", flush=True)
+        signal.alarm(int(LIMIT_S))
+        code = play(image_, options.plan, figures)
+        signal.alarm(0)
     except (packages.Missing, kernel.CannotBuild, debian.CommandFailed) as error:
         print(f"installed rig: {error}", file=sys.stderr)
         return machine.DIED
-    print(f"installed rig: {package.name} on a disk, {time.monotonic() - began_s:.1f} s")
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
-    scratch = Path(tempfile.mkdtemp(prefix="installed-rig-"))
-    host = RecordHost(OUT / "host")
-    signal.signal(signal.SIGALRM, _hung)
-    signal.alarm(int(LIMIT_S))
-    code = machine.DIED
-    try:
-        scenario = Scenario(image_, host, OUT, scratch)
-        try:
-            scenario.play()
-            code = 0
-        finally:
-            signal.alarm(0)
-            scenario.close()
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in scenario.figures.items())
-    except Fault as fault:
-        print(f"installed rig: FAULT: {fault}", file=sys.stderr)
-        code = 1
-    except TimeoutError:
-        print(f"installed rig: killed after {LIMIT_S:g} s", file=sys.stderr)
-        code = machine.HUNG
-    except (GuestSilent, HostTrouble, OSError) as error:
-        print(f"installed rig: {type(error).__name__}: {error}", file=sys.stderr)
-    finally:
-        host.stop()
-        shutil.rmtree(scratch)
-    if code:
-        print(last_words(OUT), file=sys.stderr)
-        print(host.log(), file=sys.stderr)
-    print(
-        f"installed rig: exit code {code}, {time.monotonic() - began_s:.1f} s; {figures};"
-        f" logs in {OUT}"
-    )
+    told = "".join(f"{name} {value:.4g}, " for name, value in figures.items())
+    elapsed_s = time.monotonic() - began_s
+    print(f"installed rig: exit code {code}, {told}{elapsed_s:.1f} s in all; logs in {OUT}")
     return code
 
 
-def make_package() -> Path:
-    """This checkout's. Raises `CommandFailed`."""
+def make_image() -> Image:
+    """Of this checkout. Raises `Missing`, `CannotBuild` and `CommandFailed`."""
+    packages.ensure(packages.NEEDED | packages.FOR_A_DISK)
+    built = kernel.build(ROOT / ".cache/virtual-rig")
     done = subprocess.run(
         [ROOT / "script/package", "station"], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise debian.CommandFailed(f"script/package station\n{done.stdout}{done.stderr}")
-    return ROOT / done.stdout.split()[-1]
+    return image.build(CACHE, built, ROOT / done.stdout.split()[-1])
 
 
-def _hung(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError
+def play(image_: Image, plan: str, figures: dict[str, float]) -> int:
+    """The exit code, as that of script/virtual-rig; says on stderr what was wrong."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="installed-rig-") as scratch:
+        host = RecordHost(OUT / "host")
+        scenario = Scenario(image_, host, OUT, Path(scratch), figures)
+        try:
+            scenario.play(plan)
+        except Fault as fault:
+            code, why = 1, f"FAULT: {fault}"
+        except Ended:
+            code, why = machine.HUNG, f"ended from outside, or after {LIMIT_S:g} s"
+        except (GuestSilent, HostTrouble, OSError) as error:
+            code, why = machine.DIED, f"{type(error).__name__}: {error}"
+        else:
+            return 0
+        finally:
+            scenario.close()
+            host.stop()
+        print(last_words(OUT), host.log(), f"installed rig: {why}", sep="\n", file=sys.stderr)
+        return code
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise Ended
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig.debian import Debian, archive, can_be_made, unpack
+from virtual_rig.debian import Debian, archive, can_be_made, make_newer, unpack
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("station", "host")
@@ -125,20 +125,9 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     debs.mkdir()
     for name, newer in zip(packages(1), packages(2), strict=True):
         shutil.copy(ROOT / "dist" / name, debs)
-        make_newer(debs / name, debs / newer, folder / newer)
+        make_newer(debs / name, debs / newer)
     yield live(debian)
     shutil.rmtree(folder)
-
-
-def make_newer(package: Path, newer: Path, unpacked: Path) -> None:
-    """The same with the next revision."""
-    subprocess.run(["dpkg-deb", "-R", package, unpacked], check=True)
-    control = unpacked / "DEBIAN" / "control"
-    text, changes = re.subn(r"(?m)^(Version: .*)-1$", r"\1-2", control.read_text())
-    assert changes == 1
-    control.write_text(text)
-    subprocess.run(["dpkg-deb", "-Znone", "-b", unpacked, newer], check=True, capture_output=True)
-    shutil.rmtree(unpacked)
 
 
 def live(debian: Debian) -> Life:
