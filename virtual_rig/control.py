@@ -15,7 +15,7 @@ from drivers.key_layouts import LAYOUTS
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.world import SimulatedTime
-from virtual_rig.eye import Eye
+from virtual_rig.eye import Eye, WatchedMonitor
 from virtual_rig.far_ends import FarEnds, RigError
 from virtual_rig.scripted import ScriptedDevice
 
@@ -117,6 +117,20 @@ class Control:
         world = self._ends.world(slot)
         with self._ends.lock:
             world.plug_adapter(SimulatedAdapter(world.time, **settings))
+
+    def plug_monitor(self, slot: str, *, edid: str = "", **settings: Any) -> None:
+        """Instead of the one that is there. `edid` in hexadecimal, `settings` as its twin's."""
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            world.unplug()
+            self._ends.plug_monitor(world, bytes.fromhex(edid), **settings)
+
+    def count_dots(self, slot: str) -> int:
+        """How many pixels somebody sees on the slot's monitor that do not belong there."""
+        monitor = self._ends.world(slot).monitor
+        if not isinstance(monitor, WatchedMonitor):
+            raise RigError(f"nobody could look at a monitor in slot {slot}")
+        return monitor.picture().dots()
 
     # The screen
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from virtual_rig.qmp import Qmp
 GAMMA = 2.2
 SAMPLES = 12  # in each direction, in each zone
 STALE_S = 0.02
+VISIBLE = 64  # of 255: a smaller difference nobody sees from his chair
 
 _PPM = re.compile(rb"P6\s(\d{1,5})\s(\d{1,5})\s255\s")
 
@@ -31,6 +33,21 @@ class Picture(NamedTuple):
         red, green, blue = self.rgb_rows[at : at + 3]
         return red, green, blue
 
+    def dots(self) -> int:
+        """How many pixels are not as nearly all the others: what somebody counts who looks."""
+        row_bytes = 3 * self.width_px
+        rows = [
+            self.rgb_rows[at : at + row_bytes] for at in range(0, len(self.rgb_rows), row_bytes)
+        ]
+        usual_row, _ = Counter(rows).most_common(1)[0]
+        usual, _ = Counter(_pixels(usual_row)).most_common(1)[0]
+        return sum(
+            _differ(pixel, usual)
+            for row in rows
+            if row != usual * self.width_px
+            for pixel in _pixels(row)
+        )
+
     def level(self, zone: int) -> Level:
         """The drive level that gives as much light as the zone, of three by three, has."""
         if not 0 <= zone < 9:
@@ -46,6 +63,14 @@ class Picture(NamedTuple):
         ]
         red, green, blue = (_drive([pixel[part] for pixel in seen]) for part in range(3))
         return red, green, blue
+
+
+def _pixels(row: bytes) -> list[bytes]:
+    return [row[at : at + 3] for at in range(0, len(row), 3)]
+
+
+def _differ(pixel: bytes, usual: bytes) -> bool:
+    return any(abs(one - other) > VISIBLE for one, other in zip(pixel, usual, strict=True))
 
 
 def _drive(values: Sequence[int]) -> float:
@@ -102,6 +127,19 @@ class WatchedMonitor(SimulatedMonitor):
     def chromaticity(self, zone: int) -> tuple[float, float]:
         self._look(zone)
         return super().chromaticity(zone)
+
+    def picture(self) -> Picture:
+        """What is on its glass: the guest's screen, but for pixels that are always on or off."""
+        if self.eye is None:
+            raise ValueError("nobody looks at this monitor")
+        sent = self.eye.look()
+        shown = bytearray(sent.rgb_rows)
+        faulty = [b"\xff\xff\xff"] * self.bright_pixels + [bytes(3)] * self.dark_pixels
+        for number, colour in enumerate(faulty, start=1):
+            row = number * sent.height_px // (len(faulty) + 1)
+            at = 3 * (row * sent.width_px + row)  # along the diagonal, no two in one row
+            shown[at : at + 3] = colour
+        return sent._replace(rgb_rows=bytes(shown))
 
     def _look(self, zone: int) -> None:
         if self.eye is not None:

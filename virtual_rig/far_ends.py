@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers.buses import ByteStream, I2cBus
 from drivers.errors import NotConnected
@@ -222,10 +222,14 @@ class FarEnds:
                     SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
                 )
             if "ddc" in drivers:
-                edid = build_edid(name="GOLDEN24", serial_text="G-0002")
-                monitor = WatchedMonitor(edid, time=world.time, rated_voltage_v=19.0)
-                world.plug_monitor(monitor)
+                self.plug_monitor(world)
                 self.rig.probe.over = world
+
+    def plug_monitor(self, world: World, edid: bytes = b"", **settings: Any) -> None:
+        """One that shows the guest's screen: the golden unit, unless told otherwise."""
+        golden = build_edid(name="GOLDEN24", serial_text="G-0002")
+        settings = {"time": world.time, "rated_voltage_v": 19.0} | settings
+        world.plug_monitor(WatchedMonitor(edid or golden, eye=self.eye, **settings))
 
     def open_eye(self, eye: Eye) -> None:
         """From now on light sensors see what is on the guest's screen."""

@@ -17,6 +17,9 @@ class Painted(Eye):
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
 
+    def look(self) -> Picture:
+        return self.picture
+
     def level(self, zone: int) -> tuple[float, float, float]:
         return self.picture.level(zone)
 
@@ -72,3 +75,20 @@ def test_a_monitor_without_an_eye_shows_what_it_was_told() -> None:
     monitor.show_level(1.0, 0.0, 0.0)
     x, y = monitor.chromaticity(4)
     assert x > y
+
+
+@pytest.mark.parametrize(("bright", "dark"), [(0, 0), (3, 0), (0, 5), (1, 1)])
+def test_faulty_pixels_are_counted_on_a_screen_that_shows_them(bright: int, dark: int) -> None:
+    def seen(level: int) -> int:
+        settings = {"bright_pixels": bright, "dark_pixels": dark}
+        eye = Painted(plain(level, level, level))
+        monitor = WatchedMonitor(build_edid(), eye=eye, time=SimulatedTime(), **settings)
+        return monitor.picture().dots()
+
+    assert (seen(0), seen(255)) == (bright, dark)
+    assert seen(128) == bright + dark
+
+
+def test_a_gradient_that_nobody_sees_is_no_dot() -> None:
+    row = b"".join(bytes([100 + x]) * 3 for x in range(36))
+    assert Picture(36, 36, row * 36).dots() == 0
