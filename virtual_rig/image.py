@@ -101,6 +101,10 @@ def configure(disk: Path, port: int) -> None:
         path = "etc/pace-station/station.toml"
         for request in (f"rm {path}", f"write {changed.name} {path}"):
             _run("debugfs", "-w", "-R", request, str(disk))
+        written = Path(f"{changed.name}.seen")  # debugfs says 0 whatever happened
+        if not read(disk, path, written) or written.read_bytes() != Path(changed.name).read_bytes():
+            raise CommandFailed(f"debugfs: {path} could not be written to {disk}")
+        written.unlink()
 
 
 def read(disk: Path, path: str, copy: Path) -> bool:

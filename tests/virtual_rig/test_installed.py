@@ -1,0 +1,95 @@
+"""The scenario's parts, without a guest: what QEMU is told, and what is read off a disk."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from station.outbox import Outbox
+from station.records import Device, RunRecord, Verdict, new_record_id
+from virtual_rig import image, installed
+from virtual_rig.hands import Where
+from virtual_rig.image import Image
+from virtual_rig.installed import Disk, Fault, OnDisk, outbox_on
+from virtual_rig.machine import Places
+from virtual_rig.record_host import BROKER_CONFIG, broker_config
+
+
+def record() -> RunRecord:
+    return RunRecord(
+        record_id=new_record_id(),
+        sequence=0,
+        station="installed",
+        slot="keyboard",
+        operator="",
+        device=Device(asset_tag="A-1", kind="USB keyboard"),
+        plan="keyboard-quick",
+        plan_sha256="",
+        guideline="",
+        instruments=(),
+        software="",
+        clock_synchronised=False,
+        simulated=False,
+        started_at=datetime.now(UTC),
+        duration_s=0.0,
+        steps=(),
+        verdict=Verdict.PASS,
+    )
+
+
+def test_the_guest_boots_from_its_disk_and_shares_nothing_with_the_host(tmp_path: Path) -> None:
+    made = Image(tmp_path / "vmlinuz", tmp_path / "initramfs", tmp_path / "original")
+    where = Where("10.0.2.2", 1, 2)
+    places = Places(tmp_path, tmp_path)
+    line = installed.command_line(made, ["-device", "a-disk"], places, where, ["1-1"])
+    assert "-virtfs" not in line
+    assert "a-disk" in line
+    arguments = line[line.index("-append") + 1].split()
+    assert "virtual_rig=10.0.2.2:1:2" in arguments
+    assert "usb-serial,bus=xhci.0,port=1,chardev=ftdi1,serial=RIG1-1" in line
+
+
+def test_a_machine_never_works_on_the_disk_that_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "original").write_bytes(b"0" * 1024)
+    disk = Disk(tmp_path / "original", tmp_path)
+    options = " ".join(disk.options())
+    assert f"filename={disk.kept} " not in options
+    (tmp_path / "disk-in-use").write_bytes(b"1" * 1024)
+    assert disk.lose_power() == (0, 0)
+    assert disk.kept.read_bytes() == b"0" * 1024
+
+
+def test_what_waits_and_what_was_broken_off_is_read_off_the_disk(tmp_path: Path) -> None:
+    pytest.importorskip("sqlite3")
+    folder = tmp_path / "root/var/lib/pace-station"
+    outbox = Outbox(folder / "outbox.db")
+    outbox.finish(outbox.begin(record()))
+    outbox.begin(record())
+    outbox.close()
+    image.make_disk(tmp_path / "root", tmp_path / "disk")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert outbox_on(tmp_path / "disk", scratch) == OnDisk(waiting=[1], broken_off=[2])
+
+
+def test_the_broker_runs_with_the_configuration_that_ships(tmp_path: Path) -> None:
+    shipped = BROKER_CONFIG.read_text()
+    ours = broker_config(shipped, 40123, tmp_path)
+    assert "listener 40123 127.0.0.1\n" in ours
+    dropped = set(shipped.splitlines()) - set(ours.splitlines())
+    assert dropped == {"listener 1883 127.0.0.1"}
+    with pytest.raises(ValueError, match="no 'listener"):
+        broker_config("allow_anonymous true\n", 40123, tmp_path)
+
+
+def test_what_does_not_come_is_a_fault_that_names_it() -> None:
+    with pytest.raises(Fault, match="in vain for the record"):
+        installed.wait_for(lambda: None, "the record", 0.0)
+    assert installed.wait_for(lambda: "record", "the record", 0.0) == "record"
+
+
+def test_the_end_of_the_last_boots_log_is_shown(tmp_path: Path) -> None:
+    for boot in ("boot-1", "boot-2"):
+        (tmp_path / boot).mkdir()
+        (tmp_path / boot / "console.log").write_text(f"first\n{boot} hung\n")
+    assert installed.last_words(tmp_path, lines=1) == "boot-2 hung"
