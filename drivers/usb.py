@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 CONTROL_TIMEOUT_S = 1.0
 GET_STATUS = 0x00
-PORT = re.compile(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*")  # as sysfs names it: bus-port.port…
+# As sysfs names it, bus-port.port…; 2-0 is the root hub of bus 2, which there is `usb2`.
+PORT = re.compile(r"[1-9]\d*-(0|[1-9]\d*(\.[1-9]\d*)*)")
 SYSFS = Path("/sys/bus/usb/devices")
 
 # libusb hears of a device when udev is done with it; the kernel knows it before.
@@ -44,7 +45,7 @@ def open_port(
     sysfs: Path | None = None,
     time: Time = time,
 ) -> "PyusbDevice":
-    """Open what is plugged into the physical port, such as `1-1.4`.
+    """Open what is plugged into the physical port, such as `1-1.4`, or the root hub `1-0`.
 
     `backend` is where pyusb looks: libusb if none is given. `sysfs` is where the kernel says what
     is plugged in: its own for libusb. A device that is there, and that libusb does not have yet (or
@@ -68,12 +69,10 @@ def open_port(
 
 
 def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | None) -> "PyusbDevice":
-    bus, _, path = port.partition("-")
-    ports = tuple(map(int, path.split(".")))
     address = _address_at(port, sysfs)
     try:
         for device in usb.core.find(find_all=True, backend=backend):
-            if device.bus != int(bus) or device.port_numbers != ports:
+            if _port_of(device) != port:
                 continue
             if address in (None, device.address):  # else it was there before this one
                 return PyusbDevice(device, sysfs)
@@ -90,12 +89,21 @@ def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | Non
     raise NotConnected(f"USB port {port}: nothing is plugged in, or it does not enumerate")
 
 
+def _port_of(device: usb.core.Device) -> str:
+    """A root hub is plugged into nothing: to libusb it has no port numbers."""
+    return f"{device.bus}-{'.'.join(map(str, device.port_numbers or (0,)))}"
+
+
+def _sysfs_name(port: str) -> str:
+    return f"usb{port.removesuffix('-0')}" if port.endswith("-0") else port
+
+
 def _address_at(port: str, sysfs: Path | None) -> int | None:
     """The number, on its bus, of what the kernel has at `port` now."""
     if sysfs is None:
         return None
     try:
-        return int((sysfs / port / "devnum").read_text())
+        return int((sysfs / _sysfs_name(port) / "devnum").read_text())
     except (OSError, ValueError):
         return None
 
@@ -120,7 +128,8 @@ class PyusbDevice:
         self._mute = False
         self._claimed: set[int] = set()
         self._detached: set[int] = set()
-        self.port = f"{device.bus}-{'.'.join(map(str, device.port_numbers or ()))}"
+        self.is_hub = device.bDeviceClass == usb.CLASS_HUB
+        self.port = _port_of(device)
         self.where = f"USB {device.idVendor:04x}:{device.idProduct:04x} at {self.port}"
         self._node = f"/dev/bus/usb/{device.bus or 0:03}/{device.address or 0:03}"
         try:
@@ -404,7 +413,8 @@ class PyusbDevice:
                 return NotPermitted(
                     f"{said}: add this user to the group plugdev (sudo adduser $USER plugdev, then"
                     f" log in again) and give it {self._node} by a udev rule, such as"
-                    f' SUBSYSTEM=="usb", KERNEL=="{self.port}", GROUP="plugdev", MODE="0660"'
+                    f' SUBSYSTEM=="usb", KERNEL=="{_sysfs_name(self.port)}", GROUP="plugdev",'
+                    f' MODE="0660"'
                 )
         return DriverError(said)
 

@@ -10,6 +10,9 @@ usb_port_runtime_suspend). Where the kernel was quicker, our next question waits
 (it holds the hub's lock), and the port is switched off once more: now nothing is connected that
 could be lost. Seen so on Linux 6.1. Whether the port stays off, `read_state` tells later.
 
+The sockets of the computer itself are ports of root hubs. Requests to those take the same way, and
+the host controller's driver answers them (hcd.c, rh_call_control; xhci-hub.c, xhci_hub_control).
+
 A blue socket is two ports of two hubs, one for each speed, and has power as long as either wants it
 (USB 3.2, 10.3.1.1): both are switched. What a hub says is no proof of VBUS: many say that they
 switch, report it as done, and do not (README of uhubctl). Only a meter at the port can tell.
@@ -122,6 +125,18 @@ class UsbHub:
             for bit, feature in CHANGED.items():
                 if change & bit:
                     self._device.control_out(*CLEAR_PORT_FEATURE, feature, port)
+
+
+def hub_of(port: str) -> tuple[str, int]:
+    """Where the hub of a port is, and which port it is there.
+
+    `1-1.4` is port 4 of the hub at `1-1`, and `2-3` port 3 of the root hub `2-0`.
+    """
+    above, dot, number = port.rpartition(".")
+    if not dot:
+        bus, _, number = port.partition("-")
+        above = f"{bus}-0"
+    return above, int(number)
 
 
 class HubPort(NamedTuple):

@@ -36,11 +36,12 @@ from drivers.screen_zones import ScreenZones
 from drivers.tca9548a import Tca9548a
 from drivers.tcs34725 import Tcs34725
 from drivers.tsl2591 import Tsl2591
-from drivers.usb_hub import HubPort, UsbHub, UsbPortPower
+from drivers.usb_hub import HubPort, UsbHub, UsbPortPower, hub_of
 from drivers.veml7700 import Veml7700
 from station.nowhere import Nowhere
 from station.steps import BenchFault
 
+USB_PORT = re.compile(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*")
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
 Port = Annotated[str, msgspec.Meta(min_length=1)]
@@ -369,7 +370,7 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
     device = True
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*", self.port) is None:
+        if not USB_PORT.fullmatch(self.port):
             raise ValueError(f"port {self.port!r} is no USB port path; one looks like 1-1.4")
 
     def occupies(self) -> tuple[str, ...]:
@@ -384,7 +385,10 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
 
 
 class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
-    """The power of a hub's port, such as `1-1.4`, and of the SuperSpeed port of the same socket."""
+    """The power of a hub's port, such as `1-1.4`, and of the SuperSpeed port of the same socket.
+
+    `1-2` is a socket of the computer itself: port 2 of its root hub.
+    """
 
     port: str
     superspeed_port: str = ""
@@ -392,7 +396,7 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for port in (self.port, *filter(None, [self.superspeed_port])):
-            if re.fullmatch(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)+", port) is None:
+            if not USB_PORT.fullmatch(port):
                 raise ValueError(f"port {port!r} is no port of a hub; one looks like 1-1.4")
 
     def occupies(self) -> tuple[str, ...]:
@@ -408,10 +412,10 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
 
     @staticmethod
     def _half(port: str, hardware: Hardware, closing: ExitStack) -> HubPort:
-        where, _, number = port.rpartition(".")
+        where, number = hub_of(port)
         device = hardware.usb(where)
         closing.callback(device.close)
-        return HubPort(UsbHub(device, where), int(number))
+        return HubPort(UsbHub(device, where), number)
 
 
 DRIVERS: Mapping[str, type[InstrumentTable]] = {

@@ -145,7 +145,7 @@ class _Plugged:
         bus, _, path = port.partition("-")
         self.port = port
         self.bus = int(bus)
-        self.ports = tuple(map(int, path.split(".")))
+        self.ports = tuple(map(int, path.split("."))) if path != "0" else ()
         self.address = address
         self.device = device
         self.present = True
@@ -186,6 +186,8 @@ class SimulatedUsbBackend(IBackend):  # type: ignore[misc]  # pyusb ships no typ
 
     def plug(self, port: str, device: SimulatedUsbDevice, *, configured: bool = True) -> None:
         """Put a device into a free port, such as `1-1.4`; the kernel enumerates and binds it.
+
+        `1-0` is where the root hub of bus 1 is: libusb knows it as a device without ports.
 
         It leaves a device unconfigured that wants more current than its hub has.
         """
@@ -583,8 +585,8 @@ def _device_descriptor(data: bytes, plugged: _Plugged) -> SimpleNamespace:
         bNumConfigurations=data[17],
         bus=plugged.bus,
         address=plugged.address,
-        port_number=plugged.ports[-1],
-        port_numbers=plugged.ports,
+        port_number=plugged.ports[-1] if plugged.ports else 0,
+        port_numbers=plugged.ports or None,
         speed=plugged.device.speed,
     )
 

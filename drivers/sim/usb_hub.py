@@ -66,6 +66,7 @@ class SimulatedVbus:
 class SimulatedHub(UsbFunction):
     """Plug it in at `port` of `usb`; what it feeds is plugged in behind it, as in `1-1.4`.
 
+    What a root hub, at `1-0`, feeds is at `1-4`.
     `mode` is what it says of itself: `individual`, `ganged` or `none`. A device behind a port that
     is off is gone for the kernel, and is there again when the port is on. Two that share `vbus`
     are the halves of one USB 3 hub. `deaf` ports acknowledge and change nothing.
@@ -168,7 +169,8 @@ class SimulatedHub(UsbFunction):
         return status.to_bytes(2, "little") + bytes([number in self._changed, 0])
 
     def _path(self, number: int) -> str:
-        return f"{self.port}.{number}"
+        is_root = self.port.endswith("-0")
+        return f"{self.port[:-1]}{number}" if is_root else f"{self.port}.{number}"
 
     def _switch(self, number: int, *, on: bool) -> None:
         if number in self.deaf or on is (number in self._powered):

@@ -33,6 +33,7 @@ from drivers.sim.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.veml7700 import SimulatedVeml7700
 from drivers.sim.world import SimulatedTime
 from drivers.usb import open_port
+from drivers.usb_hub import hub_of
 from station import instruments as tables
 from station.config import Named, StationConfig
 
@@ -120,9 +121,9 @@ class World:
         self.usb_port = port
         self.vbus = SimulatedVbus(self.time)
         for one in filter(None, (port, superspeed_port)):
-            where, _, number = one.rpartition(".")
-            sockets = [SimulatedVbus(self.time) for _ in range(max(4, int(number)))]
-            sockets[int(number) - 1] = self.vbus
+            where, number = hub_of(one)
+            sockets = [SimulatedVbus(self.time) for _ in range(max(4, number))]
+            sockets[number - 1] = self.vbus
             fast = one == superspeed_port
             hub = SimulatedHub(self.time, self.usb, where, superspeed=fast, vbus=sockets)
             self.usb.plug(where, hub)

@@ -64,7 +64,7 @@ MEANINGS = {
     "pattern_screen": {"connector": "the video output, as the kernel names it: `HDMI-A-1`"},
     "hid_keyboard": {"port": "physical USB port of the slot, such as `1-1.4`"},
     "usb_port_power": {
-        "port": "a hub's port, such as `1-1.4`: port 4 of the hub at `1-1`",
+        "port": "a hub's port, such as `1-1.4`: port 4 of the hub at `1-1`; `1-2` is a root hub's",
         "superspeed_port": "the second port of a blue socket, such as `2-1.4`",
     },
     "ddc": {"bus": "the I²C bus of the video output that feeds the display"},

@@ -130,7 +130,9 @@ def test_without_a_backend_the_real_bus_is_asked() -> None:
         open_port("250-250")
 
 
-@pytest.mark.parametrize("port", ["", "1", "1-", "1-1.", "usb:1-1", "1-1.4\n", "0-1", "1-1.0"])
+@pytest.mark.parametrize(
+    "port", ["", "1", "1-", "1-1.", "usb:1-1", "1-1.4\n", "0-1", "1-1.0", "1-0.1"]
+)
 def test_what_is_no_port_path_is_the_caller_s_mistake(
     backend: SimulatedUsbBackend, port: str
 ) -> None:
@@ -174,6 +176,24 @@ class Kernel:
 @pytest.fixture
 def kernel(tmp_path: Path, time: SimulatedTime) -> Kernel:
     return Kernel(tmp_path, time)
+
+
+def test_a_root_hub_is_at_port_0_of_its_bus(
+    backend: SimulatedUsbBackend, thing: Composite, kernel: Kernel
+) -> None:
+    kernel.has("usb2", 2)
+    kernel.later.append(lambda: backend.plug("2-0", Composite("Linux", "Root hub")))
+    device = open_port("2-0", backend, sysfs=kernel.folder, time=kernel)
+    assert (device.port, device.descriptor.product) == ("2-0", "Root hub")
+    assert 0 < kernel.monotonic() < 0.2, "it was waited for"
+    assert device.is_there()
+    kernel.has_nothing("usb2")
+    assert not device.is_there()
+    with pytest.raises(NotConnected, match="USB port 1-0: nothing is plugged in"):
+        open_port("1-0", backend, sysfs=kernel.folder, time=kernel)
+    backend.forbidden.add("2-0")
+    with pytest.raises(NotPermitted, match='KERNEL=="usb2", GROUP'):
+        open_port("2-0", backend)
 
 
 def test_a_device_that_libusb_does_not_have_yet_is_waited_for(

@@ -18,7 +18,7 @@ from drivers.sim.usb import SimulatedUsbBackend
 from drivers.sim.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.world import Circuit, SimulatedTime
 from drivers.usb import open_port
-from drivers.usb_hub import HubPort, UsbHub, UsbPortPower
+from drivers.usb_hub import HubPort, UsbHub, UsbPortPower, hub_of
 
 DEVICE = "12 01 00 02 09 00 01 40 09 12 04 70 03 01 01 02 03 01"
 SUPERSPEED_DEVICE = "12 01 00 03 09 00 03 09 09 12 04 70 03 01 01 02 03 01"
@@ -305,6 +305,33 @@ def test_a_device_goes_with_its_power_and_comes_back_with_it(time: SimulatedTime
     time.sleep(0.5)
     assert port.read_state() == PortState(powered=True, device=True)
     assert open_port("1-1.4", rig.usb).descriptor.maker == "ACME"
+
+
+@pytest.mark.parametrize(
+    ("port", "hub"),
+    [
+        ("1-1.4", ("1-1", 4)),
+        ("2-3.12.1", ("2-3.12", 1)),
+        ("2-3", ("2-0", 3)),
+        ("10-10", ("10-0", 10)),
+    ],
+)
+def test_a_port_is_of_the_hub_above_it(port: str, hub: tuple[str, int]) -> None:
+    assert hub_of(port) == hub
+
+
+def test_a_socket_of_the_computer_itself_is_switched_by_its_root_hub(time: SimulatedTime) -> None:
+    backend = SimulatedUsbBackend(time)
+    backend.plug("2-0", SimulatedHub(time, backend, "2-0"))
+    for port in ("2-3", "2-4"):
+        backend.plug(port, SimulatedKeyboard(time))
+    where, number = hub_of("2-3")
+    power = UsbPortPower(HubPort(UsbHub(open_port(where, backend), where), number), time=time)
+    assert power.name == "port 3 of the hub at 2-0"
+    power.switch(on=False)
+    with pytest.raises(NotConnected):
+        open_port("2-3", backend)
+    open_port("2-4", backend).close()
 
 
 def test_a_hub_reports_a_lost_connection_until_it_is_told_that_this_was_heard(

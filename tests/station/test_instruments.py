@@ -10,6 +10,7 @@ import pytest
 from drivers.buses import ByteStream, Hardware, I2cBus, Screen, UsbDevice
 from drivers.capabilities import Actuator, Instrument, PortPower
 from drivers.errors import DriverError, NotConnected
+from drivers.usb_hub import UsbPortPower
 from station.config import Named, StationConfig, load
 from station.instruments import (
     DRIVERS,
@@ -186,10 +187,30 @@ def test_a_baudrate_in_the_table_counts(config: StationConfig) -> None:
     assert line.asked == ("b", 38400)
 
 
-@pytest.mark.parametrize("port", ["1-1", "1-1.0", "usb:1-1.4", "1-1.4.", ""])
+@pytest.mark.parametrize("port", ["1", "1-0", "1-1.0", "usb:1-1.4", "1-1.4.", ""])
 def test_the_power_of_what_is_no_port_of_a_hub_is_no_instrument(port: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="is no port of a hub; one looks"):
         msgspec.convert({"port": port}, DRIVERS["usb_port_power"])
+
+
+def test_the_power_of_a_socket_of_the_computer_itself_is_its_root_hubs(
+    config: StationConfig,
+) -> None:
+    slot = config.slots["left"]
+    table = msgspec.convert({"port": "1-2", "superspeed_port": "2-3"}, DRIVERS["usb_port_power"])
+    roles = {"port_power": Named("usb_port_power", table)}
+    slots = {"left": msgspec.structs.replace(slot, roles=roles)}
+    rig = SimulatedRig(msgspec.structs.replace(config, slots=slots))
+    with ExitStack() as closing:
+        power = table.open(rig.hardware["left"], closing)
+        assert isinstance(power, UsbPortPower)
+        power.switch(on=False)
+        assert power.name == "port 2 of the hub at 1-0"
+        assert [hub.port for hub in rig.worlds["left"].hubs] == ["1-0", "2-0"]
+        vbus = rig.worlds["left"].vbus
+        assert vbus is not None
+        rig.worlds["left"].time.sleep(2.0)
+        assert vbus.voltage_at(0.0) < 0.1
 
 
 def test_a_hub_is_closed_after_the_run(config: StationConfig) -> None:
