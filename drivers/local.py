@@ -21,8 +21,9 @@ class LocalHardware:
     """Implements `drivers.buses.Hardware` on what is plugged in here.
 
     A serial port, a USB port or a screen has one owner, who closes it before it can be opened
-    again; an I²C bus is shared. What its owner has closed, and an idle bus, keeps no file open;
-    `close` closes the rest. Safe to share between threads.
+    again; an I²C bus is shared, and so is a USB hub, of which nobody claims anything. What its
+    owner has closed, and an idle bus, keeps no file open; `close` closes the rest. Safe to share
+    between threads.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,6 @@ class LocalHardware:
         self._lines: dict[str, SerialLine] = {}
         self._buses: dict[int, I2cDev] = {}
         self._devices: list[PyusbDevice] = []
-        self._opening: set[str] = set()
         self._cards: dict[str, Card] = {}
         self._screens: dict[str, KmsScreen] = {}
 
@@ -66,19 +66,21 @@ class LocalHardware:
         from drivers.usb import open_port
 
         with self._lock:
-            self._devices = [each for each in self._devices if not each.closed]
-            taken = any(each.port == port and each.is_there() for each in self._devices)
-            if taken or port in self._opening:
-                raise NotPermitted(f"USB port {port}: already open in this program")
-            self._opening.add(port)
-        try:
-            device = open_port(port)  # outside of the lock: one that hangs takes seconds
-            with self._lock:
-                self._devices.append(device)
-        finally:
-            with self._lock:
-                self._opening.discard(port)
+            self._check_free(port)
+        device = open_port(port)  # outside of the lock: one that hangs takes seconds
+        with self._lock:
+            try:
+                self._check_free(port)  # somebody else may have been as fast
+            except NotPermitted:
+                device.close()
+                raise
+            self._devices.append(device)
         return device
+
+    def _check_free(self, port: str) -> None:
+        self._devices = [each for each in self._devices if not each.closed]
+        if any(each.port == port and not each.is_hub and each.is_there() for each in self._devices):
+            raise NotPermitted(f"USB port {port}: already open in this program")
 
     def screen(self, connector: str) -> Screen:
         """`connector` as the kernel names it, such as `HDMI-A-1`."""

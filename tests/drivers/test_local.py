@@ -23,7 +23,9 @@ from drivers.i2c_dev import I2cDev
 from drivers.local import LocalHardware
 from drivers.sim.pty import PtyHost
 from drivers.sim.usb import SimulatedUsbBackend, UsbFunction
+from drivers.sim.usb_hub import SimulatedHub
 from drivers.sim.world import SimulatedTime
+from drivers.usb_hub import UsbHub
 
 
 class Echo:
@@ -267,11 +269,17 @@ def test_a_screen_has_one_owner(hardware: LocalHardware, log: list[str]) -> None
 
 
 class Port:
-    """Port 1-1.4 of a simulated USB, as the kernel and libusb see it."""
+    """Port 1-1.4 of a simulated USB, as the kernel and libusb see it, and the hub it is of."""
 
     def __init__(self, folder: Path) -> None:
         self.backend = SimulatedUsbBackend(SimulatedTime())
         self._entry = folder / "1-1.4"
+
+    def plug_hub(self) -> None:
+        self.backend.plug("1-1", SimulatedHub(SimulatedTime(), self.backend, "1-1"))
+        hub = self._entry.with_name("1-1")
+        hub.mkdir()
+        (hub / "devnum").write_text("2\n")
 
     def plug(self, address: int) -> None:
         self.backend.plug("1-1.4", UsbFunction(DEVICE, CONFIGURATION))
@@ -346,19 +354,43 @@ def test_a_device_that_was_pulled_does_not_own_its_port(
         now.claim(0)
 
 
-def test_a_usb_port_that_is_being_opened_has_an_owner_already(
+def test_of_two_that_open_a_usb_port_at_the_same_time_one_owns_it(
     hardware: LocalHardware, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = usb.open_port
+    opened: list[usb.PyusbDevice] = []
 
-    def open_slowly(name: str) -> object:
+    def open_slowly(name: str) -> usb.PyusbDevice:
         monkeypatch.setattr(usb, "open_port", patient)
-        with pytest.raises(NotPermitted, match="already open"):
-            hardware.usb(name)
-        return patient(name)
+        hardware.usb(name).claim(0)  # the other, who is quicker
+        opened.append(patient(name))
+        return opened[0]
 
     monkeypatch.setattr(usb, "open_port", open_slowly)
-    hardware.usb("1-1.4").claim(0)
+    with pytest.raises(NotPermitted, match=r"USB port 1-1\.4: already open"):
+        hardware.usb("1-1.4")
+    assert opened[0].closed
+    assert port.backend.claimed("1-1.4") == {0}, "the owner keeps it"
+
+
+def test_two_slots_may_open_the_hub_that_their_sockets_hang_on(
+    hardware: LocalHardware, port: Port
+) -> None:
+    port.plug_hub()
+    left, right = (UsbHub(hardware.usb("1-1"), "1-1") for _ in range(2))
+    assert left.read_status(4) == right.read_status(4)
+
+
+def test_closing_a_hub_leaves_it_open_for_the_others(hardware: LocalHardware, port: Port) -> None:
+    port.plug_hub()
+    one, other = hardware.usb("1-1"), hardware.usb("1-1")
+    one.close()
+    with pytest.raises(NotConnected, match="closed"):
+        UsbHub(one, "1-1")
+    assert UsbHub(other, "1-1").ports == 4
+    hardware.close()
+    with pytest.raises(NotConnected, match="closed"):
+        UsbHub(other, "1-1")
 
 
 def test_everything_is_closed_even_when_something_does_not_let_itself(
