@@ -14,7 +14,7 @@ from station import plan as plans
 from station.bench import Bench, Place, SharedLock
 from station.clock import Clock
 from station.console import WhenPlugged
-from station.instruments import DRIVERS, HidKeyboardTable, InstrumentTable
+from station.instruments import DRIVERS, InstrumentTable
 from station.plan import Plan, PlanError
 from station.prompts import Prompter
 from station.publisher import BrokerAddress
@@ -62,9 +62,9 @@ class SlotConfig(msgspec.Struct, frozen=True):
     when_plugged: WhenPlugged = "offer"
 
     def device_ports(self) -> tuple[str, ...]:
-        """The USB ports that devices under test are plugged into, such as `1-1.4`."""
-        devices = [named.table for named in self.roles.values() if named.table.device]
-        return tuple(table.port for table in devices if isinstance(table, HidKeyboardTable))
+        """The USB ports that devices under test are plugged into, such as `1-1.4`, each once."""
+        tables = [named.table for named in self.roles.values()]
+        return tuple(dict.fromkeys(port for table in tables for port in table.device_ports()))
 
 
 class StationConfig(msgspec.Struct, frozen=True):
@@ -202,6 +202,13 @@ def _nothing_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig])
             if wire in owners:
                 raise ConfigError(f"{place}: {wire} belongs to {owners[wire]}")
             owners[wire] = place
+    slot_of: dict[str, str] = {}
+    for slot in slots.values():
+        for port in slot.device_ports():
+            if slot_of.setdefault(port, slot.name) != slot.name:
+                raise ConfigError(
+                    f"slots.{slot.name}: at USB port {port} is the device of slots.{slot_of[port]}"
+                )
 
 
 def open_bench(

@@ -66,6 +66,10 @@ class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """What of the wiring is this instrument's alone, in words that are equal for the same."""
         raise NotImplementedError
 
+    def device_ports(self) -> tuple[str, ...]:
+        """The USB ports, such as `1-1.4`, where this says that the device under test is."""
+        return ()
+
     def rehearse(self) -> None:
         """Raises `ValueError` for figures that the driver will refuse. Touches no hardware."""
         with suppress(DriverError), ExitStack() as closing:
@@ -376,6 +380,9 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
     def occupies(self) -> tuple[str, ...]:
         return (f"USB port {self.port}",)
 
+    def device_ports(self) -> tuple[str, ...]:
+        return (self.port,)
+
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         device = hardware.usb(self.port)
         closing.callback(device.close)
@@ -395,13 +402,15 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
     kind = UsbPortPower
 
     def __post_init__(self) -> None:
-        for port in (self.port, *filter(None, [self.superspeed_port])):
+        for port in self.device_ports():
             if not USB_PORT.fullmatch(port):
                 raise ValueError(f"port {port!r} is no port of a hub; one looks like 1-1.4")
 
     def occupies(self) -> tuple[str, ...]:
-        ports = filter(None, (self.port, self.superspeed_port))
-        return tuple(f"power of USB port {port}" for port in ports)
+        return tuple(f"power of USB port {port}" for port in self.device_ports())
+
+    def device_ports(self) -> tuple[str, ...]:
+        return (self.port, self.superspeed_port) if self.superspeed_port else (self.port,)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         port = self._half(self.port, hardware, closing)

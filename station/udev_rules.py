@@ -24,12 +24,7 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
 
     Raises `ConfigError` when there is none, or when an instrument is plugged in at one.
     """
-    ports = {
-        str(port): slot.name
-        for slot in config.slots.values()
-        for role in slot.roles.values()
-        if role.table.device and (port := getattr(role.table, "port", None)) is not None
-    }
+    ports = {port: slot.name for slot in config.slots.values() for port in slot.device_ports()}
     for one in also:
         slot, _, port = one.rpartition("=")
         if slot not in config.slots:

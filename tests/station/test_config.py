@@ -100,6 +100,27 @@ def test_a_slot_says_what_plugging_in_does(tmp_path: Path, when: str) -> None:
     assert left.device_ports() == ("1-3.4",)
 
 
+POWER = """
+[slots.{slot}.roles.port_power]
+driver = "usb_port_power"
+port = "1-3.4"
+superspeed_port = "2-3.4"
+"""
+
+
+def test_the_port_whose_power_is_switched_is_a_port_of_the_device(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD + POWER.format(slot="left"))
+    assert load(path).slots["left"].device_ports() == ("1-3.4", "2-3.4")
+
+
+def test_no_slot_switches_the_power_of_its_neighbours_device(tmp_path: Path) -> None:
+    right = GOOD[GOOD.index("[slots.left]") :].replace("left", "right")
+    for old, new in (("1-3.4", "1-3.5"), ("usb:1-1.1", "usb:1-1.2"), ("0x48", "0x49")):
+        right = right.replace(old, new)
+    said = complaint(tmp_path, GOOD + right + POWER.format(slot="right"))
+    assert said == "slots.right: at USB port 1-3.4 is the device of slots.left"
+
+
 def test_a_slot_that_says_nothing_offers(tmp_path: Path) -> None:
     (path := tmp_path / "station.toml").write_text(GOOD)
     assert load(path).slots["left"].when_plugged == "offer"

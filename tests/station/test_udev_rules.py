@@ -79,6 +79,25 @@ def test_more_ports_of_a_slot_can_be_named(tmp_path: Path) -> None:
     assert slot_ports(made, ["left=2-1"]) == {"1-1.2": "left", "2-1": "left"}
 
 
+def test_a_port_whose_power_the_slot_switches_is_the_slots_at_both_speeds(tmp_path: Path) -> None:
+    path = station(tmp_path, ("left", "1-1.2", "usb:1-1.3"), ("right", "1-2", "usb:1-1.4"))
+    path.write_text(
+        path.read_text()
+        + """
+[slots.left.roles.port_power]
+driver = "usb_port_power"
+port = "1-1.2"
+superspeed_port = "2-1.2"
+[slots.right.roles.port_power]
+driver = "usb_port_power"
+port = "1-4"
+"""
+    )
+    ports = slot_ports(load(path))
+    assert ports == {"1-1.2": "left", "2-1.2": "left", "1-2": "right", "1-4": "right"}
+    assert hubs(rules(ports, tmp_path)) == ["1-1", "2-1", "usb1"]
+
+
 @pytest.mark.parametrize("also", ["2-1", "middle=2-1", "left=", "left=usb2", "left=2-0"])
 def test_a_wrong_port_or_slot_is_one_clear_line(also: str, tmp_path: Path) -> None:
     made = config(tmp_path, ("left", "1-1.2", "usb:1-1.3"))
