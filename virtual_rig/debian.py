@@ -52,7 +52,8 @@ def archive(cache: Path) -> Path:
     path = cache / f"debian-{SUITE}.tar"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="debian-") as made:
+        with tempfile.TemporaryDirectory(prefix="debian-") as scratch:
+            made = f"{scratch}/made"  # for all to enter, as a root has to be
             variant = ("--variant=minbase", f"--include={NEEDED}")
             _run("debootstrap", *variant, SUITE, made, MIRROR)
             partial = path.with_suffix(".part")
