@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from station import config
-from virtual_rig import image
 from virtual_rig.debian import CommandFailed, make_newer
 from virtual_rig.far_ends import wire
+from virtual_rig.installed import image
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mke2fs", path="/usr/sbin:/sbin") is None, reason="needs mke2fs: e2fsprogs"
@@ -54,9 +54,9 @@ def test_its_station_can_be_wired_and_starts_what_is_plugged_in() -> None:
 
 
 def test_everything_that_goes_on_the_disk_makes_a_new_one_when_it_changes() -> None:
-    assert {"attendant.py", "hands.py", "usbip.py", "image.py"} <= set(image.INPUTS)
-    names = {Path(name).name for name in image.INPUTS}
-    assert {path.name for path in image.DISK.rglob("*") if path.is_file()} <= names
+    rig = image.RIG
+    wanted = {rig / "installed/attendant.py", rig / "hands.py", rig / "installed/image.py"}
+    assert wanted | {path for path in image.DISK.rglob("*") if path.is_file()} <= set(image.INPUTS)
 
 
 def test_a_newer_package_is_the_same_with_the_next_revision(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from station.outbox import Outbox
 from station.records import Device, RunRecord, Verdict, new_record_id
-from virtual_rig import image, installed
 from virtual_rig.hands import Where
-from virtual_rig.image import Image
-from virtual_rig.installed import Disk, Fault, OnDisk, outbox_on
+from virtual_rig.installed import __main__ as main
+from virtual_rig.installed import image, scenario
+from virtual_rig.installed.guest import Fault, command_line
+from virtual_rig.installed.image import Image
+from virtual_rig.installed.power import Disk, OnDisk, outbox_on
+from virtual_rig.installed.record_host import BROKER_CONFIG, broker_config
 from virtual_rig.machine import Places
-from virtual_rig.record_host import BROKER_CONFIG, broker_config
 
 
 def record() -> RunRecord:
@@ -41,7 +43,7 @@ def test_the_guest_boots_from_its_disk_and_shares_nothing_with_the_host(tmp_path
     made = Image(tmp_path / "vmlinuz", tmp_path / "initramfs", tmp_path / "original")
     where = Where("10.0.2.2", 1, 2)
     places = Places(tmp_path, tmp_path)
-    line = installed.command_line(made, ["-device", "a-disk"], places, where, ["1-1"])
+    line = command_line(made, ["-device", "a-disk"], places, where, ["1-1"])
     assert "-virtfs" not in line
     assert "a-disk" in line
     arguments = line[line.index("-append") + 1].split()
@@ -84,12 +86,12 @@ def test_the_broker_runs_with_the_configuration_that_ships(tmp_path: Path) -> No
 
 def test_what_does_not_come_is_a_fault_that_names_it() -> None:
     with pytest.raises(Fault, match="in vain for the record"):
-        installed.wait_for(lambda: None, "the record", 0.0)
-    assert installed.wait_for(lambda: "record", "the record", 0.0) == "record"
+        scenario.wait_for(lambda: None, "the record", 0.0)
+    assert scenario.wait_for(lambda: "record", "the record", 0.0) == "record"
 
 
 def test_the_end_of_the_last_boots_log_is_shown(tmp_path: Path) -> None:
     for boot in ("boot-1", "boot-2"):
         (tmp_path / boot).mkdir()
         (tmp_path / boot / "console.log").write_text(f"first\n{boot} hung\n")
-    assert installed.last_words(tmp_path, lines=1) == "boot-2 hung"
+    assert main.last_words(tmp_path, lines=1) == "boot-2 hung"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virtual_rig.write_log import BadLog, Replayed, replay
+from virtual_rig.installed.write_log import BadLog, Replayed, replay
 
 SECTOR = 512
 SECTORS = 8

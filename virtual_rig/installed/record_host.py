@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 BROKER_CONFIG = ROOT / "systemd/mosquitto/pace.conf"
 SHIPPED_LISTENER = "listener 1883 127.0.0.1\n"
 LOOPBACK = "127.0.0.1"

@@ -1,77 +1,33 @@
-"""`python -m virtual_rig.installed`: an installed station, booted, used, killed and without power.
+"""What happens to an installed station, and what must become of it."""
 
-    this machine                                     guest: Debian on a disk, systemd as process 1
-    twins      ◄── USB/IP, sockets of QEMU's ──────► pace-station.service, hardened, from the .deb
-    mosquitto  ◄── MQTT ───────────────────────────► its publisher
-    pace-host
-    scenario   ◄── JSON lines, virtio port ────────► attendant: plugs in, runs commands
-
-A keyboard's run begins when it is plugged in.
-"""
-
-import argparse
-import json
-import os
 import re
-import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
-from drivers.key_layouts import LAYOUTS
-from drivers.sim.hid_keyboard import SimulatedKeyboard
-from drivers.sim.scpi_supply import BenchOutput
 from station import config
-from station.simulate.rig import World
-from virtual_rig import debian, image, kernel, machine, packages, write_log
-from virtual_rig.control import Control, ControlServer
+from virtual_rig import machine
+from virtual_rig.control import ControlServer
 from virtual_rig.far_ends import FarEnds
 from virtual_rig.hands import Where
-from virtual_rig.image import Image
-from virtual_rig.record_host import Held, HostTrouble, RecordHost
-from virtual_rig.write_log import Replayed
+from virtual_rig.installed import image
+from virtual_rig.installed.bench import PORT, Bench, FingeredKeyboard
+from virtual_rig.installed.guest import UNIT, Fault, Guest, GuestSilent, command_line, expect
+from virtual_rig.installed.image import Image
+from virtual_rig.installed.power import Disk, OnDisk, outbox_on
+from virtual_rig.installed.record_host import Held, RecordHost
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = ROOT / ".cache/installed-rig"
-OUT = CACHE / "out"
-LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "240"))
-BOOTS_WITHIN_S = 90.0
 RUN_WITHIN_S = 60.0
 PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times
 
-STATION, SLOT, PORT = "installed", "keyboard", "3-7"
-UNIT = "pace-station.service"
+STATION = "installed"
 DEAD_KEY = 0x04  # A, by its HID usage
 MOST_EXPOSED = 2.0
 WATCHDOG_S = 10
 WATCHDOG_DROP_IN = f"/run/systemd/system/{UNIT}.d/watchdog.conf"
 
 Found = TypeVar("Found")
-
-
-class Fault(Exception):
-    """The installed station did not do what it has to."""
-
-
-class Ended(Exception):
-    """By a signal, the alarm's among them."""
-
-
-class GuestSilent(Exception):
-    """The guest does not answer, or not as it should."""
-
-
-def expect(is_so: bool, otherwise: str) -> None:
-    if not is_so:
-        raise Fault(otherwise)
 
 
 def wait_for(look: Callable[[], Found], what: str, within_s: float) -> Found:
@@ -83,202 +39,6 @@ def wait_for(look: Callable[[], Found], what: str, within_s: float) -> Found:
         if time.monotonic() > give_up_s:
             raise Fault(f"waited {within_s:g} s in vain for {what}")
         time.sleep(0.1)
-
-
-class FingeredKeyboard(SimulatedKeyboard):
-    """Knows how often it was pressed."""
-
-    presses = 0
-
-    def press(self, usage: int) -> None:
-        self.presses += 1
-        super().press(usage)
-
-
-class Bench(Control):
-    """The far ends, and the hand that holds keyboards."""
-
-    def __init__(self, ends: FarEnds) -> None:
-        super().__init__(ends)
-        self._ends = ends
-        self._seated = False
-
-    def plugged_ports(self) -> list[str]:
-        """What is plugged in when the machine is switched on."""
-        return [*self.fixed_ports(), *([PORT] if self._seated else [])]
-
-    def seat(self, serial_number: str, dead_keys: Sequence[int] = ()) -> FingeredKeyboard:
-        """To be attached by the guest."""
-        keyboard = FingeredKeyboard(
-            self.world.time,
-            keys=LAYOUTS["iso-105"].usages,
-            serial_number=serial_number,
-            dead_keys=dead_keys,
-        )
-        self._ends.usbip.offer(PORT, keyboard)
-        self._ends.seat_keyboard(SLOT, keyboard)
-        self._seated = True
-        return keyboard
-
-    def unseat(self) -> None:
-        self.pull(PORT)
-        self._seated = False
-
-    @property
-    def world(self) -> World:
-        return self._ends.world(SLOT)
-
-    @property
-    def powered(self) -> bool:
-        """Whether the supply at the keyboard's port is on."""
-        source = self.world.circuit.source
-        if not isinstance(source, BenchOutput):
-            raise TypeError(f"{source} is no supply")
-        return source.on
-
-
-class Disk:
-    """Survives its machines. Each gets a copy to work on, and a log of what it writes and flushes:
-    what the disk keeps when the power is cut is what the log says was flushed."""
-
-    def __init__(self, original: Path, folder: Path) -> None:
-        self.kept = folder / "disk"
-        self._in_use = folder / "disk-in-use"
-        self._log = folder / "disk-log"
-        copy_disk(original, self.kept)
-
-    def options(self) -> list[str]:
-        """QEMU's. Nothing has to outlive the host, so nobody waits for its disk."""
-        copy_disk(self.kept, self._in_use)
-        self._log.write_bytes(b"")
-        unhurried = "driver=file,cache.no-flush=on"
-        return [
-            *("-blockdev", f"{unhurried},node-name=in-use,filename={self._in_use}"),
-            *("-blockdev", f"{unhurried},node-name=log,filename={self._log}"),
-            *("-blockdev", "driver=blklogwrites,node-name=disk,file=in-use,log=log"),
-            *("-device", "virtio-blk-pci,drive=disk"),
-        ]
-
-    def lose_power(self) -> Replayed:
-        return write_log.replay(self._log, self.kept)
-
-
-def copy_disk(disk: Path, copy: Path) -> None:
-    subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
-
-
-def command_line(
-    image_: Image,
-    disk_options: Sequence[str],
-    places: machine.Places,
-    where: Where,
-    ftdi_ports: Sequence[str],
-) -> list[str]:
-    arguments = (
-        "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off random.trust_cpu=on"
-        " root=/dev/vda rw systemd.show_status=0 systemd.getty_auto=0"
-        " systemd.journald.forward_to_console=1"
-        f" virtual_rig={where}"
-    )
-    line = [
-        *(machine.QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
-        *("-machine", "q35", "-accel", machine.ACCELERATOR, "-cpu", "Nehalem"),
-        *("-smp", "2", "-m", "1024"),
-        *("-kernel", str(image_.kernel), "-initrd", str(image_.initramfs)),
-        *("-append", arguments),
-        *disk_options,
-        *("-serial", f"file:{places.out / 'console.log'}"),
-        *("-chardev", f"socket,id=ear,path={places.sockets}/ear,server=on,wait=off"),
-        *("-device", "virtio-serial-pci"),
-        *("-device", "virtserialport,chardev=ear,name=virtual-rig.attendant"),
-        *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
-        *("-device", "qemu-xhci,id=xhci"),
-    ]
-    for port in ftdi_ports:
-        number = port.partition("-")[2]
-        socket_ = f"socket,id=ftdi{number},path={places.sockets}/ftdi-{port},server=on,wait=off"
-        device = f"usb-serial,bus=xhci.0,port={number},chardev=ftdi{number},serial=RIG{port}"
-        line += ["-chardev", socket_, "-device", device]
-    return line
-
-
-class Guest:
-    """One machine, from power on until its power is cut."""
-
-    def __init__(self, command: Sequence[str], sockets: Path, ends: FarEnds) -> None:
-        for old in sockets.iterdir():
-            old.unlink()
-        self._machine = machine.Machine(command)
-        self._ends = ends
-        ear = sockets / "ear"
-        if not machine.wait_for_file(ear, self._machine, 10.0):
-            raise GuestSilent("QEMU did not start")
-        for line in ends.lines.values():
-            line.plug()
-        self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.connect(str(ear))
-        self._lines = self._connection.makefile("rb")
-
-    def ask(self, command: str, /, *, within_s: float = 40.0, **arguments: object) -> Any:
-        """Have the attendant do something. Raises `GuestSilent` and `Fault`."""
-        self._connection.settimeout(within_s)
-        try:
-            request = {"do": command, "with": arguments}
-            self._connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(self._lines.readline())
-        except (OSError, ValueError) as error:
-            raise GuestSilent(f"{command} {arguments}: {error!r}") from error
-        if "error" in answer:
-            raise Fault(f"{command} {arguments} → {answer['error']}")
-        return answer["result"]
-
-    def run(self, *command: str, within_s: float = 30.0) -> str:
-        """What the command says; a code that is not 0 is a `Fault`."""
-        code, said = self.try_to(*command, within_s=within_s)
-        expect(code == 0, f"{' '.join(command)} → {code}: {said}")
-        return said
-
-    def try_to(self, *command: str, within_s: float = 30.0) -> tuple[int, str]:
-        code, said = self.ask(
-            "run", command=command, timeout_s=within_s, within_s=within_s + BOOTS_WITHIN_S
-        )
-        return code, said
-
-    def properties(self) -> dict[str, str]:
-        """What systemd says of the station."""
-        lines = self.run("systemctl", "show", UNIT).splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line)
-
-    def cut_power(self) -> None:
-        self._machine.kill()
-        self._lines.close()
-        self._connection.close()
-        for line in self._ends.lines.values():
-            line.unplug()
-
-
-class OnDisk(NamedTuple):
-    """The outbox of a station without power: sequence numbers."""
-
-    waiting: list[int]
-    broken_off: list[int]
-
-
-def outbox_on(disk: Path, scratch: Path) -> OnDisk:
-    """Of a copy, after what the next mount would do to it. Raises `CommandFailed`."""
-    copy = scratch / "disk-looked-at"
-    copy_disk(disk, copy)
-    subprocess.run(["/sbin/e2fsck", "-p", copy], check=False, stdout=subprocess.DEVNULL)
-    for end in ("", "-wal"):
-        image.read(copy, f"/var/lib/pace-station/outbox.db{end}", scratch / f"outbox.db{end}")
-    copy.unlink()
-    outbox = sqlite3.connect(scratch / "outbox.db")
-    try:
-        waiting = [row[0] for row in outbox.execute("SELECT sequence FROM outbox")]
-        drafts = [json.loads(row[0]) for row in outbox.execute("SELECT body FROM draft")]
-    finally:
-        outbox.close()
-    return OnDisk(waiting, [draft["sequence"] for draft in drafts])
 
 
 class Scenario:
@@ -582,89 +342,3 @@ class Scenario:
             self._guest.cut_power()
         self._control.close()
         self._ends.close()
-
-
-def last_words(out: Path, lines: int = 60) -> str:
-    """What the guest said in its last boot."""
-    logs = sorted(out.glob("boot-*/console.log"))
-    text = logs[-1].read_bytes().decode(errors="replace") if logs else ""
-    return "\n".join(text.splitlines()[-lines:])
-
-
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="script/installed-rig",
-        description="The station's Debian package, installed, booted, used, killed and cut from"
-        " its power in QEMU.",
-    )
-    parser.add_argument(
-        "--plan",
-        choices=["usb-keyboard"],
-        default="",
-        help="instead of all that: boot, and test one good keyboard by this plan",
-    )
-    options = parser.parse_args(arguments)
-    if os.geteuid() != 0:
-        print("installed rig: installing into a disk takes root", file=sys.stderr)
-        return machine.DIED
-    began_s = time.monotonic()
-    for number in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(number, _end)
-    figures: dict[str, float] = {}
-    try:
-        image_ = make_image()
-        print(f"installed rig: the disk is made, {time.monotonic() - began_s:.1f} s", flush=True)
-        signal.alarm(int(LIMIT_S))
-        code = play(image_, options.plan, figures)
-        signal.alarm(0)
-    except (packages.Missing, kernel.CannotBuild, debian.CommandFailed) as error:
-        print(f"installed rig: {error}", file=sys.stderr)
-        return machine.DIED
-    told = "".join(f"{name} {value:.4g}, " for name, value in figures.items())
-    elapsed_s = time.monotonic() - began_s
-    print(f"installed rig: exit code {code}, {told}{elapsed_s:.1f} s in all; logs in {OUT}")
-    return code
-
-
-def make_image() -> Image:
-    """Of this checkout. Raises `Missing`, `CannotBuild` and `CommandFailed`."""
-    packages.ensure(packages.NEEDED | packages.FOR_A_DISK)
-    built = kernel.build(ROOT / ".cache/virtual-rig")
-    done = subprocess.run(
-        [ROOT / "script/package", "station"], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise debian.CommandFailed(f"script/package station\n{done.stdout}{done.stderr}")
-    return image.build(CACHE, built, ROOT / done.stdout.split()[-1])
-
-
-def play(image_: Image, plan: str, figures: dict[str, float]) -> int:
-    """The exit code, as that of script/virtual-rig; says on stderr what was wrong."""
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="installed-rig-") as scratch:
-        host = RecordHost(OUT / "host")
-        scenario = Scenario(image_, host, OUT, Path(scratch), figures)
-        try:
-            scenario.play(plan)
-        except Fault as fault:
-            code, why = 1, f"FAULT: {fault}"
-        except Ended:
-            code, why = machine.HUNG, f"ended from outside, or after {LIMIT_S:g} s"
-        except (GuestSilent, HostTrouble, OSError) as error:
-            code, why = machine.DIED, f"{type(error).__name__}: {error}"
-        else:
-            return 0
-        finally:
-            scenario.close()
-            host.stop()
-        print(last_words(OUT), host.log(), f"installed rig: {why}", sep="\n", file=sys.stderr)
-        return code
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise Ended
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -13,8 +13,8 @@ from virtual_rig.debian import CommandFailed, Debian
 from virtual_rig.kernel import BUSYBOX, Built
 from virtual_rig.modules import ModuleTree
 
-HERE = Path(__file__).parent
-DISK = HERE / "disk"
+RIG = Path(__file__).parent.parent
+DISK = RIG / "installed/disk"
 CONFIG = DISK / "station.toml"
 SIZE_MIB = 512
 NEWER = "var/newer.deb"
@@ -27,13 +27,11 @@ NOT_NEEDED = (
     *("./var/cache/apt/archives/*", "./var/lib/apt/lists/*", "./usr/lib/udev/hwdb.d/*"),
     *("./usr/share/doc/*", "./usr/share/man/*", "./usr/share/info/*", "./usr/share/locale/*"),
 )
-OURS = ("__init__.py", "attendant.py", "hands.py", "usbip.py")
+OURS = ("__init__.py", "hands.py", "usbip.py", "installed/__init__.py", "installed/attendant.py")
 """What the attendant needs of the rig; `drivers` and `station` are the package's."""
 INPUTS = (
-    *OURS,
-    "image.py",
-    "debian.py",
-    *(f"{path}" for path in sorted(DISK.rglob("*")) if path.is_file()),
+    *(RIG / name for name in (*OURS, "installed/image.py", "debian.py")),
+    *(path for path in sorted(DISK.rglob("*")) if path.is_file()),
 )
 
 
@@ -52,7 +50,7 @@ def build(cache: Path, built: Built, package: Path) -> Image:
     """
     system = debian.archive(cache.parent)
     key = hashlib.sha256(f"{built.kernel.parent.name} {system.stat().st_mtime_ns}".encode())
-    for path in (package, *(HERE / name for name in INPUTS)):
+    for path in (package, *INPUTS):
         key.update(path.read_bytes())
     place = cache / f"image-{key.hexdigest()[:12]}"
     if not place.exists():
@@ -121,9 +119,9 @@ def _equip(root: Path, built: Built) -> None:
     (root / "etc/modules-load.d/virtual-rig.conf").write_text("\n".join(MODULES))
     shutil.copy(DISK / "50-virtual-rig.network", root / "etc/systemd/network")
     ours = root / "opt/virtual-rig/virtual_rig"
-    ours.mkdir(parents=True)
+    (ours / "installed").mkdir(parents=True)
     for name in OURS:
-        shutil.copy(HERE / name, ours)
+        shutil.copy(RIG / name, ours / name)
     unit = "virtual-rig-attendant.service"
     shutil.copy(DISK / unit, root / "etc/systemd/system")
     guest = Debian(root)

@@ -1,0 +1,64 @@
+"""The far ends of an installed station, and the hand that holds keyboards."""
+
+from collections.abc import Sequence
+
+from drivers.key_layouts import LAYOUTS
+from drivers.sim.hid_keyboard import SimulatedKeyboard
+from drivers.sim.scpi_supply import BenchOutput
+from station.simulate.rig import World
+from virtual_rig.control import Control
+from virtual_rig.far_ends import FarEnds
+
+SLOT, PORT = "keyboard", "3-7"  # as in disk/station.toml
+
+
+class FingeredKeyboard(SimulatedKeyboard):
+    """Knows how often it was pressed."""
+
+    presses = 0
+
+    def press(self, usage: int) -> None:
+        self.presses += 1
+        super().press(usage)
+
+
+class Bench(Control):
+    """The far ends, and the hand that holds keyboards."""
+
+    def __init__(self, ends: FarEnds) -> None:
+        super().__init__(ends)
+        self._ends = ends
+        self._seated = False
+
+    def plugged_ports(self) -> list[str]:
+        """What is plugged in when the machine is switched on."""
+        return [*self.fixed_ports(), *([PORT] if self._seated else [])]
+
+    def seat(self, serial_number: str, dead_keys: Sequence[int] = ()) -> FingeredKeyboard:
+        """To be attached by the guest."""
+        keyboard = FingeredKeyboard(
+            self.world.time,
+            keys=LAYOUTS["iso-105"].usages,
+            serial_number=serial_number,
+            dead_keys=dead_keys,
+        )
+        self._ends.usbip.offer(PORT, keyboard)
+        self._ends.seat_keyboard(SLOT, keyboard)
+        self._seated = True
+        return keyboard
+
+    def unseat(self) -> None:
+        self.pull(PORT)
+        self._seated = False
+
+    @property
+    def world(self) -> World:
+        return self._ends.world(SLOT)
+
+    @property
+    def powered(self) -> bool:
+        """Whether the supply at the keyboard's port is on."""
+        source = self.world.circuit.source
+        if not isinstance(source, BenchOutput):
+            raise TypeError(f"{source} is no supply")
+        return source.on
