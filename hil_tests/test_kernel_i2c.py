@@ -5,9 +5,10 @@ import time
 import pytest
 
 from drivers.ddc import DdcMonitor
-from drivers.errors import DriverError, NotConnected
+from drivers.errors import BadReply, DriverError, NotConnected
 from drivers.ina228 import Ina228
 from drivers.local import LocalHardware
+from drivers.smbus import SmbusChip
 from drivers.tca9548a import Tca9548a
 from drivers.veml7700 import Veml7700
 
@@ -16,7 +17,7 @@ from virtual_rig.hands import Hands, wait_for
 
 pytest_plugins = ["virtual_rig.fixtures"]
 
-INSTRUMENTS, DDC = 0, 2
+INSTRUMENTS, BENCH, DDC = 0, 1, 2
 DDC_PORT = "3-5"
 
 
@@ -63,6 +64,33 @@ def test_sensors_of_one_address_are_told_apart_behind_multiplexers(
     for mux, channel in ((0x70, 0), (0x70, 7), (0x71, 0)):
         sensor = Veml7700(Tca9548a(bus, mux).channel(channel), time=time)
         assert sensor.identity.model
+
+
+def test_smbus_blocks_and_packet_error_codes_pass_an_adapter_without_them(
+    hands: Hands, hardware: LocalHardware
+) -> None:
+    """i2c-tiny-usb has no SMBus block read, as the Raspberry Pi's adapter has none."""
+    hands.ask("solder_battery", bus=BENCH)
+    gauge = SmbusChip(hardware.i2c(BENCH), 0x0B, "battery", pec=True)
+    assert gauge.read_word(0x09) == 12608
+    assert gauge.read_block(0x20) == b"ACME"
+    gauge.write_word(0x09, 12000)
+    assert gauge.read_word(0x09) == 12000
+    hands.ask("solder_battery", bus=BENCH, wrong_pec=True)
+    with pytest.raises(BadReply, match="ends with PEC 58, not a7"):
+        gauge.read_word(0x09)
+
+
+def test_an_adapter_that_nobody_uses_can_be_pulled_and_put_back(
+    hands: Hands, hardware: LocalHardware
+) -> None:
+    """Linux waits with an adapter's removal, and all that is plugged in after it, for users."""
+    hardware.i2c(DDC).transfer(0x50, b"\x00", 8)
+    start_s = time.monotonic()
+    hands.pull(DDC_PORT)
+    assert time.monotonic() - start_s < 5.0
+    hands.replug(DDC_PORT)
+    wait_for(lambda: is_there(DDC), "the bus to be back")
 
 
 def test_a_monitor_says_who_it_is_and_takes_a_brightness(

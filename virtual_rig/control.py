@@ -14,9 +14,12 @@ from typing import Any
 from drivers.key_layouts import LAYOUTS
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
+from drivers.sim.smbus import SimulatedSmbusChip
+from drivers.sim.usb import SimulatedUsbBackend
+from drivers.sim.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.world import SimulatedTime
 from virtual_rig.eye import Eye, WatchedMonitor
-from virtual_rig.far_ends import FarEnds, RigError
+from virtual_rig.far_ends import BENCH_SPEED, FarEnds, RigError
 from virtual_rig.scripted import ScriptedDevice
 
 _log = logging.getLogger(__name__)
@@ -29,6 +32,17 @@ class Control:
         self._ends = ends
         self._keyboards: dict[str, SimulatedKeyboard] = {}
         self._scripted: dict[str, ScriptedDevice] = {}
+        self._hubs: dict[str, SimulatedHub] = {}
+
+    def bench_speed(self) -> float:
+        """How many times faster than ours the time of the twins goes."""
+        return BENCH_SPEED
+
+    def current_a(self, slot: str) -> float:
+        """What really flows between the slot's device and its bench."""
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            return world.circuit.current_a
 
     # What is plugged into USB/IP ports
 
@@ -66,6 +80,18 @@ class Control:
         )
         self._ends.usbip.offer(port, scripted)
         self._scripted[port] = scripted
+
+    def offer_hub(self, port: str, *, mode: str = "individual", welded: bool = False) -> None:
+        """Four sockets, of which a welded one keeps its 5 V whatever the hub says."""
+        its_time = SimulatedTime(1.0)
+        vbus = [SimulatedVbus(its_time, welded=welded) for _ in range(4)]
+        hub = SimulatedHub(its_time, SimulatedUsbBackend(its_time), port, mode=mode, vbus=vbus)
+        self._ends.usbip.offer(port, hub)
+        self._hubs[port] = hub
+
+    def socket_v(self, port: str, number: int) -> float:
+        """What a meter reads in a socket, from 1, of the hub at `port`."""
+        return self._hubs[port].vbus[number - 1].voltage_at(0.0)
 
     def say(self, port: str, endpoint: int, report: str) -> None:
         """A report or transfer for the host from a scripted device, in hexadecimal."""
@@ -125,12 +151,12 @@ class Control:
             world.unplug()
             self._ends.plug_monitor(world, bytes.fromhex(edid), **settings)
 
-    def count_dots(self, slot: str) -> int:
-        """How many pixels somebody sees on the slot's monitor that do not belong there."""
+    def count_dots(self, slot: str, *, bright: bool) -> int:
+        """How many pixels of the slot's monitor are brighter, or darker, than the picture."""
         monitor = self._ends.world(slot).monitor
         if not isinstance(monitor, WatchedMonitor):
             raise RigError(f"nobody could look at a monitor in slot {slot}")
-        return monitor.picture().dots()
+        return monitor.picture().dots(bright=bright)
 
     # The screen
 
@@ -166,6 +192,7 @@ class Control:
         self._ends.usbip.unplug(port)
         self._keyboards.pop(port, None)
         self._scripted.pop(port, None)
+        self._hubs.pop(port, None)
         if slot := self._ends.wiring.devices.get(port):
             with self._ends.lock:
                 self._ends.world(slot).unplug()
@@ -182,6 +209,13 @@ class Control:
         """What is wrong with the instrument's answers from now on; nothing by default."""
         self._ends.serial[port].mute = mute
         self._ends.serial[port].garbled = garbled
+
+    def solder_battery(self, bus: int, *, wrong_pec: bool = False) -> None:
+        """A smart battery's gauge at 0x0b: 12.608 V, its maker's name, packet error codes."""
+        values, blocks = {0x09: bytes.fromhex("40 31")}, {0x20: b"ACME"}
+        gauge = SimulatedSmbusChip(0x0B, pec=True, values=values, blocks=blocks)
+        gauge.wrong_pec = wrong_pec
+        self._ends.i2c[bus].solder({0x0B: gauge})
 
     def set_absent(self, bus: int, addresses: list[int]) -> None:
         """The chips that have come off the board; the others are back."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from drivers.buses import ByteStream, I2cBus
 from drivers.errors import NotConnected
-from drivers.sim import SerialDevice
+from drivers.sim import I2cDevice, SerialDevice, SimulatedI2cBus
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.monitor import build_edid
@@ -121,18 +121,26 @@ class FarI2c:
     def __init__(self, buses: Sequence[I2cBus], lock: AbstractContextManager[object]) -> None:
         self.absent: set[int] = set()
         """Addresses whose chip has come off the board."""
-        self._buses = buses
+        self._buses = list(buses)
         self._lock = lock
+        self._soldered: dict[int, I2cDevice] = {}
+
+    def solder(self, chips: Mapping[int, I2cDevice]) -> None:
+        """By address, in the place of what was there."""
+        self._soldered |= chips
 
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
         with self._lock:
-            for bus in self._buses if address not in self.absent else ():
+            for bus in self._there() if address not in self.absent else ():
                 with contextlib.suppress(NotConnected):
                     return bus.transfer(address, write, read_size)
         raise NotConnected(f"far end: nobody at {address:#04x}")
 
     def hold(self) -> AbstractContextManager[object]:
         return self._lock
+
+    def _there(self) -> list[I2cBus]:
+        return [SimulatedI2cBus(self._soldered), *self._buses]
 
 
 class ChardevLine:

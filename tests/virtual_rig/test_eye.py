@@ -79,16 +79,20 @@ def test_a_monitor_without_an_eye_shows_what_it_was_told() -> None:
 
 @pytest.mark.parametrize(("bright", "dark"), [(0, 0), (3, 0), (0, 5), (1, 1)])
 def test_faulty_pixels_are_counted_on_a_screen_that_shows_them(bright: int, dark: int) -> None:
-    def seen(level: int) -> int:
-        settings = {"bright_pixels": bright, "dark_pixels": dark}
-        eye = Painted(plain(level, level, level))
-        monitor = WatchedMonitor(build_edid(), eye=eye, time=SimulatedTime(), **settings)
-        return monitor.picture().dots()
+    settings = {"bright_pixels": bright, "dark_pixels": dark}
 
-    assert (seen(0), seen(255)) == (bright, dark)
-    assert seen(128) == bright + dark
+    def seen(*colour: int) -> tuple[int, int]:
+        eye = Painted(plain(*colour))
+        monitor = WatchedMonitor(build_edid(), eye=eye, time=SimulatedTime(), **settings)
+        shown = monitor.picture()
+        return shown.dots(bright=True), shown.dots(bright=False)
+
+    assert seen(0, 0, 0) == (bright, 0)
+    assert seen(255, 255, 255) == (0, dark)
+    assert seen(255, 0, 0) == (bright, dark)
 
 
 def test_a_gradient_that_nobody_sees_is_no_dot() -> None:
     row = b"".join(bytes([100 + x]) * 3 for x in range(36))
-    assert Picture(36, 36, row * 36).dots() == 0
+    picture = Picture(36, 36, row * 36)
+    assert (picture.dots(bright=True), picture.dots(bright=False)) == (0, 0)
