@@ -33,8 +33,8 @@ class Picture(NamedTuple):
         red, green, blue = self.rgb_rows[at : at + 3]
         return red, green, blue
 
-    def dots(self) -> int:
-        """How many pixels are not as nearly all the others: what somebody counts who looks."""
+    def dots(self, *, bright: bool) -> int:
+        """How many pixels are brighter, or darker, than nearly all the others."""
         row_bytes = 3 * self.width_px
         rows = [
             self.rgb_rows[at : at + row_bytes] for at in range(0, len(self.rgb_rows), row_bytes)
@@ -42,7 +42,7 @@ class Picture(NamedTuple):
         usual_row, _ = Counter(rows).most_common(1)[0]
         usual, _ = Counter(_pixels(usual_row)).most_common(1)[0]
         return sum(
-            _differ(pixel, usual)
+            _stands_out(*((pixel, usual) if bright else (usual, pixel)))
             for row in rows
             if row != usual * self.width_px
             for pixel in _pixels(row)
@@ -69,8 +69,8 @@ def _pixels(row: bytes) -> list[bytes]:
     return [row[at : at + 3] for at in range(0, len(row), 3)]
 
 
-def _differ(pixel: bytes, usual: bytes) -> bool:
-    return any(abs(one - other) > VISIBLE for one, other in zip(pixel, usual, strict=True))
+def _stands_out(brighter: bytes, darker: bytes) -> bool:
+    return any(more - less > VISIBLE for more, less in zip(brighter, darker, strict=True))
 
 
 def _drive(values: Sequence[int]) -> float:
