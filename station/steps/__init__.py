@@ -32,6 +32,8 @@ from typing import (
 
 import msgspec
 
+from drivers.errors import NoReply, NotConnected
+from station.clock import Clock
 from station.events import KeysSeen
 from station.records import Reading
 from station.tables import convert, suggest
@@ -67,6 +69,25 @@ class Socket(Protocol[Kind_co]):
 
     def open(self) -> Kind_co:
         """The device; the same one during the whole run. Raises `DriverError` when it is mute."""
+
+
+Answer = TypeVar("Answer")
+LOOK_AGAIN_S = 0.25
+
+
+def patiently(ask: Callable[[], Answer], clock: Clock, patience_s: float) -> Answer:
+    """What a device says, which may have been plugged in just now.
+
+    Asks until it no longer raises `NotConnected` or `NoReply`; after `patience_s` that is raised.
+    """
+    deadline_s = clock.monotonic() + patience_s
+    while True:
+        try:
+            return ask()
+        except (NotConnected, NoReply):
+            if clock.monotonic() >= deadline_s:
+                raise
+        clock.sleep(LOOK_AGAIN_S)
 
 
 Yielded = Reading | Learned | KeysSeen

@@ -66,16 +66,31 @@ class _LoadBench(NamedTuple):
         if sample.voltage_v < DEAD_V:
             self.load.switch(on=False)
             self.clock.sleep(COMES_BACK_S)
-            self.ask_when_dead(self.read().power)
+            self.must_stay_dead(self.read().power)
 
-    def ask_when_dead(self, sample: Power) -> None:
-        """Dead, or pulled out: only a person can tell. Raises `BenchFault` for the latter."""
-        if sample.voltage_v < DEAD_V and not self.operator.confirm(
+    def must_stay_dead(self, sample: Power) -> None:
+        """One that is back after the question may have been pulled out. Raises `BenchFault`."""
+        if sample.voltage_v < DEAD_V and self.ask_when_dead(sample).voltage_v >= DEAD_V:
+            raise BenchFault(
+                "the adapter gave no voltage, and does since the operator was asked: a plug may"
+                " have been out, so test it again, and only look"
+            )
+
+    def ask_when_dead(self, sample: Power) -> Power:
+        """Dead, or pulled out: only a person can tell. Raises `BenchFault` for the latter.
+
+        Returns what it gives after the question: the plug may be in only since then.
+        """
+        if sample.voltage_v >= DEAD_V:
+            return sample
+        if not self.operator.confirm(
             "adapter.plugged",
             "The adapter gives no voltage. Are its mains cord and its output plug fully in, and is"
             " there mains?",
         ):
             raise BenchFault("the adapter was not plugged in")
+        self.clock.sleep(COMES_BACK_S)
+        return self.read().power
 
 
 def _alike(a: Power, b: Power, absolute: float, relative: float) -> bool:
@@ -135,8 +150,7 @@ def no_load(
     load.switch(on=False)
     clock.sleep(settle_s)
     bench = _LoadBench(load, dc_meter, operator, clock)
-    sample, _ = bench.read()
-    bench.ask_when_dead(sample)
+    sample = bench.ask_when_dead(bench.read().power)
     yield Reading("no_load_voltage", sample.voltage_v)
     yield Reading("no_load_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 
@@ -268,7 +282,7 @@ def overload(
             break
         clock.sleep(0.1)
     sample, _ = bench.read()
-    bench.ask_when_dead(sample)
+    bench.must_stay_dead(sample)
     yield Reading("recovery_time", back_s)
     yield Reading("recovered_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 

@@ -33,6 +33,7 @@ from station.steps import (
     Positive,
     Socket,
     Yields,
+    patiently,
     step,
 )
 
@@ -41,6 +42,7 @@ POWER_MODE = 0xD6  # MCCS: Power mode
 POWER_ON, POWER_OFF = 1, 4  # DPM on; DPM off, as VESA DPMS names them
 CENTRE = 4  # of nine zones
 WAKES_S = 5.0  # from standby, once there is a picture
+LIT_CD_M2 = 5.0  # less is no white screen
 
 PIXEL_CLASSES = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
 """ISO 13406-2: always bright and always dark pixels per million, as liquisearch.com reports it."""
@@ -50,21 +52,35 @@ SRGB_PRIMARIES_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue":
 
 
 @step(edid_answers="", edid_checksum_ok="", edid_errors="", edid_year="a")
-def edid(monitor: Socket[Monitor], operator: Operator) -> Yields:
+def edid(
+    monitor: Socket[Monitor],
+    operator: Operator,
+    clock: Clock,
+    *,
+    patience_s: NotNegative = 5.0,
+) -> Yields:
     """The display identification data: there, sound, and from a year that can be.
 
-    A mute display is only the display's fault once the operator has looked at the cable.
+    A mute display is only the display's fault once the operator has looked at the cable, and it
+    stays mute for `patience_s` after that.
     """
+
+    def ask() -> bytes:
+        return monitor.open().read_edid()
+
     try:
-        data = monitor.open().read_edid()
+        data = ask()
     except (NotConnected, NoReply) as error:
         if not operator.confirm(
             "display.plugged",
             "The display does not answer. Is its power light on, and its video cable fully in?",
         ):
             raise BenchFault(f"the display was not connected: {error}") from error
-        yield Reading("edid_answers", False)
-        return
+        try:  # it may be only since the question
+            data = patiently(ask, clock, patience_s)
+        except (NotConnected, NoReply):
+            yield Reading("edid_answers", False)
+            return
     parsed = edid_format.parse(data)
     yield Learned(
         maker=parsed.manufacturer or "",
@@ -104,7 +120,7 @@ def brightness_sweep(
         monitor.set_control(BRIGHTNESS, round(highest * n / (points - 1)))
         clock.sleep(settle_s)
         seen.append(_centre_cd_m2(zones))
-    _believe(seen[-1], operator)
+    _believe(seen[-1], monitor, zones, operator, clock)
     steps_up = pairwise(seen)
     monotonic = all(b >= a * (1 - tolerance_percent / 100) for a, b in steps_up)
     yield Reading("brightness_monotonic", monotonic)
@@ -133,7 +149,7 @@ def luminance(
         raise BenchFault("the display was not set to its brightest")
     _full_brightness(monitor, screen, clock, settle_s)
     white = _centre_cd_m2(zones)
-    _believe(white, operator)
+    _believe(white, monitor, zones, operator, clock)
     yield Reading("luminance", white)
 
 
@@ -154,12 +170,15 @@ def uniformity(
     _full_brightness(monitor, screen, clock, settle_s)
     seen = _luminances_cd_m2(zones)
     darkest = seen.index(min(seen)) + 1
-    _believe(max(seen), operator)
-    if min(seen) < 0.5 * max(seen) and not operator.confirm(
-        f"display.dark_zone.{darkest}",
-        f"Zone {darkest} of 9, counted row by row, is dark to its sensor. Do you see a dark area?",
-    ):
-        raise BenchFault(f"zone {darkest} is not dark: check its sensor")
+    _believe(max(seen), monitor, zones, operator, clock)
+    if min(seen) < 0.5 * max(seen):
+        if not operator.confirm(
+            f"display.dark_zone.{darkest}",
+            f"Zone {darkest} of 9, counted row by row, is dark to its sensor. Do you see a dark"
+            " area?",
+        ):
+            raise BenchFault(f"zone {darkest} is not dark: check its sensor")
+        _still_there(monitor)
     yield Reading("uniformity", 100 * min(seen) / max(seen) if max(seen) > 0 else 0.0)
     yield Reading("darkest_zone", darkest)
 
@@ -180,7 +199,7 @@ def contrast(
     """
     _full_brightness(monitor, screen, clock, settle_s)
     white = _centre_cd_m2(zones)
-    _believe(white, operator)
+    _believe(white, monitor, zones, operator, clock)
     screen.show_level(0.0, 0.0, 0.0)
     clock.sleep(settle_s)
     black = _centre_cd_m2(zones)
@@ -245,13 +264,15 @@ def backlight(
     _need_control(monitor, screen, clock)
     _full_brightness(monitor, screen, clock, settle_s)
     before = _centre_cd_m2(zones)
-    _believe(before, operator)
+    _believe(before, monitor, zones, operator, clock)
     monitor.set_control(POWER_MODE, POWER_OFF)
     clock.sleep(off_s)
     dark = _centre_cd_m2(zones)
     monitor.set_control(POWER_MODE, POWER_ON)
     clock.sleep(warm_up_s)
     after = _centre_cd_m2(zones)
+    if before >= LIT_CD_M2:  # else the operator has been asked
+        _believe(after, monitor, zones, operator, clock)
     yield Reading("dark_luminance", dark)
     yield Reading("warm_up", 100 * after / before if before > 0 else 0.0)
 
@@ -308,7 +329,9 @@ def pixel_faults(
         screen.show_level(*levels)
         clock.sleep(settle_s)
         kind = "bright" if name == "black" else "dark"
-        return ask(f"display.{kind}_pixels.{name}", f"How many {kind} dots on the {name} screen?")
+        seen = ask(f"display.{kind}_pixels.{name}", f"How many {kind} dots on the {name} screen?")
+        _still_there(monitor)
+        return seen
 
     bright = look("black", (0.0, 0.0, 0.0), operator.count)
     dark = max(
@@ -322,6 +345,7 @@ def pixel_faults(
     faults = operator.confirm(
         "display.picture_faults", "Any lines, spots, scratches or burnt-in picture on the grey?"
     )
+    _still_there(monitor)
     yield Reading("bright_pixels", bright)
     yield Reading("dark_pixels", dark)
     yield Reading("pixel_class", pixel_class(bright, dark, screen.width_px * screen.height_px))
@@ -353,12 +377,36 @@ def _need_control(monitor: Monitor, screen: PatternSource, clock: Clock) -> None
         raise NotApplicable("the display takes no commands: it has no DDC/CI, or that is off")
 
 
-def _believe(white_cd_m2: float, operator: Operator) -> None:
-    """A white screen without light: the display's fault only if the operator sees none either."""
-    if white_cd_m2 < 5.0 and operator.confirm(
-        "display.lit", "The sensors see no light. Do you see a white screen?"
+def _believe(
+    white_cd_m2: float, monitor: Monitor, zones: LightArray, operator: Operator, clock: Clock
+) -> None:
+    """A white screen without light: the display's fault only if the operator sees none either.
+
+    And only if it stays dark: who finds a plug out may put it back.
+    """
+    if white_cd_m2 >= LIT_CD_M2:
+        return
+    if operator.confirm(
+        "display.lit",
+        "The sensors see no light. Look whether its power light is on and its cables are in. Do"
+        " you see a white screen?",
     ):
         raise BenchFault("the screen is white and the sensors see no light: check their cable")
+    _still_there(monitor)
+    clock.sleep(WAKES_S)
+    if _centre_cd_m2(zones) >= LIT_CD_M2:
+        raise BenchFault(
+            "there was no light, and is some since the operator was asked: a plug may have been"
+            " out, so test it again"
+        )
+
+
+def _still_there(monitor: Monitor) -> None:
+    """Raises `NotConnected` when it was pulled out while the operator was asked.
+
+    Then it is not to blame for what the operator saw, or did not see.
+    """
+    monitor.read_edid()
 
 
 def pixel_class(bright: int, dark: int, pixels: int) -> int:

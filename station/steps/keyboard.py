@@ -2,16 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Literal
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource, LightMeter, PowerMeter
-from drivers.errors import NotConnected
+from drivers.errors import NotConnected, Refused
 from drivers.key_layouts import LAYOUTS, Layout, usage_name
 from station.clock import Clock
 from station.events import Choice, KeysSeen
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, Count, Learned, NotNegative, Positive, Socket, Yields, step
+from station.steps import (
+    BenchFault,
+    Count,
+    Learned,
+    NotNegative,
+    Positive,
+    Socket,
+    Yields,
+    patiently,
+    step,
+)
 
 LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 
@@ -29,26 +40,26 @@ def enumeration(
     tolerance_percent: NotNegative = 10.0,
     patience_s: NotNegative = 3.0,
 ) -> Yields:
-    """It appears on its port as a keyboard. The port's own voltage is checked first."""
+    """It appears on its port as a keyboard. The port's own voltage is checked first.
+
+    One that does not within `patience_s` gets as long again once the operator has looked.
+    """
     sample = meter.read()
     if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:
         raise BenchFault(
             f"the port gives {sample.voltage_v:.2f} V, not {port_voltage_v:g} V: it could not"
             " feed any keyboard"
         )
-    deadline_s = clock.monotonic() + patience_s
-    source = None
-    while source is None:
-        try:
-            source = keyboard.open()
-        except NotConnected as error:
-            if clock.monotonic() < deadline_s:
-                clock.sleep(0.25)
-                continue
-            if not operator.confirm(
-                "keyboard.plugged", "No keyboard answers. Is it plugged into this slot's port?"
-            ):
-                raise BenchFault(f"the keyboard was not plugged in: {error}") from error
+    try:
+        source = patiently(keyboard.open, clock, patience_s)
+    except NotConnected as error:
+        if not operator.confirm(
+            "keyboard.plugged", "No keyboard answers. Is it plugged into this slot's port?"
+        ):
+            raise BenchFault(f"the keyboard was not plugged in: {error}") from error
+        try:  # it may be in only since the question
+            source = patiently(keyboard.open, clock, patience_s)
+        except NotConnected:
             yield Reading("enumerates", False)
             return
     who = source.identity
@@ -67,7 +78,7 @@ def stuck_keys(
     """Keys that are down although nobody presses any: not even the actuator, or a cable."""
     down: set[int] = set()
     _follow(_events(keyboard, clock, watch_s), down)
-    _ask_who_holds(down, operator)
+    _ask_who_holds(down, keyboard, operator, clock)
     yield Reading("stuck_keys", len(down))
     yield Reading("stuck", _names(down))
 
@@ -104,7 +115,7 @@ def every_key(
                 f"the key {usage_name(usage)} answers to a hand and not to its finger: mend the"
                 " actuator"
             )
-    _ask_who_holds(found.went_down - found.went_up, operator)
+    _ask_who_holds(found.went_down - found.went_up, keyboard, operator, clock)
     yield from found.readings()
     yield Reading("chatter", found.chatter)
 
@@ -150,6 +161,7 @@ def every_key_by_hand(
                 f"{len(rest)} keys have not answered: {_names(rest, most=8)}. Press them now?",
             )
             if not again:
+                found.listen(_still_there(keyboard, clock))
                 break
             quiet_since_s = clock.monotonic()
     yield from found.readings()
@@ -273,8 +285,8 @@ def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields
         lit = operator.confirm(
             f"keyboard.led.{name}", f"Is the {name.capitalize()} Lock lamp lit, and no other?"
         )
+        _still_there(keyboard, clock)
         yield Reading(f"{name}_led", lit)
-    keyboard.set_leds()
 
 
 class _Findings:
@@ -358,19 +370,43 @@ def _events(keyboard: KeySource, clock: Clock, duration_s: float) -> list[KeyEve
     return heard
 
 
+def _still_there(keyboard: KeySource, clock: Clock, listen_s: float = 0.1) -> list[KeyEvent]:
+    """What it has to say after a question. Its lamps go dark.
+
+    Raises `NotConnected` when it was pulled out meanwhile: then it is not to blame for silent keys
+    or dark lamps. A request tells that at once; a keyboard without lamps is only listened to.
+    """
+    with suppress(Refused):  # whoever refuses is there
+        keyboard.set_leds()
+    return _events(keyboard, clock, listen_s)
+
+
 def _follow(events: Iterable[KeyEvent], down: set[int]) -> None:
     for event in events:
         (down.add if event.down else down.discard)(event.usage)
 
 
-def _ask_who_holds(down: Iterable[int], operator: Operator) -> None:
-    """A key that is down may be held down. Raises `BenchFault` if the operator finds by what."""
-    if (keys := _names(down, most=8)) and operator.confirm(
+def _ask_who_holds(down: set[int], keyboard: KeySource, operator: Operator, clock: Clock) -> None:
+    """A key that is down may be held down.
+
+    Raises `BenchFault` if the operator finds by what, or may have taken it away.
+    """
+    if not down:
+        return
+    keys = _names(down, most=8)
+    held = operator.confirm(
         "keyboard.held",
         f"Down, and nobody should be pressing: {keys}. Is anything on the keyboard, such as a"
         " finger of the actuator?",
-    ):
+    )
+    heard = _still_there(keyboard, clock)
+    if held:
         raise BenchFault(f"something was holding {keys} down")
+    if came_up := down.intersection(event.usage for event in heard if not event.down):
+        raise BenchFault(
+            f"{_names(came_up)} came up while the operator was asked: something may have been on"
+            " the keyboard, so test it again"
+        )
 
 
 def _by_hand(
@@ -383,7 +419,7 @@ def _by_hand(
         DONE,
         CANNOT,
     )
-    pressed = _events(keyboard, clock, 0.5)
+    pressed = _still_there(keyboard, clock, 0.5)
     return key == DONE.key and any(
         event.down and _place(board, event.usage) == usage for event in pressed
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -373,6 +374,31 @@ def test_an_adapter_pulled_out_in_the_middle_is_condemned_by_the_operator_only(
     record = rig.measure(step)
     assert record.verdict is verdict
     assert rig.operator.asked == [PLUGGED]
+
+
+@pytest.mark.parametrize(
+    ("step", "at_s", "verdict"),
+    [
+        (NO_LOAD, 0.0, Verdict.PASS),  # nothing had been measured yet
+        (LOAD_POINTS, 7.0, Verdict.ERROR),
+        (HOT, 100.0, Verdict.ERROR),
+        (OVERLOAD, 1.0, Verdict.ERROR),
+    ],
+    ids=lambda one: one.use if isinstance(one, PlannedStep) else str(one),
+)
+def test_an_adapter_that_is_put_back_before_yes_is_said_does_not_fail(
+    rig: Rig, step: PlannedStep, at_s: float, verdict: Verdict
+) -> None:
+    def plug(*, into: bool) -> None:
+        rig.adapter.unplugged = not into
+
+    rig.clock.at.append((at_s, partial(plug, into=False)))
+    rig.operator.at[PLUGGED] = partial(plug, into=True)
+    record = rig.measure(step)
+    assert record.verdict is verdict, record.reason
+    assert rig.operator.asked == [PLUGGED]
+    if verdict is Verdict.ERROR:
+        assert "does since the operator was asked" in record.reason
 
 
 @pytest.mark.parametrize("volts", [0.0, 150.0, 190.0, 270.0])

@@ -1,0 +1,271 @@
+"""A device that is pulled out while something is asked never fails; one that is put back passes.
+
+Every question of the keyboard and display steps, each with its step as the last of the plan, on the
+simulated rig.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from drivers.key_layouts import LAYOUTS
+from station import steps
+from station.bench import SharedLock
+from station.clock import Clock
+from station.config import StationConfig, load, open_bench
+from station.events import Choice, RunFinished
+from station.plan import PlannedStep, find
+from station.prompts import Operator, Prompter
+from station.records import RunRecord, Verdict
+from station.run import run
+from station.simulate.population import ISO, SPACE, E, adapter, keyboard, monitor
+from station.simulate.rig import SimulatedRig, World
+from station.start import DEMO_RIG
+from tests.station.rig import make_draft, make_plan
+
+SLOTS = {
+    "laptop-adapter-65w": "adapter-1",
+    "lcd-monitor": "display-1",
+    "usb-keyboard": "keyboard-1",
+    "usb-keyboard-by-hand": "keyboard-1",
+}
+Plug = Callable[[World, Random], None]
+
+
+class Hands(Operator):
+    """Does what is in `at` when that is asked, and then answers: as in `says`, or as it is."""
+
+    def __init__(self, config: StationConfig, plan: str) -> None:
+        self.asked: list[str] = []
+        self.says: dict[str, str] = {}
+        self.at: dict[str, Callable[[], None]] = {}
+        self.rig = SimulatedRig(config)
+        self.world = self.rig.worlds[SLOTS[plan]]
+        slot, clock = SLOTS[plan], Clock(self.world.time)
+        nobody = Prompter(lambda event: None, clock)
+        self.bench = open_bench(
+            config,
+            slot,
+            self.rig.hardware[slot],
+            clock,
+            nobody,
+            {name: SharedLock(name) for name in config.shared},
+            self.rig.hardware[""],
+        )
+        self.bench.operator = self
+        self.plan = find(plan)
+
+    def run(self, *steps: PlannedStep) -> RunRecord:
+        *_, last = run(make_plan(*steps), self.bench, make_draft())
+        assert isinstance(last, RunFinished)
+        return last.record
+
+    def run_until_the_end_of(self, step: str) -> RunRecord:
+        """That step alone, on a port or a display that has power."""
+        one = next(planned for planned in self.plan.steps if planned.use == step)
+        return self.run(self.plan.steps[0], one)
+
+    def pull(self) -> None:
+        world = self.world
+        if world.keyboard is not None:
+            world.usb.unplug(world.usb_port)
+        for device in (world.keyboard, world.monitor):
+            if device is not None:
+                world.circuit.sinks.remove(device)
+        world.keyboard = world.monitor = None
+
+    def ask(self, about: str, text: str, *choices: Choice) -> str:
+        self.asked.append(about)
+        self.at.pop(about, lambda: None)()
+        keys = [choice.key for choice in choices]
+        answer = self.says.get(about) or self._usual(about, keys)
+        assert answer in keys
+        self._act(about)
+        return answer
+
+    def _usual(self, about: str, keys: list[str]) -> str:
+        if about.startswith("keyboard.led."):
+            lit = self.world.keyboard.leds if self.world.keyboard else frozenset()
+            return "y" if lit == {about.rpartition(".")[2]} else "n"
+        no = ("keyboard.held", "keyboard.go_on", "display.picture_faults", "display.lit")
+        return "n" if about in no else keys[0]
+
+    def _act(self, about: str) -> None:
+        if about == "display.probe_here":
+            self.rig.probe.over = self.world
+        if about == "keyboard.begin" and (board := self.world.keyboard) is not None:
+            for usage in sorted(LAYOUTS["iso-105"].usages & board.keys):
+                self.world.time.then(0.03, partial(board.press, usage))
+                self.world.time.then(0.03, partial(board.release, usage))
+
+
+@pytest.fixture(scope="session")
+def demo() -> StationConfig:
+    return load(DEMO_RIG)
+
+
+HAND, KEYS, LCD = "usb-keyboard-by-hand", "usb-keyboard", "lcd-monitor"
+DARK = monitor(backlight_dead=True)
+PIXELS = ["bright_pixels.black", *(f"dark_pixels.{n}" for n in ("white", "red", "green", "blue"))]
+ASKED: list[tuple[str, Plug, str, str]] = [
+    (KEYS, keyboard(stuck_keys=[SPACE]), "keyboard.stuck_keys", "keyboard.held"),
+    (KEYS, keyboard(dead_keys=[E]), "keyboard.every_key", f"keyboard.press.{E}"),
+    (KEYS, keyboard(led_dead=["caps"]), "keyboard.leds", "keyboard.led.caps"),
+    (HAND, keyboard(stuck_keys=[SPACE]), "keyboard.stuck_keys", "keyboard.held"),
+    (HAND, keyboard(), "keyboard.every_key_by_hand", "keyboard.begin"),
+    (HAND, keyboard(dead_keys=[E]), "keyboard.every_key_by_hand", "keyboard.go_on"),
+    *(
+        (HAND, keyboard(), "keyboard.leds_by_eye", f"keyboard.led.{name}")
+        for name in ("num", "caps", "scroll")
+    ),
+    *(
+        (LCD, DARK, f"display.{name}", "display.lit")
+        for name in ("brightness_sweep", "luminance", "uniformity", "contrast", "backlight")
+    ),
+    (LCD, monitor(ddc_mute=True), "display.luminance", "display.brightest"),
+    (LCD, monitor(dim_zone=(8, 0.3)), "display.uniformity", "display.dark_zone.9"),
+    (LCD, monitor(), "display.colour", "display.probe_here"),
+    *((LCD, monitor(), "display.pixel_faults", f"display.{name}") for name in PIXELS),
+    (LCD, monitor(), "display.pixel_faults", "display.picture_faults"),
+]
+
+
+def stem(about: str) -> str:
+    return ".".join(about.split(".")[:2])
+
+
+def test_every_question_of_keyboards_and_displays_is_among_them() -> None:
+    sources = "".join(
+        (Path(steps.__file__).with_name(f"{name}.py")).read_text()
+        for name in ("keyboard", "display")
+    )
+    written = set(re.findall(r'f?"((?:keyboard|display)\.[a-z_{}]+)[."]', sources))
+    written = written - {"display.{kind}_pixels"} | {"display.bright_pixels", "display.dark_pixels"}
+    # Who is asked whether it is plugged in is asked about a device that has not answered yet.
+    unanswered = {"keyboard.plugged", "display.plugged"}
+    assert {stem(about) for *_, about in ASKED} == written - unanswered
+
+
+@pytest.mark.parametrize("last_choice", [False, True], ids=["first answer", "last answer"])
+@pytest.mark.parametrize(
+    ("plan", "plug", "step", "about"), ASKED, ids=[f"{one[2]}: {one[3]}" for one in ASKED]
+)
+def test_pulled_while_a_question_waits_it_is_an_error_whatever_the_answer(
+    demo: StationConfig, plan: str, plug: Plug, step: str, about: str, *, last_choice: bool
+) -> None:
+    hands = Hands(demo, plan)
+    plug(hands.world, Random(1))
+    hands.at[about] = hands.pull
+    first, last = (
+        ("d", "c") if "press" in about else ("0", "9") if "pixels" in about else ("y", "n")
+    )
+    hands.says[about] = "y" if about == "keyboard.begin" else last if last_choice else first
+    record = hands.run_until_the_end_of(step)
+    assert hands.asked[-1] == about, "nobody is asked about a device that is gone"
+    assert record.verdict is Verdict.ERROR, record.steps
+    guilty = record.steps[-2]
+    assert (guilty.step, guilty.verdict) == (step, Verdict.ERROR)
+    assert "(" not in guilty.reason.partition(" ")[0], "it is in words, not somebody's repr"
+
+
+def test_a_display_that_is_pulled_while_it_wakes_up_is_an_error(demo: StationConfig) -> None:
+    """Nobody was to be asked: a good display comes back."""
+    hands = Hands(demo, LCD)
+    monitor()(hands.world, Random(1))
+    hands.world.time.then(60.0, hands.pull)
+    record = hands.run_until_the_end_of("display.backlight")
+    assert record.verdict is Verdict.ERROR, record.steps
+    assert hands.asked == ["display.lit"]
+
+
+# Found out, and put back
+
+
+@pytest.mark.parametrize(
+    ("plan", "plug", "about"),
+    [
+        (KEYS, keyboard(), "keyboard.plugged"),
+        (HAND, keyboard(), "keyboard.plugged"),
+        (LCD, monitor(), "display.plugged"),
+        ("laptop-adapter-65w", adapter(), "adapter.plugged"),
+    ],
+)
+@pytest.mark.parametrize("after_s", [0.0, 1.5])
+def test_a_device_that_is_put_back_before_yes_is_said_is_tested(
+    demo: StationConfig, plan: str, plug: Plug, about: str, after_s: float
+) -> None:
+    """It may take a moment until the computer has found it."""
+    hands = Hands(demo, plan)
+    found = partial(plug, hands.world, Random(1))
+    hands.at[about] = lambda: hands.world.time.then(after_s, found)
+    record = hands.run(*hands.plan.steps)
+    assert hands.asked[0] == about
+    assert hands.asked.count(about) == 1
+    assert record.verdict is Verdict.PASS, record.steps
+
+
+@pytest.mark.parametrize(
+    ("plan", "about", "step"),
+    [
+        (KEYS, "keyboard.plugged", "keyboard.enumeration"),
+        (LCD, "display.plugged", "display.edid"),
+        ("laptop-adapter-65w", "adapter.plugged", "adapter.no_load"),
+    ],
+)
+@pytest.mark.parametrize(("answer", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+def test_one_that_stays_silent_is_judged_by_what_the_operator_saw(
+    demo: StationConfig, plan: str, about: str, step: str, answer: str, verdict: Verdict
+) -> None:
+    hands = Hands(demo, plan)
+    hands.says[about] = answer
+    record = hands.run_until_the_end_of(step)
+    assert record.verdict is verdict, record.steps
+    assert hands.asked == [about]
+
+
+def test_a_display_whose_light_comes_back_while_it_is_asked_about_is_an_error(
+    demo: StationConfig,
+) -> None:
+    hands = Hands(demo, LCD)
+    DARK(hands.world, Random(1))
+    dark = hands.world.monitor
+    assert dark is not None
+    hands.at["display.lit"] = lambda: setattr(dark, "backlight_dead", False)
+    record = hands.run_until_the_end_of("display.luminance")
+    assert record.verdict is Verdict.ERROR
+    assert "and is some since the operator was asked" in record.steps[-2].reason
+
+
+def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationConfig) -> None:
+    """Somebody may have taken something off the keyboard, and says No because it is gone."""
+    hands = Hands(demo, KEYS)
+    keyboard()(hands.world, Random(1))
+    board = hands.world.keyboard
+    assert board is not None
+    board.press(SPACE)
+    hands.at["keyboard.held"] = partial(board.release, SPACE)
+    record = hands.run_until_the_end_of("keyboard.stuck_keys")
+    assert record.verdict is Verdict.ERROR
+    assert record.steps[-2].reason.startswith("Space came up while the operator was asked")
+
+
+def test_keys_that_are_pressed_before_no_is_said_have_answered(demo: StationConfig) -> None:
+    hands = Hands(demo, HAND)
+    keyboard()(hands.world, Random(1))
+    board = hands.world.keyboard
+    assert board is not None
+
+    def press_the_last() -> None:
+        board.keys = ISO
+        hands.world.time.then(0.0, partial(board.press, E))
+        hands.world.time.then(0.03, partial(board.release, E))
+
+    board.keys = ISO - {E}  # forgotten at first
+    hands.at["keyboard.go_on"] = press_the_last
+    record = hands.run_until_the_end_of("keyboard.every_key_by_hand")
+    assert hands.asked == ["keyboard.begin", "keyboard.go_on"]
+    assert record.verdict is Verdict.PASS, record.steps
