@@ -145,6 +145,11 @@ class SimulatedHub(UsbFunction):
         changed = sum(1 << number for number in self._changed)
         return changed.to_bytes(len(self.vbus) // 8 + 1, "little") if changed else None
 
+    def unplug(self, number: int) -> None:
+        """Pull out what is plugged in there, also while the port is off."""
+        if self._unpowered.pop(number, None) is None:
+            self._usb.unplug(self._path(number))
+
     def _has(self, number: int) -> bool:
         return 1 <= number <= len(self.vbus)
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from drivers.capabilities import PortPower, PowerMeter
 from station.clock import Clock
+from station.prompts import Operator
 from station.records import Reading
 from station.steps import BenchFault, NotApplicable, NotNegative, Positive, Yields, step
 
@@ -13,6 +14,7 @@ LOWEST_V = 4.75  # USB 2.0, 7.2.2: 4.75 to 5.25 V at a high-power port, 4.40 V a
 HIGHEST_V = 5.25
 ON_WITHIN_S = 1.0  # proposal: hubs say 100 ms or less, and may say 510 ms
 LOOK_EVERY_S = 0.02
+FOUND_WITHIN_S = 3.0  # of being plugged in
 
 INSTEAD = "take a hub that does; the README of uhubctl lists some"
 
@@ -103,6 +105,7 @@ def check_still_off(port: PortPower) -> None:
 def power_cycle(
     port_power: PortPower,
     meter: PowerMeter,
+    operator: Operator,
     clock: Clock,
     *,
     off_s: Positive = 2.0,
@@ -114,8 +117,9 @@ def power_cycle(
     The meter at the port has to see VBUS go below 0.8 V within 0.65 s, and come back to between
     `lowest_v` and 5.25 V; a hub that does not do that is the bench's fault. `lowest_v` of a hub
     without a supply of its own is 4.4. `comes_back` is whether the computer finds a device there
-    within `comes_back_s` of power. Where it found none before, the step is skipped. Steps before
-    this one that have talked to the device have lost their connection: put it first.
+    within `comes_back_s` of power; where it does not, the operator is asked whether it is still
+    plugged in. Where it found none before, the step is skipped. Steps before this one that have
+    talked to the device have lost their connection: put it first.
     """
     _needs_device(port_power)
     metered = MeteredPort(port_power, meter, clock, lowest_v)
@@ -128,12 +132,13 @@ def power_cycle(
     yield Reading("vbus_off_time", off.took_s)
     yield Reading("vbus_on", on.voltage_v)
     yield Reading("vbus_on_time", on.took_s)
-    yield from _comes_back(port_power, clock, comes_back_s)
+    yield from _comes_back(port_power, operator, clock, comes_back_s)
 
 
 @step(vbus_verified="", comes_back="", comes_back_time="s")
 def power_cycle_unverified(
     port_power: PortPower,
+    operator: Operator,
     clock: Clock,
     *,
     off_s: Positive = 2.0,
@@ -149,7 +154,7 @@ def power_cycle_unverified(
     check_still_off(port_power)
     port_power.switch(on=True)
     yield Reading("vbus_verified", False)
-    yield from _comes_back(port_power, clock, comes_back_s)
+    yield from _comes_back(port_power, operator, clock, comes_back_s)
 
 
 def _needs_device(port: PortPower) -> None:
@@ -157,9 +162,26 @@ def _needs_device(port: PortPower) -> None:
         raise NotApplicable(f"no device was found at {port.name} before its power was taken away")
 
 
-def _comes_back(port: PortPower, clock: Clock, within_s: float) -> Yields:
+def _comes_back(port: PortPower, operator: Operator, clock: Clock, within_s: float) -> Yields:
     start_s = clock.monotonic()
-    while not (back := port.read_state().device) and clock.monotonic() - start_s < within_s:
-        clock.sleep(LOOK_EVERY_S)
+    back = _is_found(port, clock, within_s)
+    took_s = clock.monotonic() - start_s if back else within_s
+    if not back:
+        if not operator.confirm(
+            "usb.plugged", f"No device is found at {port.name} any more. Is it plugged in there?"
+        ):
+            raise BenchFault("the device was not plugged in")
+        if _is_found(port, clock, FOUND_WITHIN_S):
+            raise BenchFault(
+                f"no device was found at {port.name}, and one is since the operator was asked: it"
+                " may have been out, so test it again"
+            )
     yield Reading("comes_back", back)
-    yield Reading("comes_back_time", clock.monotonic() - start_s if back else within_s)
+    yield Reading("comes_back_time", took_s)
+
+
+def _is_found(port: PortPower, clock: Clock, within_s: float) -> bool:
+    give_up_s = clock.monotonic() + within_s
+    while not (found := port.read_state().device) and clock.monotonic() < give_up_s:
+        clock.sleep(LOOK_EVERY_S)
+    return found

@@ -16,7 +16,7 @@ from station.clock import Clock
 from station.records import StepRecord, Verdict
 from station.simulate.rig import HandTime
 from station.steps import Step, usb
-from tests.station.rig import Socketed, finish, make_bench, planned
+from tests.station.rig import Answers, Socketed, finish, make_bench, planned
 
 
 class Rig:
@@ -35,6 +35,7 @@ class Rig:
         self.meter = Ina219(SimulatedI2cBus({0x40: chip}), time=self.time, shunt_ohm=0.1, max_a=2.0)
         self.device: UsbDevice = open_port("1-1", self.usb)
         self.port = UsbPortPower(HubPort(UsbHub(self.device, "1-1"), 4), time=self.time)
+        self.operator = Answers(usb_plugged="y")
 
     def measure(self, step: Step = usb.power_cycle, **settings: float) -> StepRecord:
         bench = make_bench(
@@ -42,6 +43,7 @@ class Rig:
             port_power=Socketed(self.port).place(),
             meter=Socketed(self.meter).place(),
         )
+        bench.operator = self.operator
         record = finish(bench, planned(step, settings=settings, comes_back=True))
         assert record.steps[-1].verdict is Verdict.PASS, "the bench is safe"
         assert self.port.read_state().powered, "and the port at rest has power"
@@ -70,12 +72,33 @@ def test_a_device_that_comes_back_passes(rig: Rig) -> None:
     assert seen["comes_back_time"] == pytest.approx(0.18, abs=0.05)
 
 
-def test_a_device_that_does_not_come_back_fails(rig: Rig) -> None:
+@pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
+def test_a_device_that_does_not_come_back_fails_once_the_operator_has_looked(
+    rig: Rig, step: Step
+) -> None:
     rig.time.then(1.0, lambda: setattr(rig.keyboard, "enumerates", False))
-    record = rig.measure(comes_back_s=5.0)
+    record = rig.measure(step, comes_back_s=5.0)
     assert record.verdict is Verdict.FAIL
     assert values(record)["comes_back"] is False
     assert values(record)["comes_back_time"] == 5.0
+    assert rig.operator.asked == ["usb.plugged"]
+
+
+@pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
+def test_a_device_that_was_pulled_while_its_port_was_off_is_an_error(rig: Rig, step: Step) -> None:
+    rig.time.then(1.0, lambda: rig.hub.unplug(4))
+    rig.operator.answers["usb_plugged"] = "n"
+    record = rig.measure(step)
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == "the device was not plugged in"
+
+
+def test_a_device_that_is_put_back_before_yes_is_said_was_not_seen_to_come_back(rig: Rig) -> None:
+    rig.time.then(1.0, lambda: rig.hub.unplug(4))
+    rig.operator.at["usb.plugged"] = lambda: rig.usb.plug("1-1.4", rig.keyboard)
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert "one is since the operator was asked" in record.reason
 
 
 def test_a_hub_that_says_off_and_is_on_is_the_benchs_fault(rig: Rig) -> None:
