@@ -18,6 +18,7 @@ REACH = """
 import sys
 from drivers.local import LocalHardware
 from drivers.errors import DriverError
+from drivers.usb_hub import UsbHub
 
 def reach(hardware, what):
     match what:
@@ -29,6 +30,8 @@ def reach(hardware, what):
             hardware.i2c(0).transfer(0x40, b"\\x3e", 2)
         case "usb":
             hardware.usb("3-7").claim(0)
+        case "the slot's hub":
+            UsbHub(hardware.usb("3-0"), "3-0").read_status(7)
         case "screen":
             hardware.screen("Virtual-1")
         case "memory":
@@ -43,7 +46,14 @@ with LocalHardware() as hardware:
         else:
             print(f"{what}: reached")
 """
-BUSES = ("serial", "serial of a device with USB of its own", "i2c", "usb", "screen")
+BUSES = (
+    "serial",
+    "serial of a device with USB of its own",
+    "i2c",
+    "usb",
+    "the slot's hub",
+    "screen",
+)
 
 
 def reach(*what: str, user: str) -> dict[str, str]:
