@@ -70,8 +70,10 @@ class Guest:
         self._machine = machine.Machine(command)
         self._ends = ends
         ear = sockets / "ear"
-        if not machine.wait_for_file(ear, self._machine, 10.0):
-            raise GuestSilent("QEMU did not start")
+        for path in (ear, *(sockets / f"ftdi-{port}" for port in ends.lines)):
+            if not machine.wait_for_file(path, self._machine, 10.0):
+                self._machine.kill()
+                raise GuestSilent("QEMU did not start")
         for line in ends.lines.values():
             line.plug()
         self._connection = socket.socket(socket.AF_UNIX)

@@ -27,6 +27,8 @@ NOT_NEEDED = (
     *("./var/cache/apt/archives/*", "./var/lib/apt/lists/*", "./usr/lib/udev/hwdb.d/*"),
     *("./usr/share/doc/*", "./usr/share/man/*", "./usr/share/info/*", "./usr/share/locale/*"),
 )
+UNITS_LESS = ("getty-static.service", "e2scrub_reap.service")
+"""No part of a Pi's boot: the one replaces logind's consoles, the other is for LVM."""
 OURS = ("__init__.py", "hands.py", "usbip.py", "installed/__init__.py", "installed/attendant.py")
 """What the attendant needs of the rig; `drivers` and `station` are the package's."""
 INPUTS = (
@@ -127,6 +129,7 @@ def _equip(root: Path, built: Built) -> None:
     guest = Debian(root)
     guest.run("python3", "-m", "compileall", "-q", "/opt/virtual-rig")
     guest.run("systemctl", "--quiet", "enable", unit, "systemd-networkd.service")
+    guest.run("systemctl", "--quiet", "mask", *UNITS_LESS)
     (root / "etc/hostname").write_text("installed\n")
 
 

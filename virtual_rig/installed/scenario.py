@@ -24,7 +24,7 @@ PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times
 STATION = "installed"
 DEAD_KEY = 0x04  # A, by its HID usage
 MOST_EXPOSED = 2.0
-WATCHDOG_S = 10
+WATCHDOG_S = 6  # instead of a minute
 WATCHDOG_DROP_IN = f"/run/systemd/system/{UNIT}.d/watchdog.conf"
 
 Found = TypeVar("Found")
