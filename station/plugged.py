@@ -1,5 +1,7 @@
 """What is plugged into a slot, and whether its plan begins by itself. No threads, no USB here."""
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
@@ -9,6 +11,7 @@ RETURNS_WITHIN_S = 2.0
 
 MOST_LETTERS = 80  # of an asset tag
 NO_TAG = "it states no serial number that could be its asset tag"
+SWAPPED = "it came in the middle of another device's run, which is stopped"
 
 
 def tag_stated_by(device: PluggedDevice) -> str:
@@ -22,18 +25,37 @@ def tag_stated_by(device: PluggedDevice) -> str:
     return tag
 
 
+def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:
+    """Whether the two cannot be one device, whatever happened to it meanwhile.
+
+    One that starts anew may say less than before, and a hub is there twice, once for each speed,
+    as two products of one vendor.
+    """
+    if one.serial_number and other.serial_number:
+        return one.serial_number != other.serial_number
+    return one.usb_id.partition(":")[0] != other.usb_id.partition(":")[0]
+
+
+class _Left(NamedTuple):
+    """A device that went, with what was known of it then."""
+
+    notice: PluggedNotice
+    at_s: float
+
+
 class Seat:
     """One slot's port. All times are monotonic seconds.
 
     `notice` is what everybody should know of it now. A device is offered until a run begins; to be
-    offered or started again, it must have been away.
+    offered or started again, it must have been away. `swapped` is whether the run that goes on is
+    about a device that another one has replaced.
     """
 
     def __init__(self, slot: str, when_plugged: WhenPlugged) -> None:
         self.notice = PluggedNotice(slot)
+        self.swapped = False
         self._when_plugged = when_plugged
-        self._last = self.notice  # of the device that is here, or else was here last
-        self._last_s = float("-inf")  # when it left, or when its run ended
+        self._left: dict[PluggedDevice, _Left] = {}
         self._running = False
         self._under_test: PluggedDevice | None = None
 
@@ -42,42 +64,62 @@ class Seat:
 
         Not `just_now` was it there already, and nobody has asked for a run by plugging it in.
         """
-        if device == self._last.device and now_s - self._last_s < RETURNS_WITHIN_S:
-            self.notice = self._last
+        if device == self.notice.device:
             return ""
+        self._leave(now_s)
         # A run may switch on the port's power, and only then does its device appear.
         under_test = self._running and self._under_test in (None, device)
         if under_test:
             self._under_test = device
+        elif self._running and self._under_test is not None:
+            self.swapped = self.swapped or is_another(device, self._under_test)
+        left = self._left.pop(device, None)
+        if left is not None and now_s - left.at_s < RETURNS_WITHIN_S:
+            self.notice = left.notice
+            if under_test:
+                self._change(offered=False, reason="")
+            return ""
         tag = tag_stated_by(device)
         begins = self._when_plugged == "start" and just_now and not self._running
-        self._last = self.notice = PluggedNotice(
+        self.notice = PluggedNotice(
             self.notice.slot,
             device,
             offered=not under_test,
             suggested_tag=tag,
-            reason=NO_TAG if begins and not tag else "",
+            reason=SWAPPED if self.swapped else NO_TAG if begins and not tag else "",
         )
         return tag if begins else ""
 
     def gone(self, now_s: float) -> None:
-        if self.notice.device is not None:
-            self._last_s = now_s
+        self._leave(now_s)
         self.notice = PluggedNotice(self.notice.slot)
 
     def run_began(self) -> None:
-        self._running, self._under_test = True, self.notice.device
+        self._running, self.swapped = True, False
+        self._under_test = self.notice.device
         self._change(offered=False, reason="")
 
     def run_ended(self, now_s: float) -> None:
-        self._running = False
-        self._last_s = now_s
+        self._running, self.swapped = False, False
+        if self._under_test is not None and (left := self._left.get(self._under_test)):
+            self._left[self._under_test] = left._replace(at_s=now_s)
 
     def refused(self, reason: str) -> None:
         """Its plan should have begun, and could not."""
         if self.notice.offered:
             self._change(offered=True, reason=reason)
 
+    def _leave(self, now_s: float) -> None:
+        if self.notice.device is None:
+            return
+        self._left[self.notice.device] = _Left(self.notice, now_s)
+        self._left = {
+            device: left
+            for device, left in self._left.items()
+            if now_s - left.at_s < RETURNS_WITHIN_S
+            or (self._running and device == self._under_test)
+        }
+
     def _change(self, *, offered: bool, reason: str) -> None:
         if self.notice.device is not None:
-            self._last = self.notice = replace(self.notice, offered=offered, reason=reason)
+            self.notice = replace(self.notice, offered=offered, reason=reason)

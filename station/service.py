@@ -227,7 +227,10 @@ class StationService:
         seat = self._seats[slot]
         with self._telling:
             tag = seat.came(device, self._monotonic(), just_now=just_now)
-        self._tell(seat.notice)
+            if seat.swapped:  # nothing may be said of one device that was measured at another
+                log.warning("slot %s: its device was replaced in the middle of the run", slot)
+                self._slots[slot].cancel()
+        self._tell_port(seat)
         if not tag:
             return
         try:
@@ -236,7 +239,7 @@ class StationService:
             log.warning("slot %s: what was plugged in is not tested yet: %s", slot, refusal)
             with self._telling:
                 seat.refused(str(refusal))
-            self._tell(seat.notice)
+            self._tell_port(seat)
         else:
             log.info("slot %s: %s was plugged in, and is tested", slot, tag)
 
@@ -247,7 +250,7 @@ class StationService:
         seat = self._seats[slot]
         with self._telling:
             seat.gone(self._monotonic())
-        self._tell(seat.notice)
+        self._tell_port(seat)
 
     # What a simulated rig may do, besides
 
@@ -368,6 +371,13 @@ class StationService:
                 listener(notice)
             except Exception:
                 log.exception("a listener raised on %s", type(notice).__name__)
+
+    def _tell_port(self, seat: Seat) -> None:
+        """Again, where a run has begun meanwhile: the last word must not be an old one."""
+        told = None
+        while told is not seat.notice:
+            told = seat.notice
+            self._tell(told)
 
     def _remember(self, notice: SlotNotice) -> None:
         """What somebody who looks in later has to be told of the slot's run."""

@@ -3,9 +3,17 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
-from station.plugged import NO_TAG, RETURNS_WITHIN_S, Seat, tag_stated_by
+from station.plugged import (
+    NO_TAG,
+    RETURNS_WITHIN_S,
+    SWAPPED,
+    Seat,
+    is_another,
+    tag_stated_by,
+)
 
 ONE = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-1")
 OTHER = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-2")
@@ -117,7 +125,34 @@ def test_a_loose_contact_is_no_second_plugging_in(away_s: float) -> None:
     assert port.plug(ONE) == ""
     assert not port.notice.offered
     port.wait(60)
+    assert port.plug(ONE) == ""  # told twice
+    port.pull()
+    port.wait(LATER_S)
     assert port.plug(ONE) == "KB-1"
+
+
+def test_one_that_flickers_and_says_less_in_between_begins_no_second_run() -> None:
+    port = Port()
+    port.plug(ONE)
+    port.wait(30)
+    port.ends()
+    port.wait(60)
+    for device in (replace(ONE, serial_number=""), ONE):
+        port.pull()
+        port.wait(0.5)
+        assert port.plug(device) == ""
+    assert port.notice == PluggedNotice("left", ONE, suggested_tag="KB-1")
+
+
+def test_one_that_was_tested_does_not_begin_right_after_its_run_whoever_came_between() -> None:
+    port = Port()
+    port.plug(ONE)
+    for device in (OTHER, ONE):
+        port.wait(30)
+        port.pull()
+        if device == ONE:
+            port.ends()
+        assert port.plug(device) == ""
 
 
 def test_one_that_appears_anew_right_after_its_run_has_had_its_run() -> None:
@@ -163,6 +198,46 @@ def test_another_device_that_comes_during_a_run_is_offered_when_it_is_over() -> 
     port.ends()
     assert port.notice.device == OTHER
     assert port.notice.offered
+
+
+def test_a_run_whose_device_was_replaced_by_another_is_known_as_such() -> None:
+    port = Port()
+    port.plug(ONE)
+    port.pull()
+    assert not port.seat.swapped
+    port.plug(OTHER)
+    assert port.seat.swapped
+    assert port.notice == PluggedNotice("left", OTHER, True, "KB-2", SWAPPED)
+    port.ends()
+    assert not port.seat.swapped
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "another"),
+    [
+        (ONE, replace(ONE, serial_number=""), False),  # too hasty to read it
+        (ONE, replace(ONE, serial_number="", product="Bootloader"), False),
+        (replace(NAMELESS, usb_id="2109:2817"), replace(NAMELESS, usb_id="2109:0817"), False),
+        (NAMELESS, replace(ONE, serial_number=""), True),
+        (ONE, OTHER, True),
+    ],
+)
+def test_what_cannot_be_the_same_device_is_another(
+    one: PluggedDevice, other: PluggedDevice, *, another: bool
+) -> None:
+    assert is_another(one, other) is another
+    assert is_another(other, one) is another
+
+
+def test_one_that_was_away_when_its_run_began_is_under_test_when_it_is_back() -> None:
+    port = Port("offer")
+    port.plug(ONE)
+    port.pull()
+    port.begins()
+    port.plug(ONE)
+    assert not port.notice.offered
+    port.plug(OTHER)
+    assert port.seat.swapped
 
 
 def test_another_device_begins_however_quick_the_hand() -> None:

@@ -29,6 +29,7 @@ from station.console import (
 from station.events import Asked, Event, RunFinished, RunStarted, StepStarted
 from station.hotplug import watching
 from station.outbox import Outbox, OutboxError
+from station.plugged import SWAPPED
 from station.publisher import BrokerAddress
 from station.records import RunRecord, Verdict, decode_run
 from station.service import StationService
@@ -294,9 +295,10 @@ def test_what_could_not_be_kept_is_not_tested_but_offered_with_the_reason(tmp_pa
     bench.close()
 
 
-def test_a_slot_that_is_busy_keeps_its_run_and_offers_the_next_device_after_it(
+def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its_tag(
     bench: Bench,
 ) -> None:
+    """Here before the run has talked to its device: it would have tested the other one."""
     gate, reached = threading.Event(), threading.Event()
 
     def hold(slot: str, event: Event) -> None:
@@ -309,9 +311,33 @@ def test_a_slot_that_is_busy_keeps_its_run_and_offers_the_next_device_after_it(
     bench.cables.do(lambda: bench.service.unplugged("left"))
     bench.cables.do(lambda: bench.service.plugged("left", OTHER))
     gate.set()
-    bench.record()
-    assert bench.port() == PluggedNotice("left", OTHER, offered=True, suggested_tag="KB-2")
+    record = bench.record()
+    assert (record.device.asset_tag, record.verdict) == ("KB-1", Verdict.ABORTED)
+    assert record.steps[-1].step == "bench.make_safe"
+    assert bench.port() == PluggedNotice("left", OTHER, True, "KB-2", SWAPPED)
     assert bench.began() == 1
+    bench.at.clear()
+    bench.service.start("left", "KB-2")
+    assert bench.record(2).verdict is Verdict.PASS
+
+
+@offering
+def test_nobody_is_told_last_that_a_device_waits_whose_run_has_begun(bench: Bench) -> None:
+    """Its scan came first, and is told while the port is."""
+    screen: list[Notice] = []
+    reached = threading.Event()
+
+    def slow(notice: Notice) -> None:
+        if isinstance(notice, PluggedNotice) and not reached.is_set():
+            reached.set()
+            bench.service.start("left", "A-1")
+            bench.record()
+        screen.append(notice)
+
+    bench.service.listen(slow)
+    bench.plug(ONE)
+    ports = [one for one in screen if isinstance(one, PluggedNotice)]
+    assert ports[-1] == PluggedNotice("left", ONE, suggested_tag="KB-1")
 
 
 # Threads
