@@ -2,17 +2,20 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-from drivers.discovery import Found, Hotplug, Udev, UsbPeripheral, watch
+from drivers.discovery import Hotplug, Udev, UsbPeripheral, watch
 from station.config import StationConfig
 from station.console import PluggedDevice
 
 log = logging.getLogger(__name__)
 
 MOST_LETTERS = 80
+HUB_FINDS_S = 10.0
+"""Who comes so soon after its hub was behind it already: nobody has just plugged it in."""
 
 
 class Door(Protocol):
@@ -23,7 +26,13 @@ class Door(Protocol):
 
 
 @contextmanager
-def watching(config: StationConfig, door: Door, udev: Udev | None = None) -> Iterator[None]:
+def watching(
+    config: StationConfig,
+    door: Door,
+    udev: Udev | None = None,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
     """Tells `door` what is in the slots and what comes and goes, while the context lasts.
 
     Where nobody can watch, that is logged, and the operator's scans start runs as ever.
@@ -37,7 +46,7 @@ def watching(config: StationConfig, door: Door, udev: Udev | None = None) -> Ite
     with ExitStack() as closing:
         if ports:
             try:
-                _Ports(ports, door).watch(closing, udev)
+                _Ports(ports, door, monotonic).watch(closing, udev)
             except Exception as error:
                 log.warning("what is plugged into slots is not noticed: %s", error)
         yield
@@ -54,31 +63,59 @@ def describe(found: UsbPeripheral) -> PluggedDevice:
 
 
 class _Ports:
-    """`ports` are USB ports, each with its slot."""
+    """`ports` are USB ports, each with its slot; a blue socket is two of them."""
 
-    def __init__(self, ports: Mapping[str, str], door: Door) -> None:
+    def __init__(
+        self, ports: Mapping[str, str], door: Door, monotonic: Callable[[], float]
+    ) -> None:
         self._ports = ports
         self._door = door
+        self._monotonic = monotonic
+        self._here: dict[str, UsbPeripheral] = {}
+        self._came_s: dict[str, float] = {}
         self._in_order = threading.Lock()
 
     def watch(self, closing: ExitStack, udev: Udev | None) -> None:
         with self._in_order:  # what happens from now on is told after what was there
             begun = closing.enter_context(watch(self._hear, udev))
             for found in begun.present:
-                self._there(found, just_now=False)
+                if isinstance(found, UsbPeripheral):
+                    self._there(found, just_now=False)
 
     def _hear(self, event: Hotplug) -> None:
         with self._in_order:
             if event.kind == "error":
                 log.warning("what was plugged in may have been missed: %s", event.reason)
-            elif event.kind == "add":
-                self._there(event.what, just_now=True)
-            elif isinstance(event.what, UsbPeripheral) and event.port in self._ports:
-                self._door.unplugged(self._ports[event.port])
+            elif isinstance(event.what, UsbPeripheral):
+                if event.kind == "add":
+                    self._came_s[event.port] = self._monotonic()
+                    self._there(event.what, just_now=not self._came_with_its_hub(event.port))
+                else:
+                    self._gone(event.port)
 
-    def _there(self, found: Found | None, *, just_now: bool) -> None:
-        if isinstance(found, UsbPeripheral) and found.port in self._ports:
+    def _there(self, found: UsbPeripheral, *, just_now: bool) -> None:
+        if found.port in self._ports:
+            self._here[found.port] = found
             self._door.plugged(self._ports[found.port], describe(found), just_now=just_now)
+
+    def _gone(self, port: str) -> None:
+        if port not in self._ports:
+            return
+        self._here.pop(port, None)
+        slot = self._ports[port]
+        others = [found for where, found in self._here.items() if self._ports[where] == slot]
+        if others:  # it went on at the other speed
+            self._door.plugged(slot, describe(others[0]), just_now=False)
+        else:
+            self._door.unplugged(slot)
+
+    def _came_with_its_hub(self, port: str) -> bool:
+        now_s = self._monotonic()
+        while "." in port:
+            port = port.rpartition(".")[0]
+            if now_s - self._came_s.get(port, float("-inf")) < HUB_FINDS_S:
+                return True
+        return False
 
 
 def _short(said: str) -> str:

@@ -48,16 +48,18 @@ class Seat:
 
     `notice` is what everybody should know of it now. A device is offered until a run begins; to be
     offered or started again, it must have been away. `swapped` is whether the run that goes on is
-    about a device that another one has replaced.
+    about a device that another one has replaced. `switched` ports lose and get their power in runs.
     """
 
-    def __init__(self, slot: str, when_plugged: WhenPlugged) -> None:
+    def __init__(self, slot: str, when_plugged: WhenPlugged, *, switched: bool = False) -> None:
         self.notice = PluggedNotice(slot)
         self.swapped = False
         self._when_plugged = when_plugged
+        self._switched = switched
         self._left: dict[PluggedDevice, _Left] = {}
         self._running = False
         self._under_test: PluggedDevice | None = None
+        self._without_power: PluggedDevice | None = None  # perhaps, since its run
 
     def came(self, device: PluggedDevice, now_s: float, *, just_now: bool) -> str:
         """Returns the asset tag to begin with, or nothing: then it waits for somebody.
@@ -81,6 +83,8 @@ class Seat:
             return ""
         tag = tag_stated_by(device)
         begins = self._when_plugged == "start" and just_now and not self._running
+        if device == self._without_power:  # and slow to come back
+            begins, self._without_power = False, None
         self.notice = PluggedNotice(
             self.notice.slot,
             device,
@@ -101,6 +105,8 @@ class Seat:
 
     def run_ended(self, now_s: float) -> None:
         self._running, self.swapped = False, False
+        if self._switched and self._under_test != self.notice.device:
+            self._without_power = self._under_test
         if self._under_test is not None and (left := self._left.get(self._under_test)):
             self._left[self._under_test] = left._replace(at_s=now_s)
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from drivers.buses import Hardware
+from drivers.capabilities import PortPower
 from station.bench import SharedLock
 from station.clock import Clock, clock_is_synchronised
 from station.config import SlotConfig, StationConfig, open_bench
@@ -64,6 +65,12 @@ def _real_clock(slot: str) -> Clock:
     return Clock()
 
 
+def _seat(slot: SlotConfig) -> Seat:
+    kinds = [named.table.kind for named in slot.roles.values()]
+    switched = any(issubclass(kind, PortPower) for kind in kinds)
+    return Seat(slot.name, slot.when_plugged, switched=switched)
+
+
 class StationService:
     """Implements `station.console.Console`.
 
@@ -95,9 +102,7 @@ class StationService:
         self._telling = threading.Lock()
         self._take_over: Callable[[], None] = lambda: None
         self._monotonic = monotonic
-        self._seats = {
-            slot.name: Seat(slot.name, slot.when_plugged) for slot in config.slots.values()
-        }
+        self._seats = {slot.name: _seat(slot) for slot in config.slots.values()}
         self._states = {slot: SlotState(slot=slot) for slot in config.slots}
         self._delivery = DeliveryNotice(False, *outbox.counts())
         self._autopilot: AutopilotNotice | None = None

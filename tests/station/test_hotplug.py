@@ -13,7 +13,7 @@ from drivers.discovery import UsbPeripheral
 from drivers.errors import NotConnected
 from station.config import StationConfig, load
 from station.console import PluggedDevice
-from station.hotplug import describe, watching
+from station.hotplug import HUB_FINDS_S, describe, watching
 from tests.drivers.test_discovery import RecordedMonitor, RecordedUdev, usb
 
 SLOT = """
@@ -100,6 +100,44 @@ def test_what_was_there_already_is_told_as_that(config: StationConfig, udev: Rec
         assert door.take() == ("right", DELL, False)
         udev.plug(LEFT)
         assert door.take() == ("left", CHERRY, True)
+
+
+HUB = usb("1-2", "0424:2514", interfaces=":090000:")
+
+
+def test_what_comes_with_its_hub_was_not_plugged_in_just_now(
+    config: StationConfig, udev: RecordedUdev
+) -> None:
+    """A hub that was without power, or whose cable is loose, brings back every slot's device."""
+    door, now_s = Porter(), [100.0]
+    with watching(config, door, udev, monotonic=lambda: now_s[0]):
+        for device in (HUB, LEFT):
+            udev.plug(device)
+        assert door.take() == ("left", CHERRY, False)
+        udev.pull(LEFT)
+        assert door.take() == ("left", None, True)
+        now_s[0] += HUB_FINDS_S
+        udev.plug(LEFT)
+        assert door.take() == ("left", CHERRY, True)
+
+
+def test_a_device_that_goes_on_at_its_sockets_other_speed_is_not_gone(
+    tmp_path: Path, udev: RecordedUdev
+) -> None:
+    (path := tmp_path / "station.toml").write_text(
+        'station = "pi-1"\n'
+        + SLOT.format(name="left", number=1, when="offer")
+        + 'port_power = { driver = "usb_port_power", port = "1-2.1", superspeed_port = "2-2.1" }'
+    )
+    fast, door = replace(LEFT, sys_path=LEFT.sys_path.replace("1-2", "2-2")), Porter()
+    with watching(load(path), door, udev):
+        for device in (LEFT, fast):
+            udev.plug(device)
+            assert door.take() == ("left", CHERRY, True)
+        udev.pull(LEFT)
+        assert door.take() == ("left", CHERRY, False)
+        udev.pull(fast)
+        assert door.take() == ("left", None, True)
 
 
 class Hasty(RecordedUdev):

@@ -24,8 +24,8 @@ SOON_S, LATER_S = RETURNS_WITHIN_S - 0.1, RETURNS_WITHIN_S + 0.1
 class Port:
     """A seat with a clock and hands; a device that begins is under test until `ends`."""
 
-    def __init__(self, when_plugged: WhenPlugged = "start") -> None:
-        self.seat = Seat("left", when_plugged)
+    def __init__(self, when_plugged: WhenPlugged = "start", *, switched: bool = False) -> None:
+        self.seat = Seat("left", when_plugged, switched=switched)
         self.now_s = 100.0
 
     def wait(self, seconds: float) -> None:
@@ -165,6 +165,29 @@ def test_one_that_appears_anew_right_after_its_run_has_had_its_run() -> None:
     port.wait(SOON_S)
     assert port.plug(ONE) == ""
     assert port.notice == PluggedNotice("left", ONE, suggested_tag="KB-1")
+
+
+def test_one_whose_port_a_run_has_switched_is_offered_however_late_it_is_back() -> None:
+    """Nobody has plugged it in: it needs long to start. Else it would be tested without end."""
+    port = Port(switched=True)
+    port.plug(ONE)
+    port.pull()
+    port.ends()
+    port.wait(LATER_S)
+    assert port.plug(ONE) == ""
+    assert port.notice.offered
+    port.pull()
+    port.wait(LATER_S)
+    assert port.plug(ONE) == "KB-1"
+
+
+def test_one_that_was_pulled_out_of_its_run_begins_again_when_it_is_put_back() -> None:
+    port = Port()
+    port.plug(ONE)
+    port.pull()
+    port.ends()
+    port.wait(LATER_S)
+    assert port.plug(ONE) == "KB-1"
 
 
 def test_one_that_flickers_during_its_run_begins_no_other() -> None:
