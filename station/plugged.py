@@ -17,12 +17,12 @@ SWAPPED = "it came in the middle of another device's run, which is stopped"
 def tag_stated_by(device: PluggedDevice) -> str:
     """Its serial number, where that can be an asset tag; else empty.
 
-    1 to 80 printable characters, and not only zeros: that is what a maker left blank.
+    1 to 80 printable characters, one of them a letter or digit: zeros, dashes and dots are what a
+    maker left blank.
     """
     tag = device.serial_number.strip()
-    if len(tag) > MOST_LETTERS or not tag.isprintable() or not tag.strip("0"):
-        return ""
-    return tag
+    blank = all(letter == "0" or not letter.isalnum() for letter in tag)
+    return "" if blank or len(tag) > MOST_LETTERS or not tag.isprintable() else tag
 
 
 def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:

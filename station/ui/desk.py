@@ -116,6 +116,7 @@ class Desk:
             self._typed(character, at_s)
 
     def paste(self, pasted: str, at_s: float) -> None:
+        self._drop_suggestion()
         self.reader.paste(pasted, at_s)
 
     def _action(self, key: str) -> Callable[[float], None] | None:

@@ -326,6 +326,8 @@ def test_a_serial_number_can_be_a_tag(number: str) -> None:
     assert tag_stated_by(PluggedDevice("0:0", serial_number=number)) == number.strip()
 
 
-@pytest.mark.parametrize("number", ["", "  ", "000000000000", "x" * 81, "a\x1b[2Jb", "a\u202eb"])
+@pytest.mark.parametrize(
+    "number", ["", "  ", "000000000000", "-0-0.", "\u0301" * 5, "x" * 81, "a\x1b[2Jb", "a\u202eb"]
+)
 def test_what_is_blank_too_long_or_steers_a_terminal_is_no_tag(number: str) -> None:
     assert tag_stated_by(PluggedDevice("0:0", serial_number=number)) == ""

@@ -500,6 +500,15 @@ def test_a_scan_goes_before_a_suggestion_and_nothing_of_it_stays(wait_s: float) 
     assert operator.commands == [("start", "Slot-1", "LT-00417", "laptop-adapter")]
 
 
+def test_what_is_pasted_goes_before_a_suggestion() -> None:
+    operator = Operator()
+    operator.console.tell(plugged())
+    operator.press("ctrl+s")
+    operator.desk.paste("LT-00417", operator.now_s)
+    operator.press("enter")
+    assert operator.commands == [("start", "Slot-1", "LT-00417", "laptop-adapter")]
+
+
 def test_a_suggestion_can_be_corrected_and_pressed_twice() -> None:
     operator = Operator()
     operator.console.tell(plugged())
