@@ -142,11 +142,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def _cables(name: str | None) -> "Callable[[Rig, str], Cables] | None":
     if name is None:
         return None
+    from hil_tests.cables import Cables
+
     module, _, attribute = name.partition(":")
     try:
-        made: Callable[[Rig, str], Cables] = getattr(import_module(module), attribute)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise pytest.UsageError(f"--cables {name}: {error}; say MODULE:CLASS") from error
+        made = getattr(import_module(module), attribute)
+    except Exception as error:  # the module is somebody's, and may raise what it likes
+        raise pytest.UsageError(
+            f"--cables {name}: {type(error).__name__}: {error}; say MODULE:CLASS"
+        ) from error
+    if not isinstance(made, type) or not issubclass(made, Cables):
+        raise pytest.UsageError(f"--cables {name}: {attribute} is no hil_tests.cables.Cables")
     return made
 
 
@@ -191,11 +197,26 @@ def _needed(node: pytest.Item) -> frozenset[str]:
 
 
 def _needs_stated(node: pytest.Item) -> frozenset[str]:
-    marks = (mark.kwargs.get("stated") for mark in node.iter_markers("needs"))
-    return frozenset(name for name in marks if name is not None)
+    return frozenset(
+        mark.kwargs["stated"] for mark in node.iter_markers("needs") if "stated" in mark.kwargs
+    )
+
+
+def _check_marks(node: pytest.Item) -> None:
+    """A mistake must not run a test for which nothing was stated."""
+    for mark in node.iter_markers("needs"):
+        from hil_tests.qa import NOT_BY_DEFAULT
+
+        stated = mark.kwargs.get("stated", NOT_BY_DEFAULT[0])
+        if mark.kwargs.keys() - {"stated"} or stated not in NOT_BY_DEFAULT:
+            said = ", ".join(f"{name}={value!r}" for name, value in mark.kwargs.items())
+            raise pytest.Collector.CollectError(
+                f"{node.nodeid}: needs({said}): `stated` is one of {', '.join(NOT_BY_DEFAULT)}"
+            )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    _check_marks(metafunc.definition)
     names = frozenset(metafunc.fixturenames)
     if "rig_slot" not in names or _chooses_its_slots(metafunc):
         return
@@ -204,9 +225,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     fitting = [slot for slot in described.slots if not _missing(wanted, described.roles(slot))]
     reason = described.lacks(wanted)
     if "rig_role" not in names:
-        stated = _needs_stated(metafunc.definition)
-        places = [_place(slot, described.unstated(slot, stated)) for slot in fitting]
-        metafunc.parametrize("rig_slot", places or [_skipped(reason, "")])
+        metafunc.parametrize("rig_slot", fitting or [_skipped(reason, "")])
         return
     kind = get_type_hints(metafunc.function).get("instrument", Instrument)
     pairs = [
@@ -223,11 +242,6 @@ def _chooses_its_slots(metafunc: pytest.Metafunc) -> bool:
     return any("rig_slot" in mark.args[0] for mark in marks)
 
 
-def _place(slot: str, unstated: str) -> Any:
-    marks = [pytest.mark.skip(reason=unstated)] if unstated else []
-    return pytest.param(slot, id=slot, marks=marks)
-
-
 def _skipped(reason: str, *values: str) -> Any:
     return pytest.param(*values, id="nowhere", marks=pytest.mark.skip(reason=reason))
 
@@ -241,9 +255,19 @@ def _roles_of_kind(described: Described, slot: str, kind: Any) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """For tests that need roles and take no bench; the others were sorted when collected."""
+    """Before anything is opened. Who needs roles as fixtures was sorted when collected."""
     if (wanted := _needed(item)) and (reason := _described(item.config).lacks(wanted)):
         pytest.skip(reason)
+    if stated := _needs_stated(item):
+        described = _described(item.config)
+        chosen = item.callspec.params.get("rig_slot") if hasattr(item, "callspec") else None
+        if chosen is None:
+            slots = [one for one in described.slots if not _missing(wanted, described.roles(one))]
+        else:
+            slots = [chosen] if chosen else []  # nowhere: the reason is known
+        unstated = [described.unstated(slot, stated) for slot in slots]
+        if unstated and all(unstated):
+            pytest.skip(unstated[0])
 
 
 # What is reported

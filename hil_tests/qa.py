@@ -75,6 +75,12 @@ class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     golden: Golden | None = None
 
 
+NOT_BY_DEFAULT = tuple(
+    field.name for field in msgspec.structs.fields(SlotQa) if field.default is None
+)
+"""What somebody has to state before anything is done with it."""
+
+
 class Qa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slots: dict[str, SlotQa] = {}
 

@@ -1,5 +1,7 @@
 """Where QA states nothing, the suites put nothing on a device and draw nothing from it."""
 
+from pathlib import Path
+
 import pytest
 
 from hil_tests.other_run import PROJECT, Ended, run_pytest
@@ -49,3 +51,44 @@ def test_what_is_left_out_says_what_would_have_to_be_stated(ended: Ended) -> Non
 def test_what_needs_no_statement_is_tested_all_the_same(ended: Ended) -> None:
     case = ended.cases["test_every_finger_reaches_its_key_and_comes_off_it[keyboard-1]"]
     assert case.outcome == "passed"
+
+
+OWN = """
+import pytest
+from drivers.capabilities import PowerSupply
+
+@pytest.mark.needs(stated="max_voltage_v")
+def test_each(instrument: PowerSupply): ...
+
+@pytest.mark.needs("load", stated="max_voltage_v")
+def test_looks_for_slots_itself(rig): ...
+
+@pytest.mark.parametrize("rig_slot", ["power-1", "power-2"])
+@pytest.mark.needs(stated="max_voltage_v")
+def test_chooses_its_slots(supply): ...
+"""
+
+
+def test_a_suite_of_ones_own_is_left_out_too_however_it_comes_to_its_bench(tmp_path: Path) -> None:
+    (tmp_path / "half.qa.toml").write_text("[slots.power-1]\nmax_voltage_v = 5.0")
+    (tmp_path / "silent.qa.toml").write_text("")
+    silent = run_pytest(tmp_path, "--qa=silent.qa.toml", suite=OWN)
+    assert {case.outcome for case in silent.cases.values()} == {"skipped"}, silent.output
+    half = run_pytest(tmp_path, "--qa=half.qa.toml", suite=OWN)
+    assert {name for name, case in half.cases.items() if case.outcome == "passed"} == {
+        "test_each[power-1-supply]",
+        "test_looks_for_slots_itself",
+        "test_chooses_its_slots[power-1]",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", ["stated='max_volts'", "stated='settle_s'", "stated=['golden']", "statd='golden'"]
+)
+def test_a_mistake_in_what_has_to_be_stated_runs_no_test(tmp_path: Path, wrong: str) -> None:
+    suite = f"import pytest\n@pytest.mark.needs({wrong})\ndef test_it(supply): ..."
+    told = run_pytest(tmp_path, suite=suite)
+    assert told.exit_code != 0
+    expected = f"needs({wrong}): `stated` is one of max_voltage_v, max_current_a, golden"
+    assert expected in told.output
+    assert "test_it[power-1]" not in told.cases

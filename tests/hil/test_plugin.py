@@ -252,3 +252,24 @@ def test_a_plugin_that_is_installed_and_named_by_a_conftest_is_there_once(tmp_pa
 def test_the_marker_is_registered_where_the_project_does_not(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, "--markers")
     assert told.output.count("@pytest.mark.needs(*roles, stated=NAME)") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        ("raise RuntimeError('no relays here')", "RuntimeError: no relays here; say MODULE:CLASS"),
+        ("= 1", "SyntaxError: invalid syntax (relays.py, line 1); say MODULE:CLASS"),
+        ("def Relays(): ...", "Relays is no hil_tests.cables.Cables"),
+        ("", "AttributeError: module 'relays' has no attribute 'Relays'; say MODULE:CLASS"),
+    ],
+)
+def test_cables_that_are_none_are_told_before_anything_begins(
+    tmp_path: Path, module: str, says: str
+) -> None:
+    (tmp_path / "relays.py").write_text(module)
+    told = run_pytest(
+        tmp_path, "--cables=relays:Relays", suite="def test_it(): ...", paths=[tmp_path]
+    )
+    assert f"--cables relays:Relays: {says}" in told.output
+    assert "INTERNALERROR" not in told.output
+    assert told.cases == {}
