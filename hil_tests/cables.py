@@ -23,7 +23,11 @@ class Cables(ABC):
     @contextmanager
     def pulled(self, role: str) -> Iterator[None]:
         """Out now, and back in at the end whatever happened."""
-        self._pull(role)
+        try:
+            self._pull(role)
+        except Exception:
+            self._plug(role)  # it may be half out
+            raise
         try:
             yield
         finally:

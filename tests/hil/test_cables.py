@@ -3,7 +3,8 @@
 import pytest
 
 from drivers.capabilities import Identity, Instrument
-from hil_tests.cables import CablesByHand, exchange
+from drivers.errors import NoReply
+from hil_tests.cables import Cables, CablesByHand, exchange
 
 
 class Stranger(Instrument):
@@ -29,3 +30,24 @@ def test_a_cable_is_put_back_although_the_test_has_failed() -> None:
 def test_what_nobody_knows_how_to_ask_is_a_mistake_and_no_answer() -> None:
     with pytest.raises(TypeError, match="Stranger"):
         exchange(Stranger())
+
+
+class Jammed(Cables):
+    """Its relay reports a fault once the cable is out."""
+
+    def __init__(self) -> None:
+        self.is_in = True
+
+    def _pull(self, role: str) -> None:
+        self.is_in = False
+        raise NoReply("relay board: no answer")
+
+    def _plug(self, role: str) -> None:
+        self.is_in = True
+
+
+def test_a_cable_that_was_pulled_with_an_error_is_back_in() -> None:
+    cables = Jammed()
+    with pytest.raises(NoReply), cables.pulled("load"):
+        pass
+    assert cables.is_in
