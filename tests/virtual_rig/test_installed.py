@@ -1,5 +1,6 @@
 """The scenario's parts, without a guest: what QEMU is told, and what is read off a disk."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from virtual_rig.installed import image, scenario
 from virtual_rig.installed.guest import Fault, command_line
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.power import Disk, OnDisk, outbox_on
-from virtual_rig.installed.record_host import BROKER_CONFIG, broker_config
+from virtual_rig.installed.record_host import BROKER_CONFIG, RecordHost, broker_config
 from virtual_rig.machine import Places
 
 
@@ -61,8 +62,8 @@ def test_a_machine_never_works_on_the_disk_that_is_kept(tmp_path: Path) -> None:
     assert disk.kept.read_bytes() == b"0" * 1024
 
 
+@pytest.mark.skipif(shutil.which("mke2fs", path="/usr/sbin") is None, reason="needs e2fsprogs")
 def test_what_waits_and_what_was_broken_off_is_read_off_the_disk(tmp_path: Path) -> None:
-    pytest.importorskip("sqlite3")
     folder = tmp_path / "root/var/lib/pace-station"
     outbox = Outbox(folder / "outbox.db")
     outbox.finish(outbox.begin(record()))
@@ -82,6 +83,24 @@ def test_the_broker_runs_with_the_configuration_that_ships(tmp_path: Path) -> No
     assert dropped == {"listener 1883 127.0.0.1"}
     with pytest.raises(ValueError, match="no 'listener"):
         broker_config("allow_anonymous true\n", 40123, tmp_path)
+
+
+def test_broker_and_host_can_go_and_come_back(tmp_path: Path) -> None:
+    if shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None:
+        pytest.skip("needs mosquitto: apt install mosquitto")
+    host = RecordHost(tmp_path / "host")
+    try:
+        for _ in range(2):
+            host.start()
+            assert host.health()["broker_connected"]
+            assert host.runs("installed") == []
+            assert host.waiting_at("installed") is None
+            host.stop()
+            with pytest.raises(OSError, match="refused"):
+                host.health()
+    finally:
+        host.stop()
+    assert "--- pace-host.log" in host.log()
 
 
 def test_what_does_not_come_is_a_fault_that_names_it() -> None:
