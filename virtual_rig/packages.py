@@ -30,14 +30,14 @@ class Missing(Exception):
     """Packages are not installed; says how to get them."""
 
 
-def missing(root: Path = Path("/"), needed: Mapping[str, str] = NEEDED) -> list[str]:
-    """In the order of `needed`."""
-    return [package for path, package in needed.items() if not (root / path.lstrip("/")).exists()]
+def missing(root: Path = Path("/")) -> list[str]:
+    """In the order of `NEEDED`."""
+    return _missing_of(NEEDED, root)
 
 
-def ensure(needed: Mapping[str, str] = NEEDED) -> None:
+def ensure(also: Mapping[str, str] | None = None) -> None:
     """Installs what is missing as root or with `CI=true`; otherwise raises `Missing`."""
-    if not (wanted := missing(needed=needed)):
+    if not (wanted := [*missing(), *_missing_of(also or {})]):
         return
     root = os.geteuid() == 0
     if not root and os.environ.get("CI") != "true":
@@ -48,5 +48,9 @@ def ensure(needed: Mapping[str, str] = NEEDED) -> None:
     for command in (["apt-get", "update", "-q"], install):
         if subprocess.run([*sudo, *command], env=environment, check=False).returncode:
             raise Missing(f"{' '.join(command)} failed")
-    if still := missing(needed=needed):
+    if still := [*missing(), *_missing_of(also or {})]:
         raise Missing(f"still missing after apt-get install: {' '.join(still)}")
+
+
+def _missing_of(needed: Mapping[str, str], root: Path = Path("/")) -> list[str]:
+    return [package for path, package in needed.items() if not (root / path.lstrip("/")).exists()]

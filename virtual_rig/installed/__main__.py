@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def make_image() -> Image:
     """Of this checkout. Raises `Missing`, `CannotBuild` and `CommandFailed`."""
-    packages.ensure(packages.NEEDED | packages.FOR_A_DISK)
+    packages.ensure(packages.FOR_A_DISK)
     built = kernel.build(ROOT / ".cache/virtual-rig")
     done = subprocess.run(
         [ROOT / "script/package", "station"], capture_output=True, text=True, check=False
