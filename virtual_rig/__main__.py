@@ -1,7 +1,7 @@
 """`python -m virtual_rig [pytest arguments]`: a full cycle, from kernel to exit code.
 
-Without the names of tests all of hil_tests run, in two guests side by side: what they wait for
-(cables, sensors, time-outs) costs no processor.
+Without the names of tests all of hil_tests run, in guests side by side: what they wait for (cables,
+sensors, time-outs) costs no processor.
 """
 
 import logging
@@ -13,18 +13,28 @@ import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from virtual_rig import cycle, kernel, machine, packages
-from virtual_rig.cycle import ROOT
+from virtual_rig import cycle, frozen, kernel, machine, packages, root_disk
+from virtual_rig.frozen import Frozen
+from virtual_rig.root_disk import ROOT
 
 CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
 NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to load in the guest
 PLUGINS = ("-p", "pytest_timeout", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider")
-ONLY_SIMULATED = "hil_tests/test_faults.py"  # would be skipped, one by one and slowly
+ONLY_SIMULATED = "test_faults.py"  # would be skipped, one by one and slowly
+PARTS = {
+    "runs": ["test_kernel_runs.py"],
+    "hostile": ["test_kernel_hostile.py", "test_stuck_*.py", "test_off_*.py", "test_make_safe.py"],
+    "kernel": ["test_kernel_*.py"],
+    "suites": ["test_*.py"],
+}
+"""What runs side by side, by the names of files; a file is in the first part that names it. Tests of
+the kernel's own buses come first in each: they plug and pull what others hold on to."""
 LIMIT_S = float(os.environ.get("VIRTUAL_RIG_LIMIT_S", "300"))
 
 
@@ -32,25 +42,25 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="virtual rig: %(message)s")
     started_s = time.monotonic()
     try:
-        packages.ensure()
-        built = kernel.build(CACHE)
+        packages.ensure(packages.NEEDED | root_disk.NEEDED)
+        _compile()
+        guest = frozen.freeze(kernel.build(CACHE), CACHE)
     except (packages.Missing, kernel.CannotBuild) as error:
         print(f"virtual rig: {error}", file=sys.stderr)
         return machine.DIED
-    _compile()
     OUT.mkdir(parents=True, exist_ok=True)
     common = [*PLUGINS, f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
     if _names_tests(arguments):
-        code = cycle.run(built, OUT / "tests", common, limit_s=LIMIT_S)
+        code = cycle.run(guest, OUT / "tests", common, limit_s=LIMIT_S)
         codes = {"tests": code}
     else:
-        codes = _side_by_side(built, {name: [*common, *its] for name, its in _halves().items()})
+        codes = _side_by_side(guest, {name: [*common, *its] for name, its in parts().items()})
     for name, code in codes.items():
         if code == machine.HUNG:
             print(f"virtual rig: {name}: killed after {LIMIT_S:g} s", file=sys.stderr)
         if code in (machine.HUNG, machine.DIED):
             print(machine.last_words(OUT / name), file=sys.stderr)
-    _gather([OUT / name / "junit.xml" for name in codes], OUT / "junit.xml")
+    gather([OUT / name / "junit.xml" for name in codes], OUT / "junit.xml")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     worst = max(codes.values())
     print(
@@ -61,21 +71,22 @@ def main(arguments: list[str]) -> int:
     return worst
 
 
-def _halves() -> Mapping[str, list[str]]:
-    """Tests of the kernel's own buses plug and pull what the others would miss."""
-    tests = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("hil_tests/test_*.py"))
-    of_kernel = [path for path in tests if "test_kernel_" in path]
-    return {
-        "kernel": of_kernel,
-        "suites": [path for path in tests if path not in (*of_kernel, ONLY_SIMULATED)],
-    }
+def parts() -> Mapping[str, list[str]]:
+    """Of about the same length, by the names of files; what no part names is in the last one."""
+    left = {path.name: str(path.relative_to(ROOT)) for path in ROOT.glob("hil_tests/test_*.py")}
+    left.pop(ONLY_SIMULATED)
+    parts: dict[str, list[str]] = {}
+    for part, patterns in PARTS.items():
+        names = [name for name in sorted(left) if any(fnmatch(name, one) for one in patterns)]
+        parts[part] = [left.pop(name) for name in names]
+    return parts
 
 
-def _side_by_side(built: kernel.Built, runs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _side_by_side(guest: Frozen, runs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     def one(name: str) -> int:
         (OUT / name).mkdir(exist_ok=True)
         said = OUT / f"{name}.log"
-        code = cycle.run(built, OUT / name, runs[name], limit_s=LIMIT_S, output=said)
+        code = cycle.run(guest, OUT / name, runs[name], limit_s=LIMIT_S, output=said)
         print(said.read_text(errors="replace") if said.exists() else "", end="", flush=True)
         return code
 
@@ -83,7 +94,7 @@ def _side_by_side(built: kernel.Built, runs: Mapping[str, Sequence[str]]) -> dic
         return dict(zip(runs, guests.map(one, runs), strict=True))
 
 
-def _gather(junits: Sequence[Path], into: Path) -> None:
+def gather(junits: Sequence[Path], into: Path) -> None:
     """One junit.xml of those that there are; a guest that hung has left none."""
     gathered = ElementTree.Element("testsuites")
     for junit in junits:

@@ -1,27 +1,24 @@
-"""One guest from power on to its exit code: far ends, machine, and what both leave behind."""
+"""One guest from where it was frozen to its exit code: far ends, machine, what both leave."""
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from station import config, udev_rules
+from station import config
 from virtual_rig import machine
 from virtual_rig.control import Control, ControlServer
 from virtual_rig.eye import Eye
 from virtual_rig.far_ends import VHCI_BUS, FarEnds
+from virtual_rig.frozen import STATION, Frozen
 from virtual_rig.hands import Where
-from virtual_rig.kernel import Built
 from virtual_rig.qmp import Qmp
-
-ROOT = Path(__file__).resolve().parent.parent
-STATION = Path("hil_tests/virtual.toml")
+from virtual_rig.root_disk import ROOT
 
 
 def run(
-    built: Built,
+    frozen: Frozen,
     out: Path,
     pytest_arguments: Sequence[str],
     *,
@@ -40,7 +37,9 @@ def run(
         try:
             places = machine.Places(out, sockets)
             _prepare(places, ends, control.port, pytest_arguments)
-            command = machine.command_line(built, places, sorted(ends.lines), output)
+            command = machine.command_line(
+                frozen.built, frozen.disk, places, state=frozen.state, said=output
+            )
             with machine.Machine(command) as guest:
                 _connect(guest, places, ends)
                 return guest.wait(out, limit_s)
@@ -54,9 +53,7 @@ def run(
 def _prepare(
     places: machine.Places, ends: FarEnds, control_port: int, pytest_arguments: Sequence[str]
 ) -> None:
-    machine.prepare(places, {"ROOT": str(ROOT), "PYTHON": sys.executable})
-    slot_rules = udev_rules.rules(udev_rules.slot_ports(ends.config))
-    (places.out / Path(udev_rules.RULES_FILE).name).write_text(slot_rules)
+    machine.prepare(places)
     where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
     fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     go = {
@@ -74,8 +71,13 @@ def _prepare(
 
 
 def _connect(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
-    """QEMU makes its sockets before the guest's first instruction."""
-    if machine.wait_for_file(places.qmp, guest, 10.0):
-        for line in ends.lines.values():
-            line.plug()
-        ends.open_eye(Eye(Qmp.connect(places.qmp), places.sockets))
+    """QEMU makes its socket before the guest goes on."""
+    if not machine.wait_for_file(places.qmp, guest, 10.0):
+        return
+    qmp = Qmp.connect(places.qmp)
+    ends.open_eye(Eye(qmp, places.sockets))
+    machine.wait_until_loaded(qmp, 20.0)
+    for port, line in ends.lines.items():
+        machine.plug_usb_serial(qmp, places, port)
+        line.plug()
+    machine.thaw(qmp, places)

@@ -2,36 +2,47 @@
 
 import json
 import os
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from virtual_rig.hands import ENVIRONMENT, GOLDEN_KEYBOARD, VHCI, Hands, Where, wait_for
 
 OUT = Path("/rig/out")
 
 
-def main() -> int:
+def main(began_s: float) -> int:
+    """`began_s` is the monotonic clock's when the guest was woken."""
+    at = partial(note, began_s)
     at("Python runs")
     go = json.loads((OUT / "go.json").read_text())
     os.environ[ENVIRONMENT] = go["where"]
-    where = Where.parse(go["where"])
     with ThreadPoolExecutor(1) as plugging:  # USB takes its time, and so do imports
-        plugged = plugging.submit(plug_all, where, go)
-        import pytest
-
-        at("pytest is loaded")
-        plugged.result()
-    at("instruments are plugged in")
-    return int(pytest.main(go["pytest"]))
+        plugged = plugging.submit(plug_all, Where.parse(go["where"]), go)
+        return int(pytest.main(go["pytest"], plugins=[Instruments(plugged, at)]))
 
 
-def at(what: str) -> None:
+class Instruments:
+    """Has pytest wait for them when it has collected its tests."""
+
+    def __init__(self, plugged: Future[None], at: Callable[[str], None]) -> None:
+        self._plugged = plugged
+        self._at = at
+
+    def pytest_collection_finish(self) -> None:
+        self._at("tests are collected")
+        self._plugged.result()
+        self._at("instruments are plugged in")
+
+
+def note(began_s: float, what: str) -> None:
     with (OUT / "init.log").open("a") as log:
-        print(f"{time.monotonic():.2f} s: {what}", file=log)
+        print(f"{time.monotonic() - began_s:.2f} s: {what}", file=log)
 
 
 def plug_all(where: Where, go: dict[str, Any]) -> None:
@@ -40,7 +51,6 @@ def plug_all(where: Where, go: dict[str, Any]) -> None:
     if not (VHCI / f"usb{vhci_bus}").exists():
         raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")
     hands = Hands(where)
-    at("plugging in")
     for port in hands.ask("fixed_ports"):
         hands.attach(port)
         if (bus := hands.ask("i2c_bus", port=port)) is not None:
@@ -49,7 +59,6 @@ def plug_all(where: Where, go: dict[str, Any]) -> None:
     for port in go["keyboards"]:
         hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
     hands.close()
-    at("all are plugged in")
     for port in go["serial"]:
         wait_for(partial(_is_there, port), f"serial port {port}")
 
@@ -62,7 +71,3 @@ def _is_there(port: str) -> bool:
         return os.access(resolve_serial(port), os.W_OK)
     except NotConnected:
         return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Debian's kernel for the guest: fetched, cut down to the modules we use, kept until it changes.
 
-The guest has no disk image. Its root is the host's, read-only, with a small tree of ours above it:
-the modules and the program that runs as process 1.
+With it comes a small initramfs that finds the guest's root, which is a disk (see `root_disk`) under
+an overlay in memory.
 """
 
 import gzip
@@ -19,20 +19,20 @@ from virtual_rig.modules import ModuleTree
 
 HERE = Path(__file__).parent
 BUSYBOX = Path("/bin/busybox")
+APT_LISTS = Path("/var/lib/apt/lists")
 META_PACKAGE = "linux-image-amd64"
 
 # Enough to find the root file system.
-FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+FIRST_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay")
 MODULES = (
-    *("virtio_net", "virtio_console"),
+    *("virtio_net", "virtio_console", "9p", "9pnet_virtio"),
     *("xhci_pci", "vhci_hcd"),
     *("usbhid", "hid_generic", "evdev", "usblp", "usb_storage", "sd_mod", "cdc_ether"),
     *("ftdi_sio", "cdc_acm"),
     *("i2c_dev", "i2c_tiny_usb"),
     *("bochs",),
-    *("virtio_blk", "ext4", "crc32c_generic"),  # for an installed station, which has a disk
 )
-INPUTS = ("kernel.py", "newc.py", "modules.py", "guest_init", "first_init")
+INPUTS = ("kernel.py", "newc.py", "modules.py", "first_init")
 
 
 class CannotBuild(Exception):
@@ -40,7 +40,7 @@ class CannotBuild(Exception):
 
 
 class Built(NamedTuple):
-    """What QEMU boots. `tree` is laid over the host's root."""
+    """What QEMU boots. `tree` has the modules."""
 
     kernel: Path
     initramfs: Path
@@ -50,7 +50,7 @@ class Built(NamedTuple):
 
 def build(cache: Path) -> Built:
     """What is in `cache`, built anew when Debian has a newer kernel or our own files changed."""
-    package, version = _candidate()
+    package, version = _candidate(cache / "candidate")
     key = hashlib.sha256(f"{package} {version}".encode())
     for name in INPUTS:
         key.update((HERE / name).read_bytes())
@@ -66,14 +66,23 @@ def build(cache: Path) -> Built:
     return Built(place / "vmlinuz", place / "initramfs", place / "tree", version)
 
 
-def _candidate() -> tuple[str, str]:
-    """The image package that the meta package stands for, and its version."""
+def _candidate(known: Path) -> tuple[str, str]:
+    """The image package that the meta package stands for, and its version.
+
+    apt takes two seconds to say so: the answer is in `known` until its lists change.
+    """
+    lists = str(APT_LISTS.stat().st_mtime_ns) if APT_LISTS.exists() else ""
+    if known.exists() and (line := known.read_text().split())[0] == lists:
+        return line[1], line[2]
     depends = _run("apt-cache", "depends", META_PACKAGE)
     if (found := re.search(r"Depends: (linux-image-\S+)", depends)) is None:
         raise CannotBuild(f"apt-cache knows no {META_PACKAGE}: {depends!r}; sudo apt-get update")
     policy = _run("apt-cache", "policy", found[1])
     if (version := re.search(r"Candidate: (\S+)", policy)) is None:
         raise CannotBuild(f"{found[1]}: no version to get: {policy!r}")
+    if lists:
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(f"{lists} {found[1]} {version[1]}")
     return found[1], version[1]
 
 
@@ -96,9 +105,6 @@ def _build(package: str, place: Path) -> None:
         shutil.copy(unpacked / f"boot/vmlinuz-{version}", place / "vmlinuz")
         initramfs = _initramfs(tree, modules)
     (place / "initramfs").write_bytes(gzip.compress(initramfs, 1, mtime=0))
-    (place / "tree/rig").mkdir()
-    shutil.copy(HERE / "guest_init", place / "tree/rig/init")
-    (place / "tree/rig/init").chmod(0o755)
     (place / "version").write_text(version)
 
 
@@ -114,7 +120,7 @@ def _copy_modules(tree: ModuleTree, source: Path, target: Path) -> None:
 def _initramfs(tree: ModuleTree, source: Path) -> bytes:
     order = tree.load_order(FIRST_MODULES)
     names = [Path(path).name.removesuffix(".xz") for path in order]
-    folders = ("bin", "dev", "host", "tree", "changes", "root", "modules")
+    folders = ("bin", "dev", "disk", "changes", "root", "modules")
     return newc.archive(
         [
             *map(newc.folder, folders),

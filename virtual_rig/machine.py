@@ -3,13 +3,17 @@
 import contextlib
 import os
 import shlex
+import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from virtual_rig.kernel import Built
+from virtual_rig.qmp import QmpError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 QEMU = "qemu-system-x86_64"
 HUNG = 124  # as timeout(1) says
@@ -22,6 +26,13 @@ KERNEL_ARGUMENTS = (
 )
 ACCELERATOR = os.environ.get("VIRTUAL_RIG_ACCEL", "tcg,thread=multi")
 SCREEN_PX = (1024, 768)
+READ_ONLY = "security_model=none,readonly=on,multidevs=remap"
+
+
+class Asked(Protocol):
+    """What QEMU is asked by: `qmp.Qmp`."""
+
+    def ask(self, command: str, **arguments: object) -> Any: ...
 
 
 class Places(NamedTuple):
@@ -34,51 +45,83 @@ class Places(NamedTuple):
     def qmp(self) -> Path:
         return self.sockets / "qmp"
 
+    @property
+    def word(self) -> Path:
+        """A serial line, on which a frozen guest waits."""
+        return self.sockets / "word"
+
 
 def command_line(
-    built: Built, places: Places, ftdi_ports: Sequence[str], output: Path | None = None
+    built: Built,
+    disk: Path,
+    places: Places,
+    *,
+    state: Path | None = None,
+    said: Path | None = None,
 ) -> list[str]:
-    """What pytest prints goes to stdout, or to the file `output`.
+    """It boots, or goes on from `state`. What pytest prints goes to stdout, or to the file `said`.
 
     Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
     `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works.
     """
-    shared = {"host": Path("/"), "tree": built.tree.resolve()}
     width_px, height_px = SCREEN_PX
-    line = [
+    return [
         *(QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", ACCELERATOR, "-cpu", "Nehalem"),
-        *("-smp", "2", "-m", "1024"),
+        *("-smp", "1", "-m", "768"),  # guests side by side use the others
         *("-kernel", str(built.kernel), "-initrd", str(built.initramfs)),
         *("-append", KERNEL_ARGUMENTS),
+        *("-drive", f"file={disk},if=virtio,format=raw,readonly=on"),
         *("-serial", f"file:{places.out / 'console.log'}"),
-        *("-chardev", f"file,id=said,path={output}" if output else "stdio,id=said,signal=off"),
+        *("-chardev", f"socket,id=word,path={places.word},server=on,wait=off"),
+        *("-serial", "chardev:word"),
+        *("-chardev", f"file,id=said,path={said}" if said else "stdio,id=said,signal=off"),
         *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=said"),
         *("-qmp", f"unix:{places.qmp},server=on,wait=off"),
         *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", f"bochs-display,edid=on,xres={width_px},yres={height_px}"),
         *("-device", "qemu-xhci,id=xhci"),
         *("-virtfs", f"local,path={places.out},mount_tag=out,security_model=none"),
+        *("-virtfs", f"local,path={ROOT},mount_tag=checkout,{READ_ONLY}"),
+        *(("-incoming", f"exec:cat {shlex.quote(str(state))}") if state else ()),
     ]
-    for tag, path in shared.items():
-        options = "security_model=none,readonly=on,multidevs=remap"
-        line += ["-virtfs", f"local,path={path},mount_tag={tag},{options}"]
-    for port in ftdi_ports:
-        number = port.partition("-")[2]
-        line += ["-chardev", f"socket,id=ftdi{number},path={places.sockets}/ftdi-{port}"]
-        line[-1] += ",server=on,wait=off"
-        device = f"usb-serial,bus=xhci.0,port={number},chardev=ftdi{number},serial=RIG{port}"
-        line += ["-device", device]
-    return line
 
 
-def prepare(places: Places, settings: Mapping[str, str]) -> None:
-    """An empty `out`, with what the guest's process 1 reads there."""
+def prepare(places: Places) -> None:
+    """An empty `out`."""
     places.out.mkdir(parents=True, exist_ok=True)
     for old in places.out.iterdir():
         old.unlink()
-    lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]
-    (places.out / "go").write_text("".join(lines))
+
+
+def thaw(qmp: Asked, places: Places, limit_s: float = 20.0) -> None:
+    """Let a guest go on that was made with `state`. Raises `QmpError`, `OSError`."""
+    wait_until_loaded(qmp, limit_s)
+    qmp.ask("cont")
+    with socket.socket(socket.AF_UNIX) as word:
+        word.settimeout(limit_s)
+        word.connect(str(places.word))
+        word.sendall(f"{time.time():.3f}\n".encode())
+        if not word.recv(1):  # QEMU forgets what it has not passed on when we hang up
+            raise QmpError("the frozen guest does not wake")
+
+
+def wait_until_loaded(qmp: Asked, limit_s: float) -> None:
+    give_up_s = time.monotonic() + limit_s
+    while (status := qmp.ask("query-status")["status"]) != "paused":
+        if status != "inmigrate" or time.monotonic() > give_up_s:
+            raise QmpError(f"the frozen guest does not come up: {status}")
+        time.sleep(0.01)
+
+
+def plug_usb_serial(qmp: Asked, places: Places, port: str) -> None:
+    """An FTDI adapter at `1-N`, in the guest as soon as somebody connects to its socket."""
+    number = port.partition("-")[2]
+    address = {"type": "unix", "data": {"path": str(places.sockets / f"ftdi-{port}")}}
+    backend = {"type": "socket", "data": {"addr": address, "server": True, "wait": False}}
+    qmp.ask("chardev-add", id=f"ftdi{number}", backend=backend)
+    where = {"bus": "xhci.0", "port": number, "chardev": f"ftdi{number}", "serial": f"RIG{port}"}
+    qmp.ask("device_add", driver="usb-serial", id=f"usb-serial{number}", **where)
 
 
 class Machine:

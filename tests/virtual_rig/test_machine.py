@@ -9,40 +9,36 @@ from virtual_rig import machine, packages
 from virtual_rig.kernel import Built
 from virtual_rig.machine import DIED, HUNG, Machine, Places
 
+BUILT = Built(Path("/b/vmlinuz"), Path("/b/initramfs"), Path("/b/tree"), "6.1")
+DISK = Path("/f/disk")
+
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     places = Places(tmp_path / "out", tmp_path)
-    machine.prepare(places, {"ROOT": "/a b/it's", "PYTHON": "/usr/bin/python3"})
+    machine.prepare(places)
     return places
 
 
-def test_the_host_is_shared_read_only_and_only_out_can_be_written(
-    places: Places, tmp_path: Path
-) -> None:
-    built = Built(tmp_path / "vmlinuz", tmp_path / "initramfs", tmp_path / "tree", "6.1")
-    line = machine.command_line(built, places, ["1-1", "1-2"])
+def test_the_checkout_is_shared_read_only_and_only_out_can_be_written(places: Places) -> None:
+    line = machine.command_line(BUILT, DISK, places)
     shares = [argument for argument in line if argument.startswith("local,path=")]
     writable = [share for share in shares if "readonly=on" not in share]
-    assert len(shares) == 3
+    assert len(shares) == 2
     assert writable == [f"local,path={places.out},mount_tag=out,security_model=none"]
-    assert [one for one in line if one.startswith("usb-serial,")] == [
-        "usb-serial,bus=xhci.0,port=1,chardev=ftdi1,serial=RIG1-1",
-        "usb-serial,bus=xhci.0,port=2,chardev=ftdi2,serial=RIG1-2",
-    ]
+    assert f"file={DISK},if=virtio,format=raw,readonly=on" in line
 
 
-def test_settings_survive_the_shell(places: Places) -> None:
-    assert (places.out / "go").read_text().splitlines() == [
-        "ROOT='/a b/it'\"'\"'s'",
-        "PYTHON=/usr/bin/python3",
-    ]
+def test_a_guest_that_goes_on_is_the_machine_that_was_frozen(places: Places) -> None:
+    boots = machine.command_line(BUILT, DISK, places)
+    goes_on = machine.command_line(BUILT, DISK, places, state=Path("/f/a state"))
+    assert goes_on == [*boots, "-incoming", "exec:cat '/f/a state'"]
 
 
 def test_what_an_earlier_run_left_is_gone(places: Places) -> None:
     (places.out / "exit-code").write_text("0")
-    machine.prepare(places, {})
-    assert [path.name for path in places.out.iterdir()] == ["go"]
+    machine.prepare(places)
+    assert list(places.out.iterdir()) == []
 
 
 def test_the_exit_code_is_what_the_guest_wrote(places: Places) -> None:

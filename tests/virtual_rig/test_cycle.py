@@ -1,0 +1,31 @@
+"""What a cycle is made of: parts that run side by side, and one junit.xml of all."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from virtual_rig import __main__ as program
+from virtual_rig.root_disk import ROOT
+
+
+def test_every_file_of_tests_is_in_one_part() -> None:
+    files = [file for part in program.parts().values() for file in part]
+    there = {str(path.relative_to(ROOT)) for path in ROOT.glob("hil_tests/test_*.py")}
+    assert len(files) == len(set(files))
+    assert there - set(files) == {f"hil_tests/{program.ONLY_SIMULATED}"}
+
+
+def test_no_part_is_empty_and_kernel_tests_come_first() -> None:
+    for files in program.parts().values():
+        of_kernel = ["test_kernel_" in file for file in files]
+        assert of_kernel
+        assert of_kernel == sorted(of_kernel, reverse=True)
+
+
+def test_results_of_all_guests_are_in_one_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"<testsuites><testsuite name='{name}'/></testsuites>")
+    program.gather(
+        [tmp_path / "a", tmp_path / "of a guest that hung", tmp_path / "b"], tmp_path / "all"
+    )
+    suites = ElementTree.parse(tmp_path / "all").getroot()
+    assert [suite.get("name") for suite in suites] == ["a", "b"]

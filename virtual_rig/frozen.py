@@ -1,0 +1,139 @@
+"""A guest that was booted once, and waits with its instruments not yet plugged in: each run goes on
+from there, in a second rather than in twelve.
+
+Its memory and devices are what QEMU would send to another machine, in a file. Two things cannot be
+frozen and come afterwards: file systems over 9p, and QEMU's usb-serial.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import socket
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from shutil import which
+from typing import NamedTuple
+
+from station import config, udev_rules
+from virtual_rig import machine, root_disk
+from virtual_rig.kernel import Built, CannotBuild
+from virtual_rig.qmp import Qmp, QmpError
+from virtual_rig.root_disk import HERE, ROOT
+
+STATION = Path("hil_tests/virtual.toml")
+WAITING = b"waiting\n"  # as `waiting.py` says it
+BOOTS_WITHIN_S = 180.0
+SAVED_WITHIN_S = 60.0
+INPUTS = ("machine.py", "frozen.py", "root_disk.py", "waiting.py", "guest_init", "thaw")
+BANDWIDTH = 1 << 40  # of bytes a second to a file: as fast as it goes
+
+
+class Frozen(NamedTuple):
+    """What a run goes on from."""
+
+    built: Built
+    disk: Path
+    state: Path
+
+
+def freeze(built: Built, cache: Path) -> Frozen:
+    """What is in `cache`, made anew when anything changed that is in it. Raises `CannotBuild`."""
+    files = installed()
+    place = cache / f"frozen-{key(built, files)}"
+    frozen = Frozen(built, place / "disk", place / "state")
+    if not place.exists():
+        for old in cache.glob("frozen-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        making = Path(tempfile.mkdtemp(prefix="freezing-", dir=cache))
+        try:
+            root_disk.build(making / "disk", built, files)
+            _boot(Frozen(built, making / "disk", making / "state"), making)
+            making.rename(place)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    return frozen
+
+
+def installed() -> dict[str, bytes]:
+    """As the Debian package puts it on a station, and the slots' rules."""
+    shipped = ROOT / "systemd"
+    rules = udev_rules.rules(udev_rules.slot_ports(config.load(ROOT / STATION)))
+    settings = {"ROOT": str(ROOT), "PYTHON": sys.executable}
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]
+    return {
+        **{f"/etc/udev/rules.d/{one.name}": one.read_bytes() for one in shipped.glob("udev/*")},
+        f"/etc/udev/rules.d/{Path(udev_rules.RULES_FILE).name}": rules.encode(),
+        **{
+            f"/usr/lib/sysusers.d/{one.name}": one.read_bytes()
+            for one in shipped.glob("sysusers.d/*")
+        },
+        **{f"/etc/sysctl.d/{one.name}": one.read_bytes() for one in shipped.glob("sysctl.d/*")},
+        "/rig/settings": "".join(lines).encode(),
+    }
+
+
+def key(built: Built, files: Mapping[str, bytes]) -> str:
+    """Of all that a frozen guest is made of; `files` are what a station has installed."""
+    parts = hashlib.sha256()
+    for part in _parts(built):
+        parts.update(part.encode() + b"\0")
+    for path, content in sorted(files.items()):
+        parts.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+    return parts.hexdigest()[:16]
+
+
+def _parts(built: Built) -> Iterator[str]:
+    yield built.kernel.parent.name
+    yield machine.ACCELERATOR
+    yield sys.version
+    for name in INPUTS:
+        yield (HERE / name).read_text()
+    yield (ROOT / "uv.lock").read_text()
+    yield from sorted(os.listdir(sysconfig.get_path("purelib")))
+    for program in (*root_disk.programs(), *map(Path, filter(None, [which(machine.QEMU)]))):
+        stat = program.stat()
+        yield f"{program} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _boot(frozen: Frozen, scratch: Path) -> None:
+    """Up to where the guest says that it waits."""
+    with tempfile.TemporaryDirectory(prefix="virtual-rig-") as sockets:
+        places = machine.Places(scratch, Path(sockets))
+        command = machine.command_line(frozen.built, frozen.disk, places, said=Path(os.devnull))
+        with machine.Machine(command) as guest:
+            try:
+                if not machine.wait_for_file(places.qmp, guest, 10.0):
+                    raise CannotBuild("QEMU does not start")
+                _wait_for_waiting(places.word)
+                _save(Qmp.connect(places.qmp), frozen.state)
+            except (OSError, QmpError) as error:
+                words = machine.last_words(scratch)
+                raise CannotBuild(f"the guest could not be frozen: {error}\n{words}") from error
+
+
+def _wait_for_waiting(word: Path) -> None:
+    give_up_s = time.monotonic() + BOOTS_WITHIN_S
+    heard = b""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(word))
+        while not heard.endswith(WAITING):
+            line.settimeout(max(0.1, give_up_s - time.monotonic()))
+            if not (data := line.recv(4096)):
+                raise OSError(f"it ended, having said {heard!r}")
+            heard += data
+
+
+def _save(qmp: Qmp, state: Path) -> None:
+    qmp.ask("stop")
+    qmp.ask("migrate-set-parameters", **{"max-bandwidth": BANDWIDTH})
+    qmp.ask("migrate", uri=f"exec:cat >{shlex.quote(str(state))}")
+    give_up_s = time.monotonic() + SAVED_WITHIN_S
+    while (came_of_it := qmp.ask("query-migrate"))["status"] != "completed":
+        if came_of_it["status"] == "failed" or time.monotonic() > give_up_s:
+            raise QmpError(f"migrate → {came_of_it}")
+        time.sleep(0.1)
