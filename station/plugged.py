@@ -9,6 +9,9 @@ from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 RETURNS_WITHIN_S = 2.0
 """Who is back so soon has not been away: a loose contact, or its run that let go of it."""
 
+STARTS_WITHIN_S = 10.0
+"""Who comes so soon after its port has got its power back was plugged in before."""
+
 MOST_LETTERS = 80  # of an asset tag
 NO_TAG = "it states no serial number that could be its asset tag"
 SWAPPED = "it came in the middle of another device's run, which is stopped"
@@ -60,6 +63,7 @@ class Seat:
         self._running = False
         self._under_test: PluggedDevice | None = None
         self._without_power: PluggedDevice | None = None  # perhaps, since its run
+        self._power_back_s = float("-inf")
 
     def came(self, device: PluggedDevice, now_s: float, *, just_now: bool) -> str:
         """Returns the asset tag to begin with, or nothing: then it waits for somebody.
@@ -85,6 +89,8 @@ class Seat:
         begins = self._when_plugged == "start" and just_now and not self._running
         if device == self._without_power:  # and slow to come back
             begins, self._without_power = False, None
+        if now_s - self._power_back_s < STARTS_WITHIN_S:
+            begins = False
         self.notice = PluggedNotice(
             self.notice.slot,
             device,
@@ -93,6 +99,11 @@ class Seat:
             reason=SWAPPED if self.swapped else NO_TAG if begins and not tag else "",
         )
         return tag if begins else ""
+
+    def made_safe(self, now_s: float) -> None:
+        """Without a run, as at the start: a port that was left without power has it again."""
+        if self._switched:
+            self._power_back_s = now_s
 
     def gone(self, now_s: float) -> None:
         self._leave(now_s)

@@ -126,6 +126,7 @@ class StationService:
         """
         for slot in self._config.slots.values():
             self._make_safe(slot)
+            self._seats[slot.name].made_safe(self._monotonic())
         recovered = self._outbox.recover()
         self._outbox.offer_again()
         for record in recovered:

@@ -9,6 +9,7 @@ from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 from station.plugged import (
     NO_TAG,
     RETURNS_WITHIN_S,
+    STARTS_WITHIN_S,
     SWAPPED,
     Seat,
     is_another,
@@ -179,6 +180,22 @@ def test_one_whose_port_a_run_has_switched_is_offered_however_late_it_is_back() 
     port.pull()
     port.wait(LATER_S)
     assert port.plug(ONE) == "KB-1"
+
+
+@pytest.mark.parametrize("switched", [True, False])
+def test_one_that_comes_when_its_port_was_switched_on_at_the_start_was_there_before(
+    *, switched: bool
+) -> None:
+    """The station was killed in a run, while the port had no power."""
+    port = Port(switched=switched)
+    port.seat.made_safe(port.now_s)
+    port.wait(STARTS_WITHIN_S - 0.1)
+    assert port.plug(ONE) == ("" if switched else "KB-1")
+    if switched:
+        assert port.notice.offered
+        port.pull()
+        port.wait(LATER_S)
+        assert port.plug(ONE) == "KB-1"
 
 
 def test_one_that_was_pulled_out_of_its_run_begins_again_when_it_is_put_back() -> None:

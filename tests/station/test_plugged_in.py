@@ -81,8 +81,14 @@ class Cables(threading.Thread):
 class Bench:
     """A station with keyboard slots, and the hands that plug keyboards in and pull them out."""
 
-    def __init__(self, folder: Path, when_plugged: WhenPlugged, outbox: type[Outbox] = Outbox):
-        demo = load(DEMO_RIG)
+    def __init__(
+        self,
+        folder: Path,
+        when_plugged: WhenPlugged,
+        outbox: type[Outbox] = Outbox,
+        rig: Path = DEMO_RIG,
+    ) -> None:
+        demo = load(rig)
         slot = msgspec.structs.replace(demo.slots["keyboard-1"], when_plugged=when_plugged)
         self.config: StationConfig = msgspec.structs.replace(
             demo,
@@ -239,6 +245,25 @@ def test_after_a_restart_what_is_still_plugged_in_is_offered_and_not_tested_agai
     bench.plug(ONE, just_now=False)
     assert bench.port() == PluggedNotice("left", ONE, offered=True, suggested_tag="KB-1")
     assert bench.began() == 0
+
+
+def test_after_a_restart_what_gets_its_power_back_is_offered_and_not_tested_again(
+    tmp_path: Path,
+) -> None:
+    """Killed while a run had switched the port off, a station finds the device a moment later."""
+    (file := tmp_path / "station.toml").write_text(
+        DEMO_RIG.read_text().replace(
+            "[slots.keyboard-1.roles.keyboard]",
+            "[slots.keyboard-1.roles.port_power]\n"
+            'driver = "usb_port_power"\nport = "1-7.1"\n[slots.keyboard-1.roles.keyboard]',
+        )
+    )
+    bench = Bench(tmp_path, "start", rig=file)
+    bench.pass_time(1.0)
+    bench.plug(ONE)
+    assert bench.port() == PluggedNotice("left", ONE, offered=True, suggested_tag="KB-1")
+    assert bench.began() == 0
+    bench.close()
 
 
 def test_without_a_serial_number_the_operator_has_to_scan(bench: Bench) -> None:
