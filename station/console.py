@@ -68,7 +68,8 @@ class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
     """What is plugged into a slot's port now; without a `device`, nothing (any more).
 
     `offered`: it waits for somebody to scan its label. `suggested_tag` is its serial number where
-    that can be an asset tag. `reason` is why its plan has not begun by itself, where it should.
+    that can be an asset tag. `reason` is why its plan has not begun by itself, where it should, or
+    that the run it came into is stopped.
     """
 
     slot: str
