@@ -9,7 +9,7 @@ from drivers.errors import NotConnected
 from hil_tests.cables import Cables
 from hil_tests.rig import Rig
 from station import instruments as tables
-from virtual_rig.hands import GOLDEN_KEYBOARD, Hands, wait_for
+from virtual_rig.hands import DEVICES, GOLDEN_KEYBOARD, Hands, wait_for
 
 DISPLAY = (0x50, 0x37)  # EDID memory and DDC/CI
 
@@ -43,6 +43,7 @@ class VirtualCables(Cables):
                 wait_for(partial(_is_there, port), f"{port} to be back")
             case tables.HidKeyboardTable(port=port):
                 self._hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
+                wait_for((DEVICES / port).exists, f"the keyboard in {port} to be back")
             case table:
                 bus, _ = _on_bus(table)
                 self._hands.ask("set_absent", bus=bus, addresses=[])
