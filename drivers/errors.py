@@ -2,6 +2,7 @@
 
     DriverError
     ├── NotConnected    nothing there, or it went away
+    │   └── HubMissing  not even the hub that it would be plugged into
     ├── WrongDevice     something else answered
     ├── NoReply         it did not answer in time
     ├── BadReply        it answered nonsense: framing, checksum, syntax
@@ -19,6 +20,10 @@ class DriverError(Exception):
 
 class NotConnected(DriverError):
     """Nothing there, or it went away."""
+
+
+class HubMissing(NotConnected):
+    """Not even the hub is there that it would be plugged into: nobody can say what is."""
 
 
 class WrongDevice(DriverError):

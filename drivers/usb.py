@@ -19,11 +19,13 @@ from drivers.buses import Time, UsbDescriptor, UsbInterface
 from drivers.errors import (
     BadReply,
     DriverError,
+    HubMissing,
     NoReply,
     NotConnected,
     NotPermitted,
     Refused,
 )
+from drivers.usb_hub import hub_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +53,8 @@ def open_port(
     is plugged in: its own for libusb. A device that is there, and that libusb does not have yet (or
     only its predecessor), is waited for, a second at most; an empty port costs no time.
 
-    Raises `NotConnected` when nothing is plugged in there or it does not enumerate, `NotPermitted`
-    when it is there but not ours.
+    Raises `NotConnected` when nothing is plugged in there or it does not enumerate, `HubMissing`
+    when the kernel has no hub with such a port, `NotPermitted` when it is there but not ours.
     """
     if not PORT.fullmatch(port):
         raise ValueError(f"{port!r} is no USB port path; one looks like 1-1.4")
@@ -86,7 +88,28 @@ def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | Non
         raise NotConnected(
             f"USB port {port}: the kernel has a device there (number {address}), libusb has not"
         )
+    _check_hub(port, sysfs)
     raise NotConnected(f"USB port {port}: nothing is plugged in, or it does not enumerate")
+
+
+def _check_hub(port: str, sysfs: Path | None) -> None:
+    """Raises `HubMissing` where the kernel has no such port that something could be plugged into.
+
+    `maxchild` is how many ports a hub has, and 0 for what is none (Linux, drivers/usb/core/sysfs.c
+    and hub.c).
+    """
+    if sysfs is None or not sysfs.is_dir():
+        return
+    above, number = hub_of(port)
+    name = _sysfs_name(above)
+    try:
+        ports = int((sysfs / name / "maxchild").read_text())
+    except (OSError, ValueError):
+        raise HubMissing(
+            f"USB port {port}: the hub at {name} is not there: look at its cable and its supply"
+        ) from None
+    if number > ports:
+        raise HubMissing(f"USB port {port}: what is at {name} has {ports} ports, and no {number}")
 
 
 def _port_of(device: usb.core.Device) -> str:

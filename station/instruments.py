@@ -14,7 +14,7 @@ import msgspec
 from drivers.buses import ByteStream, Hardware, I2cBus
 from drivers.capabilities import Instrument
 from drivers.ddc import DdcMonitor
-from drivers.errors import DriverError, NotConnected
+from drivers.errors import DriverError, HubMissing, NotConnected
 from drivers.hid_keyboard import HidKeyboard
 from drivers.ina219 import Ina219
 from drivers.ina226 import Ina226
@@ -384,7 +384,10 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
         return (self.port,)
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
-        device = hardware.usb(self.port)
+        try:
+            device = hardware.usb(self.port)
+        except HubMissing as error:  # no keyboard is to blame for that
+            raise BenchFault(str(error)) from error
         closing.callback(device.close)
         keyboard = HidKeyboard(device, time=hardware.time)
         closing.callback(keyboard.close)

@@ -280,6 +280,7 @@ class Port:
         hub = self._entry.with_name("1-1")
         hub.mkdir()
         (hub / "devnum").write_text("2\n")
+        (hub / "maxchild").write_text("4\n")
 
     def plug(self, address: int) -> None:
         self.backend.plug("1-1.4", UsbFunction(DEVICE, CONFIGURATION))
@@ -336,6 +337,7 @@ def test_a_usb_port_that_did_not_open_has_no_owner(hardware: LocalHardware, port
 def test_a_device_that_was_pulled_does_not_own_its_port(
     hardware: LocalHardware, port: Port, noticed: bool
 ) -> None:
+    port.plug_hub()
     before = hardware.usb("1-1.4")
     port.unplug()
     if noticed:
@@ -343,7 +345,7 @@ def test_a_device_that_was_pulled_does_not_own_its_port(
             before.claim(0)
     with pytest.raises(NotConnected, match="nothing is plugged in"):
         hardware.usb("1-1.4")
-    port.plug(2)
+    port.plug(3)
     now = hardware.usb("1-1.4")
     now.claim(0)
     before.close()

@@ -14,6 +14,7 @@ from drivers.buses import UsbDescriptor
 from drivers.errors import (
     BadReply,
     DriverError,
+    HubMissing,
     NoReply,
     NotConnected,
     NotPermitted,
@@ -160,6 +161,10 @@ class Kernel:
         (self.folder / port).mkdir(exist_ok=True)
         (self.folder / port / "devnum").write_text(f"{address}\n")
 
+    def has_hub(self, port: str, ports: int = 4) -> None:
+        self.has(port, 1)
+        (self.folder / port / "maxchild").write_text(f"{ports}\n")
+
     def has_nothing(self, port: str) -> None:
         (self.folder / port / "devnum").unlink()
         (self.folder / port).rmdir()
@@ -189,7 +194,7 @@ def test_a_root_hub_is_at_port_0_of_its_bus(
     assert device.is_there()
     kernel.has_nothing("usb2")
     assert not device.is_there()
-    with pytest.raises(NotConnected, match="USB port 1-0: nothing is plugged in"):
+    with pytest.raises(HubMissing, match="USB port 1-0: the hub at usb1 is not there"):
         open_port("1-0", backend, sysfs=kernel.folder, time=kernel)
     backend.forbidden.add("2-0")
     with pytest.raises(NotPermitted, match='KERNEL=="usb2", GROUP'):
@@ -218,9 +223,39 @@ def test_a_device_that_libusb_never_has_is_not_connected_after_a_second(
 def test_a_port_that_is_empty_for_the_kernel_costs_no_time(
     backend: SimulatedUsbBackend, kernel: Kernel
 ) -> None:
-    with pytest.raises(NotConnected, match="nothing is plugged in"):
-        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    for hub, port in (("1-1", "1-1.4"), ("1-1.3", "1-1.3.1"), ("usb1", "1-4")):
+        kernel.has_hub(hub)
+        with pytest.raises(NotConnected, match="nothing is plugged in") as raised:
+            open_port(port, backend, sysfs=kernel.folder, time=kernel)
+        assert raised.type is NotConnected
     assert kernel.monotonic() == 0
+
+
+@pytest.mark.parametrize(
+    ("port", "hub"), [("1-1.4", "1-1"), ("1-1.4.2", "1-1.4"), ("1-4", "usb1"), ("1-0", "usb1")]
+)
+def test_without_its_hub_nobody_can_say_what_is_plugged_in(
+    backend: SimulatedUsbBackend, kernel: Kernel, port: str, hub: str
+) -> None:
+    with pytest.raises(HubMissing, match=f"USB port {port}: the hub at {hub} is not there"):
+        open_port(port, backend, sysfs=kernel.folder, time=kernel)
+
+
+@pytest.mark.parametrize("ports", [0, 3])
+def test_what_has_no_such_port_is_not_the_hub(
+    backend: SimulatedUsbBackend, kernel: Kernel, ports: int
+) -> None:
+    """A keyboard in the hub's place has none at all."""
+    kernel.has_hub("1-1", ports)
+    with pytest.raises(HubMissing, match=f"what is at 1-1 has {ports} ports, and no 4"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+
+
+def test_where_there_is_no_sysfs_a_missing_hub_is_an_empty_port(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    with pytest.raises(NotConnected, match="nothing is plugged in"):
+        open_port("1-1.4", backend, sysfs=kernel.folder / "nowhere", time=kernel)
 
 
 def test_the_predecessor_that_libusb_still_lists_is_not_opened(

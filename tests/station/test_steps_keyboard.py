@@ -1,6 +1,9 @@
 """Keyboards: every key is itself, once, and lets go; fingers and hands are not keys."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +19,13 @@ from drivers.capabilities import (
 )
 from drivers.errors import NotConnected, WrongDevice
 from drivers.key_layouts import LAYOUTS
+from drivers.sim import SimulatedHardware
+from drivers.sim.usb import SimulatedUsbBackend
 from drivers.sim.world import SimulatedTime
+from drivers.usb import open_port
 from station.clock import Clock
 from station.events import Event, KeysSeen
+from station.instruments import HidKeyboardTable
 from station.plan import PlannedStep, find
 from station.records import RunRecord, StepRecord, Verdict
 from station.steps import keyboard
@@ -367,6 +374,21 @@ def test_a_keyboard_that_draws_too_much_fails(rig: Rig) -> None:
 def test_whether_it_offers_the_boot_protocol_is_in_the_record(rig: Rig) -> None:
     rig.board.boot = False
     assert values(rig.measure(PLAN["enumeration"]))["boot_protocol"] is False
+
+
+def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) -> None:
+    """Its data cable is out, and a bench supply still feeds the port: Yes would be true."""
+    look = partial(open_port, "1-1.4", SimulatedUsbBackend(rig.time), sysfs=tmp_path)
+    hardware = SimulatedHardware(time=rig.time, usb={"1-1.4": look})
+
+    def refuse() -> None:
+        HidKeyboardTable(port="1-1.4").open(hardware, ExitStack())
+
+    rig.socket.refuse = refuse
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith("USB port 1-1.4: the hub at 1-1 is not there")
+    assert rig.person.asked == []
 
 
 @pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
