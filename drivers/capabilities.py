@@ -211,6 +211,9 @@ class KeyActuator(Actuator):
 class Monitor(Actuator):
     """A display's EDID and its controls. Lets go by restoring what it changed."""
 
+    first_edid: bytes
+    """As it was read when the display was opened: it tells whether it still is the same one."""
+
     @abstractmethod
     def read_edid(self) -> bytes:
         """All blocks, 128 bytes each, unchecked: judging them is the test."""

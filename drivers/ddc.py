@@ -63,7 +63,7 @@ class DdcMonitor(Monitor):
         self._time = time
         self._quiet_until_s = time.monotonic()
         self._first_values: dict[int, int] = {}
-        data = self.read_edid()
+        self.first_edid = data = self.read_edid()
         told = edid.parse(data)
         blank = len(set(data)) == 1  # an erased memory: a defect of the monitor
         if told.version is None and not blank:

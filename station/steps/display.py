@@ -357,9 +357,10 @@ def _takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> bo
 
     Those do not acknowledge the address. One that does and has nothing to say (`NoReply`) was
     asleep for want of a picture, or hangs. One that does not even say who it is any more is a
-    cable's doing, which `read_edid` raises.
+    cable's doing, which is raised.
     """
     screen.show_level(1.0, 1.0, 1.0)
+    takes = True
     try:
         try:
             monitor.read_control(BRIGHTNESS)
@@ -367,9 +368,9 @@ def _takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> bo
             clock.sleep(WAKES_S)
             monitor.read_control(BRIGHTNESS)
     except (NotConnected, Refused):
-        monitor.read_edid()
-        return False
-    return True
+        takes = False
+    _still_there(monitor)
+    return takes
 
 
 def _need_control(monitor: Monitor, screen: PatternSource, clock: Clock) -> None:
@@ -402,11 +403,15 @@ def _believe(
 
 
 def _still_there(monitor: Monitor) -> None:
-    """Raises `NotConnected` when it was pulled out while the operator was asked.
+    """Raises `NotConnected` when it was pulled out, say while the operator was asked.
 
-    Then it is not to blame for what the operator saw, or did not see.
+    Then it is not to blame for what the operator saw, or did not see. And neither is its successor
+    when it was replaced, by one that its EDID tells from it: `BenchFault`.
     """
-    monitor.read_edid()
+    if monitor.read_edid() != monitor.first_edid:
+        raise BenchFault(
+            "another display is connected now: its EDID is not the one that was read before"
+        )
 
 
 def pixel_class(bright: int, dark: int, pixels: int) -> int:

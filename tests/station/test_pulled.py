@@ -17,7 +17,7 @@ from station import steps
 from station.bench import SharedLock
 from station.clock import Clock
 from station.config import StationConfig, load, open_bench
-from station.events import Choice, RunFinished
+from station.events import Choice, RunFinished, StepFinished
 from station.plan import PlannedStep, find
 from station.prompts import Operator, Prompter
 from station.records import RunRecord, Verdict
@@ -170,6 +170,53 @@ def test_pulled_while_a_question_waits_it_is_an_error_whatever_the_answer(
     guilty = record.steps[-2]
     assert (guilty.step, guilty.verdict) == (step, Verdict.ERROR)
     assert "(" not in guilty.reason.partition(" ")[0], "it is in words, not somebody's repr"
+
+
+ASKED_OF_DISPLAYS = [one[1:] for one in ASKED if one[0] == LCD]
+
+
+@pytest.mark.parametrize(
+    ("plug", "step", "about"),
+    ASKED_OF_DISPLAYS,
+    ids=[f"{one[1]}: {one[2]}" for one in ASKED_OF_DISPLAYS],
+)
+def test_a_display_that_is_replaced_while_a_question_waits_is_not_judged_under_its_tag(
+    demo: StationConfig, plug: Plug, step: str, about: str
+) -> None:
+    hands = Hands(demo, LCD)
+    plug(hands.world, Random(1))
+
+    def replace() -> None:
+        hands.pull()
+        plug(hands.world, Random(2))
+
+    hands.at[about] = replace
+    hands.says[about] = "9" if "pixels" in about else "n" if about == "display.lit" else "y"
+    record = hands.run_until_the_end_of(step)
+    assert record.verdict is Verdict.ERROR, record.steps
+    assert record.steps[-2].reason.startswith("another display is connected now")
+
+
+def test_a_display_that_is_replaced_between_two_steps_is_not_judged_under_its_tag(
+    demo: StationConfig,
+) -> None:
+    hands = Hands(demo, LCD)
+    monitor()(hands.world, Random(1))
+
+    def replace() -> None:
+        hands.pull()
+        monitor()(hands.world, Random(2))
+
+    told = []
+    for event in run(hands.plan, hands.bench, make_draft()):
+        told.append(event)
+        if isinstance(event, StepFinished) and event.record.step == "display.edid":
+            replace()
+    assert isinstance(told[-1], RunFinished)
+    record = told[-1].record
+    assert record.verdict is Verdict.ERROR
+    edid = next(index for index, one in enumerate(record.steps) if one.step == "display.edid")
+    assert record.steps[edid + 1].reason.startswith("another display is connected now")
 
 
 def test_a_display_that_is_pulled_while_it_wakes_up_is_an_error(demo: StationConfig) -> None:

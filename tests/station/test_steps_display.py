@@ -79,6 +79,7 @@ class Ddc(Monitor):
         self.identity = Identity("DEL", "OFFICE")
         self.device = device
         self.before = device.brightness
+        self.first_edid = device.edid
 
     def read_edid(self) -> bytes:
         return self.device.edid_reads.pop(0) if self.device.edid_reads else self.device.edid
