@@ -6,6 +6,7 @@ sensors, time-outs) costs no processor.
 
 import logging
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -20,36 +21,42 @@ from xml.etree import ElementTree
 
 from virtual_rig import cycle, frozen, kernel, machine, packages, root_disk
 from virtual_rig.frozen import Frozen
+from virtual_rig.guest import PLUGINS
 from virtual_rig.root_disk import ROOT
 
 CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
 NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to load in the guest
-PLUGINS = ("-p", "pytest_timeout", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider")
+NO_CACHE = ("-p", "no:cacheprovider")
+TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 ONLY_SIMULATED = "test_faults.py"  # would be skipped, one by one and slowly
 PARTS = {
-    "runs": ["test_kernel_runs.py"],
-    "hostile": ["test_kernel_hostile.py", "test_stuck_*.py", "test_off_*.py", "test_make_safe.py"],
-    "kernel": ["test_kernel_*.py"],
-    "suites": ["test_*.py"],
+    "broken": ["test_kernel_runs.py::test_what_breaks_*", "test_repeatability.py*"],
+    "displays": ["test_kernel_runs.py*", "test_kernel_display.py*", "test_kernel_hub.py*"],
+    "hostile": ["test_kernel_hostile.py*", "test_stuck_*", "test_off_*"],
+    "kernel": ["test_kernel_*"],
+    "suites": ["test_*"],
 }
-"""What runs side by side, by the names of files; a file is in the first part that names it. Tests of
-the kernel's own buses come first in each: they plug and pull what others hold on to."""
+"""What runs side by side, about as long each; a test is in the first part that names it.
+
+Tests of the kernel's own buses come first in each: they plug and pull what others hold on to.
+"""
 LIMIT_S = float(os.environ.get("VIRTUAL_RIG_LIMIT_S", "300"))
 
 
 def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="virtual rig: %(message)s")
     started_s = time.monotonic()
+    sys.setswitchinterval(0.0005)
     try:
         packages.ensure(packages.NEEDED | root_disk.NEEDED)
         _compile()
-        guest = frozen.freeze(kernel.build(CACHE), CACHE)
+        guest = frozen.load(frozen.freeze(kernel.build(CACHE), CACHE))
     except (packages.Missing, kernel.CannotBuild) as error:
         print(f"virtual rig: {error}", file=sys.stderr)
         return machine.DIED
     OUT.mkdir(parents=True, exist_ok=True)
-    common = [*PLUGINS, f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
+    common = [*NO_CACHE, f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
     if _names_tests(arguments):
         code = cycle.run(guest, OUT / "tests", common, limit_s=LIMIT_S)
         codes = {"tests": code}
@@ -71,14 +78,20 @@ def main(arguments: list[str]) -> int:
     return worst
 
 
-def parts() -> Mapping[str, list[str]]:
-    """Of about the same length, by the names of files; what no part names is in the last one."""
-    left = {path.name: str(path.relative_to(ROOT)) for path in ROOT.glob("hil_tests/test_*.py")}
-    left.pop(ONLY_SIMULATED)
+def parts() -> dict[str, list[str]]:
+    """What pytest is told to run in each: files, or tests where a file is in several."""
+    files = sorted(path for path in ROOT.glob("hil_tests/test_*.py") if path.name != ONLY_SIMULATED)
+    tests = {path.name: TEST.findall(path.read_text()) for path in files}
+    left = [f"{file}::{test}" for file, its in tests.items() for test in its]
     parts: dict[str, list[str]] = {}
     for part, patterns in PARTS.items():
-        names = [name for name in sorted(left) if any(fnmatch(name, one) for one in patterns)]
-        parts[part] = [left.pop(name) for name in names]
+        mine = [test for test in left if any(fnmatch(test, pattern) for pattern in patterns)]
+        left = [test for test in left if test not in mine]
+        whole = [
+            file for file, its in tests.items() if {f"{file}::{test}" for test in its} <= {*mine}
+        ]
+        some = [test for test in mine if test.partition("::")[0] not in whole]
+        parts[part] = [f"hil_tests/{one}" for one in sorted([*whole, *some])]
     return parts
 
 
@@ -116,7 +129,8 @@ def _compile() -> None:
     # pytest's own byte code, with assertions rewritten
     environment = {**os.environ, **NO_PLUGINS}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    collecting = [*PLUGINS, "--collect-only", "-q", "hil_tests"]
+    plugins = [part for name in PLUGINS for part in ("-p", name)]
+    collecting = [*plugins, *NO_CACHE, "--collect-only", "-q", "hil_tests"]
     run([sys.executable, "-m", "pytest", *collecting], env=environment)
 
 

@@ -38,7 +38,7 @@ def run(
             places = machine.Places(out, sockets)
             _prepare(places, ends, control.port, pytest_arguments)
             command = machine.command_line(
-                frozen.built, frozen.disk, places, state=frozen.state, said=output
+                frozen.built, frozen.disks, places, state=frozen.state, said=output
             )
             with machine.Machine(command) as guest:
                 _connect(guest, places, ends)

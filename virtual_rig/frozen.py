@@ -5,6 +5,7 @@ Its memory and devices are what QEMU would send to another machine, in a file. T
 frozen and come afterwards: file systems over 9p, and QEMU's usb-serial.
 """
 
+import contextlib
 import hashlib
 import os
 import shlex
@@ -37,7 +38,7 @@ class Frozen(NamedTuple):
     """What a run goes on from."""
 
     built: Built
-    disk: Path
+    disks: tuple[Path, ...]
     state: Path
 
 
@@ -45,18 +46,48 @@ def freeze(built: Built, cache: Path) -> Frozen:
     """What is in `cache`, made anew when anything changed that is in it. Raises `CannotBuild`."""
     files = installed()
     place = cache / f"frozen-{key(built, files)}"
-    frozen = Frozen(built, place / "disk", place / "state")
     if not place.exists():
-        for old in cache.glob("frozen-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        making = Path(tempfile.mkdtemp(prefix="freezing-", dir=cache))
-        try:
+        with _making(place) as making:
             root_disk.build(making / "disk", built, files)
-            _boot(Frozen(built, making / "disk", making / "state"), making)
-            making.rename(place)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-    return frozen
+            root_disk.pack_checkout(making / "checkout")
+            _freeze(Frozen(built, (making / "disk", making / "checkout"), making / "state"), None)
+    return Frozen(built, (place / "disk", place / "checkout"), place / "state")
+
+
+def load(base: Frozen) -> Frozen:
+    """A guest that went on from `base` until it had loaded this checkout's modules."""
+    place = base.state.parent / f"loaded-{_checkout_key()}"
+    disk = base.disks[0]
+    if not place.exists():
+        with _making(place) as making:
+            root_disk.pack_checkout(making / "checkout")
+            _freeze(Frozen(base.built, (disk, making / "checkout"), making / "state"), base.state)
+    return Frozen(base.built, (disk, place / "checkout"), place / "state")
+
+
+@contextlib.contextmanager
+def _making(place: Path) -> Iterator[Path]:
+    """A folder that becomes `place` at the end, if all goes well, instead of its predecessors."""
+    kind = place.name.partition("-")[0]
+    for old in place.parent.glob(f"{kind}-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=place.parent))
+    try:
+        yield making
+        making.rename(place)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _checkout_key() -> str:
+    parts = hashlib.sha256()
+    for name in root_disk.CHECKOUT:
+        top = ROOT / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                parts.update(f"{path} {path.stat().st_mtime_ns}\0".encode())
+                parts.update(hashlib.sha256(path.read_bytes()).digest())
+    return parts.hexdigest()[:16]
 
 
 def installed() -> dict[str, bytes]:
@@ -100,32 +131,39 @@ def _parts(built: Built) -> Iterator[str]:
         yield f"{program} {stat.st_size} {stat.st_mtime_ns}"
 
 
-def _boot(frozen: Frozen, scratch: Path) -> None:
-    """Up to where the guest says that it waits."""
+def _freeze(frozen: Frozen, state: Path | None) -> None:
+    """Up to where the guest says that it waits, from power on or from `state`."""
+    scratch = frozen.state.parent
     with tempfile.TemporaryDirectory(prefix="virtual-rig-") as sockets:
         places = machine.Places(scratch, Path(sockets))
-        command = machine.command_line(frozen.built, frozen.disk, places, said=Path(os.devnull))
+        command = machine.command_line(
+            frozen.built, frozen.disks, places, state=state, said=Path(os.devnull)
+        )
         with machine.Machine(command) as guest:
             try:
                 if not machine.wait_for_file(places.qmp, guest, 10.0):
                     raise CannotBuild("QEMU does not start")
-                _wait_for_waiting(places.word)
-                _save(Qmp.connect(places.qmp), frozen.state)
+                with Qmp.connect(places.qmp) as qmp, socket.socket(socket.AF_UNIX) as line:
+                    line.connect(str(places.word))
+                    if state:
+                        machine.wait_until_loaded(qmp, BOOTS_WITHIN_S)
+                        qmp.ask("cont")
+                        line.sendall(machine.word_of_now())
+                    _wait_for_waiting(line)
+                    _save(qmp, frozen.state)
             except (OSError, QmpError) as error:
                 words = machine.last_words(scratch)
                 raise CannotBuild(f"the guest could not be frozen: {error}\n{words}") from error
 
 
-def _wait_for_waiting(word: Path) -> None:
+def _wait_for_waiting(line: socket.socket) -> None:
     give_up_s = time.monotonic() + BOOTS_WITHIN_S
     heard = b""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(str(word))
-        while not heard.endswith(WAITING):
-            line.settimeout(max(0.1, give_up_s - time.monotonic()))
-            if not (data := line.recv(4096)):
-                raise OSError(f"it ended, having said {heard!r}")
-            heard += data
+    while not heard.endswith(WAITING):
+        line.settimeout(max(0.1, give_up_s - time.monotonic()))
+        if not (data := line.recv(4096)):
+            raise OSError(f"it ended, having said {heard!r}")
+        heard += data
 
 
 def _save(qmp: Qmp, state: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from virtual_rig.hands import ENVIRONMENT, GOLDEN_KEYBOARD, VHCI, Hands, Where, wait_for
 
 OUT = Path("/rig/out")
+PLUGINS = ("pytest_timeout", "pytest_asyncio.plugin")
+"""By name (-p) pytest would look for each in every package there is, which takes seconds."""
 
 
 def main(began_s: float) -> int:
@@ -24,7 +27,8 @@ def main(began_s: float) -> int:
     os.environ[ENVIRONMENT] = go["where"]
     with ThreadPoolExecutor(1) as plugging:  # USB takes its time, and so do imports
         plugged = plugging.submit(plug_all, Where.parse(go["where"]), go)
-        return int(pytest.main(go["pytest"], plugins=[Instruments(plugged, at)]))
+        plugins = [*map(import_module, PLUGINS), Instruments(plugged, at)]
+        return int(pytest.main(go["pytest"], plugins=plugins))
 
 
 class Instruments:

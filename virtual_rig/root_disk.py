@@ -30,6 +30,8 @@ OTHERS = (
     *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/ld.so.cache", "/etc/login.defs"),
     *("/etc/hosts", "/etc/udev/udev.conf", "/etc/localtime", "/usr/lib/locale/C.utf8"),
 )
+CHECKOUT = ("drivers", "station", "hil_tests", "virtual_rig", "systemd", "pyproject.toml")
+CHECKOUT_KIB = 65536
 NOT_OF_PYTHON = (
     *("site-packages", "dist-packages", "test", "tests", "config-*"),
     *("idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"),
@@ -101,7 +103,22 @@ def build(disk: Path, built: Built, installed: Mapping[str, bytes]) -> None:
         for name in ("guest_init", "thaw", "waiting.py"):
             shutil.copy(HERE / name, folder / "rig" / name)
             (folder / "rig" / name).chmod(0o755)
-        _make(disk, folder)
+        used = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
+        _make(disk, folder, used * 5 // 4 // 1024 + 16384)
+
+
+def pack_checkout(disk: Path) -> None:
+    """What of the checkout runs in the guest, on a disk of always the same size."""
+    with tempfile.TemporaryDirectory(prefix="virtual-rig-", dir=disk.parent) as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o755)
+        for name in CHECKOUT:
+            if (source := ROOT / name).is_dir():
+                shutil.copytree(source, folder / name, symlinks=True)
+            else:
+                shutil.copy2(source, folder / name)
+        (folder / ".venv").mkdir()
+        _make(disk, folder, CHECKOUT_KIB)
 
 
 def programs() -> list[Path]:
@@ -159,9 +176,7 @@ def _named() -> set[Path]:
     return found | _needed(found)
 
 
-def _make(disk: Path, folder: Path) -> None:
-    used = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
-    size_kib = used * 5 // 4 // 1024 + 16384
+def _make(disk: Path, folder: Path, size_kib: int) -> None:
     options = ("-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-E", "root_owner=0:0")
     _run("/usr/sbin/mke2fs", *options, "-d", str(folder), str(disk), f"{size_kib}k")
 

@@ -10,7 +10,7 @@ from virtual_rig.kernel import Built
 from virtual_rig.machine import DIED, HUNG, Machine, Places
 
 BUILT = Built(Path("/b/vmlinuz"), Path("/b/initramfs"), Path("/b/tree"), "6.1")
-DISK = Path("/f/disk")
+DISKS = (Path("/f/disk"), Path("/f/checkout"))
 
 
 @pytest.fixture
@@ -20,18 +20,19 @@ def places(tmp_path: Path) -> Places:
     return places
 
 
-def test_the_checkout_is_shared_read_only_and_only_out_can_be_written(places: Places) -> None:
-    line = machine.command_line(BUILT, DISK, places)
+def test_disks_are_read_only_and_only_out_is_shared(places: Places) -> None:
+    line = machine.command_line(BUILT, DISKS, places)
     shares = [argument for argument in line if argument.startswith("local,path=")]
-    writable = [share for share in shares if "readonly=on" not in share]
-    assert len(shares) == 2
-    assert writable == [f"local,path={places.out},mount_tag=out,security_model=none"]
-    assert f"file={DISK},if=virtio,format=raw,readonly=on" in line
+    assert shares == [f"local,path={places.out},mount_tag=out,security_model=none"]
+    assert [one for one in line if one.startswith("file=")] == [
+        "file=/f/disk,if=virtio,format=raw,readonly=on",
+        "file=/f/checkout,if=virtio,format=raw,readonly=on",
+    ]
 
 
 def test_a_guest_that_goes_on_is_the_machine_that_was_frozen(places: Places) -> None:
-    boots = machine.command_line(BUILT, DISK, places)
-    goes_on = machine.command_line(BUILT, DISK, places, state=Path("/f/a state"))
+    boots = machine.command_line(BUILT, DISKS, places)
+    goes_on = machine.command_line(BUILT, DISKS, places, state=Path("/f/a state"))
     assert goes_on == [*boots, "-incoming", "exec:cat '/f/a state'"]
 
 
