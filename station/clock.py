@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 from drivers.buses import Time
 
+BY_OPERATOR = "stopped by the operator"
+
 
 class Cancelled(BaseException):
-    """A person stopped the run. Not an `Exception`, so that no step swallows it by accident."""
+    """Somebody stopped the run. Not an `Exception`, so that no step swallows it by accident."""
 
 
 class Clock:
@@ -19,15 +21,17 @@ class Clock:
 
     `speed` is how many times faster than ours the time of `source` runs. A source that is not the
     real time has infinite speed unless told otherwise: it is slept on, because nothing else moves
-    it, and as that takes no time nobody need be woken.
+    it, and as that takes no time nobody need be woken. `reason` is why it was first cancelled.
     """
 
     def __init__(self, source: Time = time, *, speed: float | None = None) -> None:
         self._source = source
         self._speed = (1.0 if source is time else math.inf) if speed is None else speed
         self._stop = threading.Event()
+        self.reason = ""
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = BY_OPERATOR) -> None:
+        self.reason = self.reason or reason
         self._stop.set()
 
     @property

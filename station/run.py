@@ -24,6 +24,7 @@ from station.records import Device, Measurement, Reading, RunRecord, StepRecord,
 from station.steps import BenchFault, Learned, NotApplicable
 
 Stepping = Generator[Event, None, StepRecord]
+NOTHING_JUDGED = "nothing was judged, so nothing has passed"
 
 
 def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
@@ -52,8 +53,10 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
                     planned.stop_on_fail and record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
                 ):
                     break
-            if not _is_judged(done):
-                done.append((yield from _nothing_judged(bench)))
+            if bench.clock.cancelled and done[-1].verdict is not Verdict.ABORTED:
+                done.append((yield from _conclusion(bench, Verdict.ABORTED, bench.clock.reason)))
+            elif not _is_judged(done):
+                done.append((yield from _conclusion(bench, Verdict.ERROR, NOTHING_JUDGED)))
         safe = True
         done.append((yield from _make_safe(bench)))
     finally:
@@ -92,13 +95,14 @@ def _is_judged(done: list[StepRecord]) -> bool:
     )
 
 
-def _nothing_judged(bench: Bench) -> Stepping:
+def _conclusion(bench: Bench, verdict: Verdict, reason: str) -> Stepping:
+    """What is to be said of the run after all its steps."""
     record = StepRecord(
         step="run.conclude",
         title="Conclusion",
-        verdict=Verdict.ERROR,
+        verdict=verdict,
         started_at=bench.clock.now(),
-        reason="nothing was judged, so nothing has passed",
+        reason=reason,
     )
     yield StepFinished(record)
     return record
@@ -168,7 +172,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
             verdict, missed = _judge_all(planned, taken)
             reason = f"{missed}: {reason}" if missed else reason
     except Cancelled:
-        verdict, reason = Verdict.ABORTED, "stopped by the operator"
+        verdict, reason = Verdict.ABORTED, clock.reason
     except Exception as error:
         verdict, reason = Verdict.ERROR, _explain(error)
     record = StepRecord(

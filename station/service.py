@@ -139,7 +139,7 @@ class StationService:
         with self._commands:  # who is starting a run now starts it before, or not at all
             self._closing.set()
         for slot in self._slots.values():
-            slot.cancel()
+            slot.cancel("the station was shut down")
         for slot in self._slots.values():
             slot.join()
         self._publisher.close()
@@ -235,7 +235,7 @@ class StationService:
             tag = seat.came(device, self._monotonic(), just_now=just_now)
             if seat.swapped:  # nothing may be said of one device that was measured at another
                 log.warning("slot %s: its device was replaced in the middle of the run", slot)
-                self._slots[slot].cancel()
+                self._slots[slot].cancel("another device was plugged in in the middle of the run")
         self._tell_port(seat)
         if not tag:
             return

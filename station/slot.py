@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from station.clock import Cancelled, Clock
+from station.clock import BY_OPERATOR, Cancelled, Clock
 from station.events import Event
 from station.prompts import Prompter
 
@@ -51,10 +51,11 @@ class Slot:
         """Whether the slot was asking, and `key` was one of the answers."""
         return self._prompter is not None and self._prompter.answer(key)
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = BY_OPERATOR) -> None:
+        """Stop what runs, if anything does; `reason` is for its record."""
         if self._stopped_s is None:
             self._stopped_s = time.monotonic()
-        self._clock.cancel()
+        self._clock.cancel(reason)
 
     def overdue(self, grace_s: float) -> bool:
         """Whether a run goes on that was stopped more than `grace_s` ago: it hangs.

@@ -339,6 +339,7 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
     record = bench.record()
     assert (record.device.asset_tag, record.verdict) == ("KB-1", Verdict.ABORTED)
     assert record.steps[-1].step == "bench.make_safe"
+    assert record.steps[-2].reason == "another device was plugged in in the middle of the run"
     assert bench.port() == PluggedNotice("left", OTHER, True, "KB-2", SWAPPED)
     assert bench.began() == 1
     bench.at.clear()

@@ -551,6 +551,34 @@ def test_a_step_that_catches_everything_still_stops(rig: Rig) -> None:
     assert record.verdict is Verdict.ABORTED
 
 
+@pytest.mark.parametrize("moment", [Measured, StepFinished])
+@pytest.mark.parametrize("volts", [5.0, 0.0])
+def test_a_stop_during_the_last_step_counts(rig: Rig, moment: type[Event], volts: float) -> None:
+    """Whoever stops a run may know something of its device that no step does."""
+    rig.meter.voltage_v = volts
+    began = False
+    for event in events(rig.bench, GOOD):
+        began |= isinstance(event, StepStarted)
+        if began and isinstance(event, moment):
+            rig.clock.cancel()
+    assert isinstance(event, RunFinished)
+    record = event.record
+    assert record.verdict is Verdict.ABORTED
+    assert len(named(record, "measure").measurements) == 2, "what was measured is kept"
+    assert named(record, "conclude").verdict is Verdict.ABORTED
+    assert named(record, "conclude").reason == "stopped by the operator"
+    assert rig.is_safe
+
+
+def test_the_record_says_why_a_run_was_stopped_first(rig: Rig) -> None:
+    for event in events(rig.bench, GOOD, GOOD):
+        if isinstance(event, RunStarted):
+            rig.clock.cancel("another device came")
+            rig.clock.cancel()
+    assert isinstance(event, RunFinished)
+    assert named(event.record, "measure").reason == "another device came"
+
+
 def test_stopping_after_everything_was_measured_does_not_undo_it(rig: Rig) -> None:
     told: list[Event] = []
     for event in events(rig.bench, GOOD):

@@ -448,6 +448,7 @@ def test_closing_stops_what_runs_and_keeps_its_record(
     closer.join(30)
     (record,) = station.records()
     assert record.verdict is Verdict.ABORTED
+    assert record.steps[-2].reason == "the station was shut down"
     station.service.close()
     after = Outbox(tmp_path / "outbox.db")
     assert after.recover() == ()
