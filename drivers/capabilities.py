@@ -73,7 +73,7 @@ class KeyEvent(NamedTuple):
 
 
 class PortState(NamedTuple):
-    """What a hub says of a port: it is `powered`, and a `device` is there and was found."""
+    """A port is `powered`, as its hub says, and a `device` is there and was found."""
 
     powered: bool
     device: bool

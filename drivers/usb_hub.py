@@ -15,9 +15,12 @@ the host controller's driver answers them (hcd.c, rh_call_control; xhci-hub.c, x
 
 A blue socket is two ports of two hubs, one for each speed, and has power as long as either wants it
 (USB 3.2, 10.3.1.1): both are switched. What a hub says is no proof of VBUS: many say that they
-switch, report it as done, and do not (README of uhubctl). Only a meter at the port can tell.
+switch, report it as done, and do not (README of uhubctl). Only a meter at the port can tell. Nor is
+it proof of a device that works: a port is enabled before anybody has asked the device its name, in
+USB 2.0 once it is reset (11.5.1), in SuperSpeed as soon as the link is trained (USB 3.2, 10.3.1).
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from drivers.buses import Time, UsbDevice
@@ -151,13 +154,22 @@ class UsbPortPower(PortPower):
 
     Raises `Refused` when the hub cannot: it has no switches, or one for all of its ports, and the
     neighbours' devices would lose their power, too. `WrongDevice` when it has no such port.
-    Devices that were open lose their connection when the power goes off.
+    Devices that were open lose their connection when the power goes off. `enumerated` tells whether
+    the computer has a device in the socket; without it, the hub is believed.
     """
 
-    def __init__(self, port: HubPort, superspeed: HubPort | None = None, *, time: Time) -> None:
+    def __init__(
+        self,
+        port: HubPort,
+        superspeed: HubPort | None = None,
+        *,
+        time: Time,
+        enumerated: Callable[[], bool] = lambda: True,
+    ) -> None:
         # SuperSpeed first, so that a device does not settle for the slower port (Linux, port.c).
         self._halves = (port,) if superspeed is None else (superspeed, port)
         self._time = time
+        self._enumerated = enumerated
         for half in self._halves:
             _check(half)
         if superspeed is not None and superspeed.hub.superspeed is port.hub.superspeed:
@@ -176,9 +188,10 @@ class UsbPortPower(PortPower):
 
     def read_state(self) -> PortState:
         told = [(hub, hub.read_status(port).status) for hub, port in self._halves]
+        enabled = any(status & CONNECTED and status & ENABLED for _, status in told)
         return PortState(
             powered=any(hub.is_powered(status) for hub, status in told),
-            device=any(status & CONNECTED and status & ENABLED for _, status in told),
+            device=enabled and self._enumerated(),
         )
 
     def _await(self, half: HubPort, *, on: bool) -> None:

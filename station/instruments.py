@@ -420,7 +420,12 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
         superspeed = (
             self._half(self.superspeed_port, hardware, closing) if self.superspeed_port else None
         )
-        return UsbPortPower(port, superspeed, time=hardware.time)
+        return UsbPortPower(
+            port,
+            superspeed,
+            time=hardware.time,
+            enumerated=lambda: any(_opens(one, hardware) for one in self.device_ports()),
+        )
 
     @staticmethod
     def _half(port: str, hardware: Hardware, closing: ExitStack) -> HubPort:
@@ -428,6 +433,17 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
         device = hardware.usb(where)
         closing.callback(device.close)
         return HubPort(UsbHub(device, where), number)
+
+
+def _opens(port: str, hardware: Hardware) -> bool:
+    """Whether a device is there: one that does not let us, or makes trouble, is."""
+    try:
+        hardware.usb(port).close()
+    except NotConnected:
+        return False
+    except DriverError:
+        return True
+    return True
 
 
 DRIVERS: Mapping[str, type[InstrumentTable]] = {

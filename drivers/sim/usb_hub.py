@@ -169,7 +169,9 @@ class SimulatedHub(UsbFunction):
         if (since_s := self._powered.get(number)) is not None:
             status |= 0x0200 if self._superspeed else 0x0100
             if (device := self._usb.device_at(self._path(number))) is not None:
-                found = self._time.monotonic() - since_s >= FOUND_AFTER_S and device.enumerates
+                # A SuperSpeed link is trained without the device's knowing who it is.
+                found = device.enumerates or self._superspeed
+                found &= self._time.monotonic() - since_s >= FOUND_AFTER_S
                 status |= 0x0003 if found else 0x0001
         return status.to_bytes(2, "little") + bytes([number in self._changed, 0])
 

@@ -175,6 +175,19 @@ def test_a_device_that_was_found_is_one_whose_port_is_enabled(
     assert port.read_state() == state
 
 
+def test_a_port_that_is_enabled_for_a_device_that_does_not_enumerate_has_none(
+    time: SimulatedTime,
+) -> None:
+    """SuperSpeed enables it when the link is trained, and high speed when it has been reset."""
+    wire = Wire((GET_DEVICE, DEVICE), (GET_HUB, HUB))
+    there = False
+    port = UsbPortPower(HubPort(UsbHub(wire, "1-1"), 4), time=time, enumerated=lambda: there)
+    wire.then((STATUS_OF_4, "03 05 00 00"), (STATUS_OF_4, "03 05 00 00"))
+    assert port.read_state() == PortState(powered=True, device=False)
+    there = True
+    assert port.read_state() == PortState(powered=True, device=True)
+
+
 # Hubs that are none, or cannot, or do not
 
 

@@ -1,18 +1,22 @@
 """A device that loses its power comes back; a hub that lies about it is the bench's fault."""
 
+from contextlib import ExitStack
+from functools import partial
+
 import pytest
 
 from drivers.buses import UsbDevice
 from drivers.ina219 import Ina219
-from drivers.sim import SimulatedI2cBus
+from drivers.sim import SimulatedHardware, SimulatedI2cBus
 from drivers.sim.hid_keyboard import SimulatedKeyboard
 from drivers.sim.ina219 import SimulatedIna219
 from drivers.sim.usb import SimulatedUsbBackend
 from drivers.sim.usb_hub import SimulatedHub
 from drivers.sim.world import Circuit, StiffSource
 from drivers.usb import open_port
-from drivers.usb_hub import HubPort, UsbHub, UsbPortPower
+from drivers.usb_hub import UsbPortPower
 from station.clock import Clock
+from station.instruments import UsbPortPowerTable
 from station.records import StepRecord, Verdict
 from station.simulate.rig import HandTime
 from station.steps import Step, usb
@@ -34,8 +38,15 @@ class Rig:
         chip = SimulatedIna219(self.circuit, shunt_ohm=0.1, time=self.time)
         self.meter = Ina219(SimulatedI2cBus({0x40: chip}), time=self.time, shunt_ohm=0.1, max_a=2.0)
         self.device: UsbDevice = open_port("1-1", self.usb)
-        self.port = UsbPortPower(HubPort(UsbHub(self.device, "1-1"), 4), time=self.time)
+        self.port = self.switch(UsbPortPowerTable(port="1-1.4"))
         self.operator = Answers(usb_plugged="y")
+
+    def switch(self, table: UsbPortPowerTable) -> UsbPortPower:
+        ports = ("1-1", "1-1.4", "2-1", "2-1.4")
+        usb = {port: partial(open_port, port, self.usb) for port in ports}
+        switch = table.open(SimulatedHardware(time=self.time, usb=usb), ExitStack())
+        assert isinstance(switch, UsbPortPower)
+        return switch
 
     def measure(self, step: Step = usb.power_cycle, **settings: float) -> StepRecord:
         bench = make_bench(
@@ -82,6 +93,25 @@ def test_a_device_that_does_not_come_back_fails_once_the_operator_has_looked(
     assert values(record)["comes_back"] is False
     assert values(record)["comes_back_time"] == 5.0
     assert rig.operator.asked == ["usb.plugged"]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_link_without_a_device_that_answers_is_no_device(rig: Rig, alive: bool) -> None:
+    """SuperSpeed: the hub calls a port enabled as soon as its link is trained."""
+    rig.usb.unplug("1-1.4")
+    fast = SimulatedHub(rig.time, rig.usb, "2-1", superspeed=True, vbus=rig.hub.vbus)
+    rig.usb.plug("2-1", fast)
+    rig.usb.plug("2-1.4", rig.keyboard)
+    rig.port = rig.switch(UsbPortPowerTable(port="1-1.4", superspeed_port="2-1.4"))
+    rig.time.then(1.0, lambda: setattr(rig.keyboard, "enumerates", alive))
+    record = rig.measure(comes_back_s=5.0)
+    assert values(record)["comes_back"] is alive, record.reason
+    assert rig.operator.asked == ([] if alive else ["usb.plugged"])
+
+
+def test_a_device_that_somebody_holds_is_there(rig: Rig) -> None:
+    rig.usb.forbidden.add("1-1.4")
+    assert rig.measure().verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
