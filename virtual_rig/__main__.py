@@ -47,7 +47,7 @@ LIMIT_S = float(os.environ.get("VIRTUAL_RIG_LIMIT_S", "300"))
 def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="virtual rig: %(message)s")
     started_s = time.monotonic()
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0005)  # of seconds; far ends of all guests share this process
     try:
         packages.ensure(packages.NEEDED | root_disk.NEEDED)
         _compile()
@@ -55,7 +55,6 @@ def main(arguments: list[str]) -> int:
     except (packages.Missing, kernel.CannotBuild) as error:
         print(f"virtual rig: {error}", file=sys.stderr)
         return machine.DIED
-    OUT.mkdir(parents=True, exist_ok=True)
     common = [*NO_CACHE, f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
     if _names_tests(arguments):
         code = cycle.run(guest, OUT / "tests", common, limit_s=LIMIT_S)
