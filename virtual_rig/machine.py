@@ -130,6 +130,7 @@ class Machine:
     """One run. Use it as a context manager: nothing of it is left behind."""
 
     def __init__(self, command: Sequence[str]) -> None:
+        # guests wait for far ends, not the other way round
         self._process = subprocess.Popen(["nice", "-n", "5", *command], stdin=subprocess.DEVNULL)
 
     @property
