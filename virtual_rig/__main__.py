@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="virtual rig: %(message)s")
     started_s = time.monotonic()
     sys.setswitchinterval(0.0005)  # of seconds; far ends of all guests share this process
+    OUT.mkdir(parents=True, exist_ok=True)
     try:
         packages.ensure(packages.NEEDED | root_disk.NEEDED)
         _compile()
