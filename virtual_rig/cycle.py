@@ -1,6 +1,7 @@
 """One guest from where it was frozen to its exit code: far ends, machine, what both leave."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from virtual_rig.eye import Eye
 from virtual_rig.far_ends import VHCI_BUS, FarEnds
 from virtual_rig.frozen import STATION, Frozen
 from virtual_rig.hands import Where
-from virtual_rig.qmp import Qmp
+from virtual_rig.qmp import Qmp, QmpError
 from virtual_rig.root_disk import ROOT
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -41,7 +44,11 @@ def run(
                 frozen.built, frozen.disks, places, state=frozen.state, said=output
             )
             with machine.Machine(command) as guest:
-                _connect(guest, places, ends)
+                try:
+                    _connect(guest, places, ends)
+                except (OSError, QmpError) as error:
+                    _log.warning("%s: %s", out.name, error)
+                    return machine.DIED
                 return guest.wait(out, limit_s)
         finally:
             control.close()
