@@ -111,7 +111,7 @@ def _check(raw: dict[str, Any], folder: Path) -> StationConfig:
     folders = (*(folder / one for one in table.plan_folders), plans.SHIPPED)
     slots = {name: _slot(name, one, shared, folders) for name, one in table.slots.items()}
     _nothing_twice(shared, slots)
-    return StationConfig(
+    config = StationConfig(
         station=table.station,
         operator=table.operator,
         data=Path(table.data),
@@ -119,6 +119,9 @@ def _check(raw: dict[str, Any], folder: Path) -> StationConfig:
         shared=shared,
         slots=slots,
     )
+    devices = {port: slot.name for slot in slots.values() for port in slot.device_ports()}
+    check_no_instrument_at(devices, config)
+    return config
 
 
 def _slot(
@@ -192,12 +195,7 @@ def _instrument(place: str, raw: object) -> Named:
 def _nothing_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig]) -> None:
     """A slot that was copied and not rewired would judge its neighbour's device."""
     owners: dict[str, str] = {}
-    everything = {f"shared.{name}": named for name, named in shared.items()} | {
-        f"slots.{slot.name}.roles.{role}": named
-        for slot in slots.values()
-        for role, named in slot.roles.items()
-    }
-    for place, named in everything.items():
+    for place, named in _everything(shared, slots).items():
         for wire in named.table.occupies():
             if wire in owners:
                 raise ConfigError(f"{place}: {wire} belongs to {owners[wire]}")
@@ -209,6 +207,31 @@ def _nothing_twice(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig])
                 raise ConfigError(
                     f"slots.{slot.name}: at USB port {port} is the device of slots.{slot_of[port]}"
                 )
+
+
+def check_no_instrument_at(ports: Mapping[str, str], config: StationConfig) -> None:
+    """`ports`: those of devices under test, each with its slot; see `station.udev_rules`.
+
+    Raises `ConfigError` where an instrument is plugged in at one, or behind it.
+    """
+    for place, named in _everything(config.shared, config.slots).items():
+        kind, _, rest = str(getattr(named.table, "port", "")).partition(":")
+        at = rest.partition(":")[0]
+        for port, slot in ports.items():
+            if kind == "usb" and (at == port or at.startswith(f"{port}.")):
+                raise ConfigError(
+                    f"{place}.port: usb:{at} is at the port of slot {slot}, where no driver will"
+                    " ever be given to it: plug the instrument in elsewhere"
+                )
+
+
+def _everything(shared: Mapping[str, Named], slots: Mapping[str, SlotConfig]) -> dict[str, Named]:
+    """Every instrument, by where it stands in the file."""
+    return {f"shared.{name}": named for name, named in shared.items()} | {
+        f"slots.{slot.name}.roles.{role}": named
+        for slot in slots.values()
+        for role, named in slot.roles.items()
+    }
 
 
 def open_bench(

@@ -41,7 +41,9 @@ from drivers.veml7700 import Veml7700
 from station.nowhere import Nowhere
 from station.steps import BenchFault
 
-USB_PORT = re.compile(r"[1-9]\d*-[1-9]\d*(\.[1-9]\d*)*")
+USB_PORT = re.compile(r"[1-9]\d*-([1-9]\d*(?:\.[1-9]\d*)*)")
+MOST_USB_PORTS = 255  # of a hub: bNbrPorts is one byte (USB 2.0, table 11-13)
+MOST_USB_HUBS = 5  # between the computer and a device (USB 2.0, 4.1.1)
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
 Port = Annotated[str, msgspec.Meta(min_length=1)]
@@ -374,8 +376,7 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
     device = True
 
     def __post_init__(self) -> None:
-        if not USB_PORT.fullmatch(self.port):
-            raise ValueError(f"port {self.port!r} is no USB port path; one looks like 1-1.4")
+        _check_usb_port(self.port, "USB port path")
 
     def occupies(self) -> tuple[str, ...]:
         return (f"USB port {self.port}",)
@@ -406,8 +407,13 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for port in self.device_ports():
-            if not USB_PORT.fullmatch(port):
-                raise ValueError(f"port {port!r} is no port of a hub; one looks like 1-1.4")
+            _check_usb_port(port, "port of a hub")
+        bus, _, _ = self.port.partition("-")
+        if self.superspeed_port.startswith(f"{bus}-"):
+            raise ValueError(
+                f"superspeed_port {self.superspeed_port!r} is on bus {bus}, as port {self.port!r}"
+                " is: a blue socket is on two, as 1-1.4 and 2-1.4 may be; leave it out for another"
+            )
 
     def occupies(self) -> tuple[str, ...]:
         return tuple(f"power of USB port {port}" for port in self.device_ports())
@@ -467,6 +473,19 @@ DRIVERS: Mapping[str, type[InstrumentTable]] = {
     "hid_keyboard": HidKeyboardTable,
     "usb_port_power": UsbPortPowerTable,
 }
+
+
+def _check_usb_port(port: str, what: str) -> None:
+    found = USB_PORT.fullmatch(port)
+    if found is None:
+        raise ValueError(f"port {port!r} is no {what}; one looks like 1-1.4")
+    way = found[1].split(".")
+    if any(int(number) > MOST_USB_PORTS for number in way):
+        raise ValueError(f"port {port!r}: the ports of a hub are 1 to {MOST_USB_PORTS}")
+    if len(way) > 1 + MOST_USB_HUBS:
+        raise ValueError(
+            f"port {port!r} is behind {len(way) - 1} hubs, and USB allows {MOST_USB_HUBS}"
+        )
 
 
 def _one_of(name: str, value: str, known: Mapping[str, object]) -> None:

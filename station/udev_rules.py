@@ -6,10 +6,10 @@ names of ports and for `peer`, the port of the other speed in the same socket.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from station.config import ConfigError, StationConfig
+from station.config import ConfigError, StationConfig, check_no_instrument_at
 
 DEVICES = Path("/sys/bus/usb/devices")
 RULES_FILE = "/etc/udev/rules.d/59-pace-slots.rules"
@@ -36,7 +36,7 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
             raise ConfigError(f"slot {slot}: {port!r} is no USB port; one looks like 1-1.4")
     if not ports:
         raise ConfigError("no slot has a device at a USB port: there is nothing to keep at bay")
-    _no_instrument_there(config, ports)
+    check_no_instrument_at(ports, config)
     return ports
 
 
@@ -89,26 +89,3 @@ def _peer(port: str, devices: Path) -> str:
         return ""
     root, above, port_number = found.groups()
     return f"{above}-{port_number}" if root else f"{above}.{port_number}"
-
-
-def _no_instrument_there(config: StationConfig, ports: Mapping[str, str]) -> None:
-    for place, port in _instruments(config):
-        for slot_port, slot in ports.items():
-            if port == slot_port or port.startswith(f"{slot_port}."):
-                raise ConfigError(
-                    f"{place}.port: usb:{port} is at the port of slot {slot}, where no driver will"
-                    f" ever be given to it: plug the instrument in elsewhere"
-                )
-
-
-def _instruments(config: StationConfig) -> Iterator[tuple[str, str]]:
-    """Where an instrument's table is, and the USB port it names."""
-    tables = {f"shared.{name}": named.table for name, named in config.shared.items()} | {
-        f"slots.{slot.name}.roles.{role}": named.table
-        for slot in config.slots.values()
-        for role, named in slot.roles.items()
-    }
-    for place, table in tables.items():
-        kind, _, port = str(getattr(table, "port", "")).partition(":")
-        if kind == "usb":
-            yield place, port.partition(":")[0]

@@ -195,6 +195,10 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('"usb:1-1.1"', '"x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
         ('"usb:1-1.1"', '"x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has room"),
         ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
+        ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
+        ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
+         " USB allows 5"),
+        ('"usb:1-1.1"', '"usb:1-3.4"', f"{SUPPLY}.port: usb:1-3.4 is at the port of slot left"),
         ("bus = 5", "bus = -5", f"{METER}.bus: Expected `int` >= 0"),
         ("0x48", "0x148", f"{METER}.address: Expected `int` <= 119"),
         ("0x48", '"0x48"', f"{METER}.address: Expected `int`, got `str`"),

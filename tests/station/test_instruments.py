@@ -193,6 +193,22 @@ def test_the_power_of_what_is_no_port_of_a_hub_is_no_instrument(port: str) -> No
         msgspec.convert({"port": port}, DRIVERS["usb_port_power"])
 
 
+@pytest.mark.parametrize("superspeed", ["1-1.4", "1-2", "1-2.4"])
+def test_the_halves_of_a_blue_socket_are_on_two_buses(superspeed: str) -> None:
+    table = {"port": "1-1.4", "superspeed_port": superspeed}
+    said = (
+        f"superspeed_port '{superspeed}' is on bus 1, as port '1-1.4' is: a blue socket is on two"
+    )
+    with pytest.raises(msgspec.ValidationError, match=said):
+        msgspec.convert(table, DRIVERS["usb_port_power"])
+
+
+@pytest.mark.parametrize("driver", ["hid_keyboard", "usb_port_power"])
+def test_the_farthest_port_there_can_be_is_one(driver: str) -> None:
+    for port in ("1-1.2.3.4.5.6", "12-255.255"):
+        assert msgspec.convert({"port": port}, DRIVERS[driver]).device_ports() == (port,)
+
+
 def test_the_power_of_a_socket_of_the_computer_itself_is_its_root_hubs(
     config: StationConfig,
 ) -> None:

@@ -109,9 +109,13 @@ def test_a_wrong_port_or_slot_is_one_clear_line(also: str, tmp_path: Path) -> No
 def test_an_instrument_at_a_slots_port_would_never_work_and_is_refused(
     supply: str, tmp_path: Path
 ) -> None:
-    made = config(tmp_path, ("left", "1-1.2", supply))
-    with pytest.raises(ConfigError, match=r"slots\.left\.roles\.supply\.port: usb:1-1\.2"):
-        slot_ports(made)
+    """By `pace station check` and every start, and by the rules for more ports of the slot."""
+    said = r"slots\.left\.roles\.supply\.port: usb:1-1\.2.* is at the port of slot left"
+    with pytest.raises(ConfigError, match=said):
+        config(tmp_path, ("left", "1-1.2", supply))
+    made = config(tmp_path, ("left", "1-1.3", supply))
+    with pytest.raises(ConfigError, match=said):
+        slot_ports(made, ["left=1-1.2"])
 
 
 def test_a_neighbour_with_a_longer_number_is_not_behind_the_slots_port(tmp_path: Path) -> None:
