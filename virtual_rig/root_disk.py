@@ -99,6 +99,7 @@ def build(disk: Path, built: Built, installed: Mapping[str, bytes]) -> None:
             place.write_bytes(content)
         for empty in ("dev", "proc", "sys", "run", "tmp", "root", "rig/out", "rig/venv"):
             (folder / empty).mkdir(exist_ok=True, parents=True)
+        (folder / "tmp").chmod(0o1777)  # not a file system of its own: a checkout may be below it
         (folder / str(ROOT).lstrip("/")).mkdir(parents=True, exist_ok=True)
         for name in ("guest_init", "thaw", "waiting.py"):
             shutil.copy(HERE / name, folder / "rig" / name)
