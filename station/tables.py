@@ -4,7 +4,8 @@ import enum
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -53,10 +54,21 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def _hint_at(hint: Any, path: str) -> Any:
     """The type that stands at `path`, which reads like `.zones[0].channel`."""
     for part in _PATH.finditer(path):
-        if part[1]:
+        hint = _bare(hint)
+        if not part[1]:
+            args = get_args(hint) or (None,)
+            hint = args[-1] if get_origin(hint) is dict else args[0]
+        elif hasattr(hint, "__struct_fields__"):
             hint = get_type_hints(hint, include_extras=True).get(part[1])
-        else:
-            hint = next(iter(get_args(hint)), None)
+    return _bare(hint)
+
+
+def _bare(hint: Any) -> Any:
+    """Without what `Annotated` adds, and as if it could not be left out."""
+    if get_origin(hint) is Annotated:
+        return _bare(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return _bare(next(one for one in get_args(hint) if one is not NoneType))
     return hint
 
 
