@@ -13,7 +13,6 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from drivers import edid
 from drivers.ddc import DdcMonitor
 from drivers.local import LocalHardware
 from station import config, hotplug
@@ -33,7 +32,7 @@ from virtual_rig.hands import GOLDEN_KEYBOARD, Hands, wait_for
 pytest_plugins = ["virtual_rig.fixtures"]
 
 STATION = Path(__file__).with_name("virtual.toml")
-EDIDS = Path(__file__).parents[2] / "shared/data/edid.txt"
+REAL_MONITORS = 6
 OVERRIDE = "/sys/kernel/debug/dri/0/{}/edid_override"
 CONNECTOR = "Virtual-1"
 ON_GLASS = ("display.luminance", "display.uniformity", "display.colour", "display.pixel_faults")
@@ -221,40 +220,23 @@ def test_an_output_that_another_program_has_is_no_displays_fault(line: Line) -> 
     assert "master" in told(record)
 
 
-class RealMonitor(NamedTuple):
-    name: str
-    data: bytes
-
-
-def real_monitors() -> list[RealMonitor]:
-    """Some that are sound, spread over the sample, of one or two blocks."""
-    if not EDIDS.exists():
-        return []
-    lines = [one.split("\t") for one in EDIDS.read_text().splitlines() if one[:1] != "#"]
-    found = [RealMonitor(name, bytes.fromhex(data)) for name, data in lines]
-    found = [one for one in found if len(one.data) in (128, 256)]
-    sound = [one for one in found if not edid.parse(one.data).errors]
-    return sound[:: max(1, len(sound) // 6)][:6]
-
-
 @pytest.mark.usefixtures("golden_monitor")
-@pytest.mark.parametrize(
-    "monitor",
-    real_monitors()
-    or [pytest.param(None, marks=pytest.mark.skip(reason=f"no {EDIDS.parent.name}/edid.txt"))],
-    ids=lambda one: one.name.replace("/", " ") if one else "nowhere",
-)
+@pytest.mark.parametrize("number", range(REAL_MONITORS))
 def test_a_real_monitors_identity_is_read_over_ddc_and_by_the_kernel(
-    hands: Hands, hardware: LocalHardware, monitor: RealMonitor
+    hands: Hands, hardware: LocalHardware, number: int
 ) -> None:
-    hands.ask("plug_monitor", slot="display", edid=monitor.data.hex())
+    sample: list[str] = hands.ask("real_edids", count=REAL_MONITORS)
+    if not sample:
+        pytest.skip("no ../shared/data/edid.txt beside the checkout")
+    data = bytes.fromhex(sample[number])
+    hands.ask("plug_monitor", slot="display", edid=data.hex())
     override = Path(OVERRIDE.format(CONNECTOR))
     (status,) = Path("/sys/class/drm").glob(f"card*-{CONNECTOR}/status")
-    override.write_bytes(monitor.data)
+    override.write_bytes(data)
     try:
         status.write_text("detect")
-        assert status.with_name("edid").read_bytes() == monitor.data
-        assert DdcMonitor(hardware.i2c(2), time=hardware.time).read_edid() == monitor.data
+        assert status.with_name("edid").read_bytes() == data
+        assert DdcMonitor(hardware.i2c(2), time=hardware.time).read_edid() == data
         screen = hardware.screen(CONNECTOR)
         screen.show(bytes([10, 20, 30]) * (screen.width_px * screen.height_px))
         assert hands.ask("pixel", x=screen.width_px - 1, y=screen.height_px - 1) == [10, 20, 30]

@@ -9,8 +9,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from drivers import edid
 from drivers.key_layouts import LAYOUTS
 from drivers.sim.adapter import SimulatedAdapter
 from drivers.sim.hid_keyboard import SimulatedKeyboard
@@ -21,6 +23,8 @@ from drivers.sim.world import SimulatedTime
 from virtual_rig.eye import Eye, WatchedMonitor
 from virtual_rig.far_ends import BENCH_SPEED, FarEnds, RigError
 from virtual_rig.scripted import ScriptedDevice
+
+EDIDS = Path(__file__).resolve().parents[2] / "shared/data/edid.txt"
 
 _log = logging.getLogger(__name__)
 
@@ -150,6 +154,17 @@ class Control:
         with self._ends.lock:
             world.unplug()
             self._ends.plug_monitor(world, bytes.fromhex(edid), **settings)
+
+    def real_edids(self, count: int) -> list[str]:
+        """Of real monitors, in hexadecimal: sound ones of one or two blocks, spread over what there
+        is beside the checkout; none where there is nothing."""
+        if not EDIDS.exists():
+            return []
+        lines = EDIDS.read_text().splitlines()
+        found = [bytes.fromhex(one.partition("\t")[2]) for one in lines if one[:1] != "#"]
+        short = [data for data in found if len(data) in (128, 256)]
+        sound = [data.hex() for data in short if not edid.parse(data).errors]
+        return sound[:: max(1, len(sound) // count)][:count]
 
     def count_dots(self, slot: str, *, bright: bool) -> int:
         """How many pixels of the slot's monitor are brighter, or darker, than the picture."""
