@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from shutil import which
 from typing import NamedTuple
@@ -42,24 +42,29 @@ class Frozen(NamedTuple):
     state: Path
 
 
-def freeze(built: Built, cache: Path) -> Frozen:
-    """What is in `cache`, made anew when anything changed that is in it. Raises `CannotBuild`."""
+def freeze(built: Built, cache: Path, prepare: Callable[[], None]) -> Frozen:
+    """What is in `cache`, made anew when anything changed that is in it. Raises `CannotBuild`.
+
+    `prepare` is called before anything of ours or of Python's goes onto a disk.
+    """
     files = installed()
     place = cache / f"frozen-{key(built, files)}"
     if not place.exists():
         with _making(place) as making:
+            prepare()
             root_disk.build(making / "disk", built, files)
             root_disk.pack_checkout(making / "checkout")
             _freeze(Frozen(built, (making / "disk", making / "checkout"), making / "state"), None)
     return Frozen(built, (place / "disk", place / "checkout"), place / "state")
 
 
-def load(base: Frozen) -> Frozen:
+def load(base: Frozen, prepare: Callable[[], None]) -> Frozen:
     """A guest that went on from `base` until it had loaded this checkout's modules."""
     place = base.state.parent / f"loaded-{_checkout_key()}"
     disk = base.disks[0]
     if not place.exists():
         with _making(place) as making:
+            prepare()
             root_disk.pack_checkout(making / "checkout")
             _freeze(Frozen(base.built, (disk, making / "checkout"), making / "state"), base.state)
     return Frozen(base.built, (disk, place / "checkout"), place / "state")
