@@ -38,7 +38,7 @@ PARTS = {
         "test_kernel_hub.py*",
         "test_repeatability.py*",
     ],
-    "hostile": ["test_kernel_hostile.py*", "test_stuck_*", "test_off_*"],
+    "hostile": ["test_kernel_hostile.py*", "test_kernel_user.py*", "test_stuck_*", "test_off_*"],
     "kernel": ["test_kernel_*"],
     "suites": ["test_*"],
 }
