@@ -130,8 +130,9 @@ class Machine:
     """One run. Use it as a context manager: nothing of it is left behind."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        # guests wait for far ends, not the other way round
-        self._process = subprocess.Popen(["nice", "-n", "5", *command], stdin=subprocess.DEVNULL)
+        # Guests wait for far ends, not the other way round, and do not outlive them.
+        wrapped = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", *command]
+        self._process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL)
 
     @property
     def running(self) -> bool:

@@ -1,6 +1,10 @@
 """What QEMU is told, how a run ends, and what has to be installed."""
 
+import contextlib
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,36 @@ def test_a_guest_that_hangs_is_killed(places: Places) -> None:
     with Machine([sys.executable, "-c", "import time; time.sleep(60)"]) as guest:
         assert guest.wait(places.out, 0.1) == HUNG
         assert not guest.running
+
+
+def test_a_guest_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
+    mark = tmp_path / "it-runs"
+    guest = ["sh", "-c", f"echo $$ >{mark}; exec sleep 60"]
+    starter = (
+        "import sys, time; from virtual_rig.machine import Machine;"
+        f"guest = Machine({guest!r}); print('started', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        number = int(until(lambda: mark.exists() and mark.read_text()))
+        process.kill()
+    until(lambda: not Path(f"/proc/{number}").exists() or _is_dead(number))
+
+
+def _is_dead(number: int) -> bool:
+    """Nobody may be there to wait for it."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+def until(look: Callable[[], str | bool]) -> str:
+    give_up_s = time.monotonic() + 20.0
+    while not (found := look()):
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
+    return str(found)
 
 
 def test_last_words_are_the_end_of_what_was_said(places: Places) -> None:
