@@ -50,11 +50,11 @@ def freeze(built: Built, cache: Path, prepare: Callable[[], None]) -> Frozen:
     files = installed()
     place = cache / f"frozen-{key(built, files)}"
     if not place.exists():
-        with _making(place) as making:
+        with making(place) as folder:
             prepare()
-            root_disk.build(making / "disk", built, files)
-            root_disk.pack_checkout(making / "checkout")
-            _freeze(Frozen(built, (making / "disk", making / "checkout"), making / "state"), None)
+            root_disk.build(folder / "disk", built, files)
+            root_disk.pack_checkout(folder / "checkout")
+            _freeze(Frozen(built, (folder / "disk", folder / "checkout"), folder / "state"), None)
     return Frozen(built, (place / "disk", place / "checkout"), place / "state")
 
 
@@ -63,25 +63,29 @@ def load(base: Frozen, prepare: Callable[[], None]) -> Frozen:
     place = base.state.parent / f"loaded-{_checkout_key()}"
     disk = base.disks[0]
     if not place.exists():
-        with _making(place) as making:
+        with making(place) as folder:
             prepare()
-            root_disk.pack_checkout(making / "checkout")
-            _freeze(Frozen(base.built, (disk, making / "checkout"), making / "state"), base.state)
+            root_disk.pack_checkout(folder / "checkout")
+            _freeze(Frozen(base.built, (disk, folder / "checkout"), folder / "state"), base.state)
     return Frozen(base.built, (disk, place / "checkout"), place / "state")
 
 
 @contextlib.contextmanager
-def _making(place: Path) -> Iterator[Path]:
+def making(place: Path) -> Iterator[Path]:
     """A folder that becomes `place` at the end, if all goes well, instead of its predecessors."""
     kind = place.name.partition("-")[0]
     for old in place.parent.glob(f"{kind}-*"):
         shutil.rmtree(old, ignore_errors=True)
-    making = Path(tempfile.mkdtemp(prefix="making-", dir=place.parent))
+    folder = Path(tempfile.mkdtemp(prefix="making-", dir=place.parent))
     try:
-        yield making
-        making.rename(place)
+        yield folder
+        try:
+            folder.rename(place)
+        except OSError:
+            if not place.exists():  # else another run was quicker, with the same
+                raise
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checkout_key() -> str:

@@ -101,3 +101,20 @@ def test_adapters_have_the_serial_numbers_that_tests_look_for(tmp_path: Path) ->
     (_, backend), (_, device) = asked
     assert str(tmp_path / "ftdi-1-2") in str(backend)
     assert (device["bus"], device["port"], device["serial"]) == ("xhci.0", "2", "RIG1-2")
+
+
+def test_two_runs_that_make_the_same_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    place = tmp_path / "frozen-1"
+    (tmp_path / "frozen-0").mkdir()
+    with frozen.making(place) as slower:
+        (slower / "state").write_text("slower")
+        with frozen.making(place) as quicker:
+            (quicker / "state").write_text("quicker")
+    assert [path.name for path in tmp_path.iterdir()] == ["frozen-1"]
+    assert (place / "state").read_text() == "quicker"
+
+
+def test_what_was_not_finished_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), frozen.making(tmp_path / "frozen-1"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
