@@ -3,6 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from virtual_rig import __main__ as program
 from virtual_rig.root_disk import ROOT
 
@@ -34,3 +36,11 @@ def test_results_of_all_guests_are_in_one_file(tmp_path: Path) -> None:
     )
     suites = ElementTree.parse(tmp_path / "all").getroot()
     assert [suite.get("name") for suite in suites] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"),
+    [([0, 0], 0), ([5, 0, 5], 0), ([5, 1, 0], 1), ([5, 124], 124), ([5, 5], 5), ([], 5)],
+)
+def test_a_part_without_selected_tests_spoils_nothing(codes: list[int], worst: int) -> None:
+    assert program.worst_of(codes) == worst
