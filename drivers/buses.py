@@ -29,6 +29,12 @@ class ByteStream(Protocol):
     def read_until(self, expected: bytes, /) -> bytes:
         """Everything up to and including `expected`, or what came before the timeout."""
 
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        """At most `size` bytes, that came without a pause of `quiet_s` between them.
+
+        Waits for the first as `read` does.
+        """
+
     def reset_input_buffer(self) -> None:
         """Forget what has been received and not read."""
 

@@ -8,6 +8,7 @@ Strings of a device are what the device says: unprintable characters are taken o
 is believed. Sources: Linux Documentation/ABI (sysfs-bus-usb, sysfs-class-drm), udev's usb_id.
 """
 
+import functools
 import logging
 import os
 import re
@@ -132,33 +133,38 @@ class Monitor(Protocol):
 class Udev(Protocol):
     """Where devices come from: the system's udev, or a recording of one."""
 
-    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
-        """All of a subsystem; `on_usb` is a hint that only those on USB are wanted."""
+    def devices(self, subsystem: str, *, below: str = "") -> Iterable[Device]:
+        """All of a subsystem; `below` is a hint that others than those with it in their sysfs path
+        are not wanted."""
 
     def monitor(self) -> Monitor: ...
 
 
 class SystemUdev:
-    """The real one. Not to be shared between threads: libudev is not made for it."""
+    """The real one. For one thread at a time: libudev is not made for more.
 
-    def __init__(self) -> None:
+    Keep it: to load libudev, Python has to ask ldconfig for it, which is a process.
+    """
+
+    @functools.cached_property
+    def _context(self) -> pyudev.Context:
         try:
-            self._context = pyudev.Context()
+            return pyudev.Context()
         except ImportError as error:
             raise NotConnected(f"udev: {error}; `apt install libudev1` brings it") from error
 
-    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
-        if on_usb:
-            return self._on_usb(subsystem)
+    def devices(self, subsystem: str, *, below: str = "") -> Iterable[Device]:
+        if below:
+            return self._below(below, subsystem)
         devices: Iterable[Device] = self._context.list_devices(subsystem=subsystem)
         return devices
 
-    def _on_usb(self, subsystem: str) -> Iterable[Device]:
+    def _below(self, part: str, subsystem: str) -> Iterable[Device]:
         """libudev looks into each of a class; most of the 80 ttys tell by their path alone."""
         with suppress(FileNotFoundError):
             for link in Path("/sys/class", subsystem).iterdir():
                 with suppress(OSError, pyudev.DeviceNotFoundError):  # pulled just now
-                    if "/usb" in os.readlink(link):
+                    if part in os.readlink(link):
                         path = os.path.realpath(link)
                         yield pyudev.Devices.from_sys_path(self._context, path)
 
@@ -189,7 +195,8 @@ def resolve_serial(port: str, udev: Udev | None = None) -> str:
     if kind not in ("usb", "serial") or not name:
         raise ValueError(f"{port!r} is no serial port: give a path, usb:1-1.2 or serial:A50285BI")
     udev = udev or SystemUdev()
-    ports = _serial_ports(udev.devices("tty", on_usb=True))  # of the 80 ttys, the few with a plug
+    below = f"/{name}/" if kind == "usb" else "/usb"
+    ports = _serial_ports(udev.devices("tty", below=below))
     if kind == "serial":
         fitting = [found for found in ports if found.serial_number == name]
     else:

@@ -18,6 +18,7 @@ IDENTITY = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 MOST_IDENTITY = 64  # longer than any; it ends when nothing follows
+IDENTITY_QUIET_S = 0.2  # two hundred times as long as a character takes
 VOLTAGE = re.compile(rb"\d\d\.\d\d")
 CURRENT = re.compile(rb"\d\.\d\d\d")
 
@@ -161,7 +162,7 @@ class Ka3000(PowerSupply, PowerMeter):
 
     def _ask_identity(self) -> bytes:
         self._send("*IDN?", empty=True)
-        identity = self._line.read(MOST_IDENTITY)
+        identity = self._line.read_until_quiet(MOST_IDENTITY, IDENTITY_QUIET_S)
         self._rest(PACING_S)
         if not identity:
             raise NoReply(f"{self._name}: '*IDN?' → nothing")

@@ -11,6 +11,7 @@ from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
 from drivers.errors import NotPermitted
 
 if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one or two
+    from drivers.discovery import SystemUdev
     from drivers.i2c_dev import I2cDev
     from drivers.kms import Card, KmsScreen
     from drivers.serial_line import SerialLine
@@ -29,6 +30,7 @@ class LocalHardware:
     def __init__(self) -> None:
         self.time: Time = time
         self._lock = threading.RLock()
+        self._udev: SystemUdev | None = None
         self._lines: dict[str, SerialLine] = {}
         self._buses: dict[int, I2cDev] = {}
         self._devices: list[PyusbDevice] = []
@@ -37,11 +39,12 @@ class LocalHardware:
 
     def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
         """`port`: a device path, `usb:1-1.2` (physical port) or `serial:A50285BI` (its number)."""
-        from drivers.discovery import resolve_serial
+        from drivers.discovery import SystemUdev, resolve_serial
         from drivers.serial_line import SerialLine
 
         with self._lock:
-            path = os.path.realpath(resolve_serial(port))
+            self._udev = self._udev or SystemUdev()
+            path = os.path.realpath(resolve_serial(port, self._udev))
             owner = self._lines.get(path)
             if owner is not None and not owner.closed:
                 raise NotPermitted(f"{port}: already open in this program, as {owner.name}")

@@ -110,6 +110,20 @@ class SerialLine:
         data, self._received = self._received[:end], self._received[end:]
         return data
 
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        """At most `size` bytes, that came without a pause of `quiet_s` between them.
+
+        Waits for the first until the line's timeout is over.
+        """
+        if size < 0:
+            raise ValueError(f"{self.name}: cannot read {size} bytes")
+        if not self._received:
+            self._receive(time.monotonic() + self._timeout_s)
+        while 0 < len(self._received) < size and self._receive(time.monotonic() + quiet_s):
+            pass
+        data, self._received = self._received[:size], self._received[size:]
+        return data
+
     def reset_input_buffer(self) -> None:
         """Forget what has been received and not read, here and in the kernel.
 

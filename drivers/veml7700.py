@@ -37,6 +37,7 @@ RANGES = (
     Range(0x1800, 0.1, 0.2688, 2_500, bends=True),  # gain 1/4
     Range(0x1000, 0.1, 0.5376, float("inf"), bends=True),  # gain 1/8
 )
+FIRST = 2  # the brightness of a screen; in the dark it costs a tenth more, after it saves 1.6 s
 MOST_LUX = 140_000
 
 
@@ -54,7 +55,7 @@ class Veml7700(LightMeter):
     """Illuminance from 0.0042 lx to 140 klx; chooses gain and integration time by itself.
 
     Each reading starts an integration of its own and waits for two, so that it never tells of
-    light that was there before; it takes 0.2 s at the brightness of a screen, 1.6 s in the dark.
+    light that was there before; it takes 0.2 s at the brightness of a screen, 1.8 s in the dark.
     Raises `WrongDevice` when something else answers. Parts from before the ID register are told
     by a configuration register that keeps what is written.
     """
@@ -72,7 +73,7 @@ class Veml7700(LightMeter):
                     f"{self._chip.where}: id {found:#06x}, and the configuration reads {kept:#06x}"
                     f" after writing {configuration:#06x}"
                 )
-        self._range = 2
+        self._range = FIRST
         self.identity = Identity("Vishay", "VEML7700")
 
     def read_illuminance_lux(self) -> float:
@@ -102,14 +103,18 @@ class Veml7700(LightMeter):
         used = self._range
         counts = self._counts()
         self._range = self._fitting(counts, used)
-        return self._lux(counts, RANGES[used]) if self._range == used else None
+        return self._told(counts, used) if self._range == used else None
 
     def tell_anyway(self) -> float:
         """Lux since `begin` in whatever range, as in light that flickers from one to another.
 
         Raises `BadReply` as `read_illuminance_lux`.
         """
-        return self._lux(self._counts(), RANGES[self._range])
+        return self._told(self._counts(), self._range)
+
+    def _told(self, counts: int, used: int) -> float:
+        self._range = FIRST  # the next reading may be of another light
+        return self._lux(counts, RANGES[used])
 
     def _counts(self) -> int:
         counts = self._chip.read(LIGHT)

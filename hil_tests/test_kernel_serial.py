@@ -14,7 +14,7 @@ from drivers.pzem004t import Pzem004t
 from drivers.serial_line import find_holders
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
-from virtual_rig.hands import Hands, wait_for
+from virtual_rig.hands import Hands, has_serial_port, wait_for
 
 pytest_plugins = ["virtual_rig.fixtures"]
 
@@ -28,13 +28,6 @@ def driver_of(path: str) -> str:
     while not os.path.exists(f"{device}/driver"):
         device = os.path.dirname(device)
     return os.path.basename(os.path.realpath(f"{device}/driver"))
-
-
-def is_there(port: str) -> bool:
-    try:
-        return os.access(resolve_serial(f"usb:{port}"), os.W_OK)
-    except NotConnected:
-        return False
 
 
 @pytest.mark.parametrize(("port", "driver"), [(FTDI, "ftdi_sio"), (CDC_ACM, "cdc_acm")])
@@ -92,7 +85,7 @@ def test_a_cable_pulled_in_the_middle_of_a_read_is_said_at_once(
     pulling.join()
     line.close()
     hands.replug(port)
-    wait_for(lambda: is_there(port), f"{port} to be back")
+    wait_for(lambda: has_serial_port(port), f"{port} to be back")
     assert took_s < 5.0
 
 
@@ -101,11 +94,11 @@ def test_an_instrument_put_back_answers_at_the_same_port(
     hands: Hands, hardware: LocalHardware, port: str
 ) -> None:
     hands.pull(port)
-    wait_for(lambda: not is_there(port), f"{port} to be gone")
+    wait_for(lambda: not has_serial_port(port), f"{port} to be gone")
     with pytest.raises(NotConnected, match="no such serial port is plugged in"):
         hardware.serial(f"usb:{port}", baudrate=9600)
     hands.replug(port)
-    wait_for(lambda: is_there(port), f"{port} to be back")
+    wait_for(lambda: has_serial_port(port), f"{port} to be back")
     line = hardware.serial(f"usb:{port}", baudrate=9600)
     if port == FTDI:
         assert Pzem004t(line, time=time).identity.model

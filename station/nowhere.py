@@ -38,6 +38,9 @@ class _NoLine:
     def read_until(self, expected: bytes, /) -> bytes:
         _nobody()
 
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        _nobody()
+
     def reset_input_buffer(self) -> None:
         _nobody()
 

@@ -4,12 +4,10 @@ import weakref
 from functools import partial
 from typing import Any
 
-from drivers.discovery import resolve_serial
-from drivers.errors import NotConnected
 from hil_tests.cables import Cables
 from hil_tests.rig import Rig
 from station import instruments as tables
-from virtual_rig.hands import DEVICES, GOLDEN_KEYBOARD, Hands, wait_for
+from virtual_rig.hands import DEVICES, GOLDEN_KEYBOARD, Hands, has_serial_port, wait_for
 
 DISPLAY = (0x50, 0x37)  # EDID memory and DDC/CI
 
@@ -29,7 +27,6 @@ class VirtualCables(Cables):
         match self._rig.named(self._slot, role).table:
             case tables.SerialTable(port=port):
                 self._hands.pull(port.removeprefix("usb:"))
-                wait_for(lambda: not _is_there(port), f"{port} to be gone")
             case tables.HidKeyboardTable(port=port):
                 self._hands.pull(port)
             case table:
@@ -39,8 +36,8 @@ class VirtualCables(Cables):
     def _plug(self, role: str) -> None:
         match self._rig.named(self._slot, role).table:
             case tables.SerialTable(port=port):
-                self._hands.replug(port.removeprefix("usb:"))
-                wait_for(partial(_is_there, port), f"{port} to be back")
+                self._hands.replug(place := port.removeprefix("usb:"))
+                wait_for(partial(has_serial_port, place), f"{port} to be back")
             case tables.HidKeyboardTable(port=port):
                 self._hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
                 wait_for((DEVICES / port).exists, f"the keyboard in {port} to be back")
@@ -60,11 +57,3 @@ def _on_bus(table: Any) -> tuple[int, list[int]]:
         case tables.I2cTable(bus=bus, address=address):
             return bus, [address]
     raise ValueError(f"{type(table).__name__} has no cable here")
-
-
-def _is_there(port: str) -> bool:
-    try:
-        resolve_serial(port)
-    except NotConnected:
-        return False
-    return True

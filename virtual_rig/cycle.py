@@ -40,10 +40,8 @@ def run(
         try:
             places = machine.Places(out, sockets)
             _prepare(places, ends, control.port, pytest_arguments)
-            command = machine.command_line(
-                frozen.built, frozen.disks, places, state=frozen.state, said=output
-            )
-            with machine.Machine(command) as guest:
+            command = machine.command_line(frozen.built, frozen.disks, places, said=output)
+            with machine.Machine(command, frozen.state) as guest:
                 try:
                     _connect(guest, places, ends)
                 except (OSError, QmpError) as error:
@@ -62,15 +60,15 @@ def _prepare(
 ) -> None:
     machine.prepare(places)
     where = Where(machine.HOST_IN_GUEST, control_port, ends.usbip.address[1])
-    fixed = [*ends.wiring.ftdi.values(), *ends.wiring.cdc_acm.values()]
     go = {
         "where": str(where),
-        "serial": [port for _, port in fixed],
+        "serial": [*ends.wiring.ftdi, *ends.wiring.cdc_acm],
         "keyboards": sorted(ends.wiring.devices),
         "vhci_bus": VHCI_BUS,
         "pytest": [
             *("--rig", str(STATION), "--cables", "virtual_rig.cables:VirtualCables"),
             "--junitxml=/rig/out/junit.xml",
+            *("--collect-in-virtualenv", "--capture=sys"),  # each saves an emulated second
             *pytest_arguments,
         ],
     }

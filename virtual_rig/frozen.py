@@ -145,10 +145,9 @@ def _freeze(frozen: Frozen, state: Path | None) -> None:
     scratch = frozen.state.parent
     with tempfile.TemporaryDirectory(prefix="virtual-rig-") as sockets:
         places = machine.Places(scratch, Path(sockets))
-        command = machine.command_line(
-            frozen.built, frozen.disks, places, state=state, said=Path(os.devnull)
-        )
-        with machine.Machine(command) as guest:
+        nowhere = Path(os.devnull)
+        command = machine.command_line(frozen.built, frozen.disks, places, said=nowhere)
+        with machine.Machine(command, state) as guest:
             try:
                 if not machine.wait_for_file(places.qmp, guest, 10.0):
                     raise CannotBuild("QEMU does not start")

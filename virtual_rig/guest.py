@@ -12,11 +12,21 @@ from typing import Any
 
 import pytest
 
-from virtual_rig.hands import ENVIRONMENT, GOLDEN_KEYBOARD, VHCI, Hands, Where, wait_for
+from virtual_rig.hands import (
+    ENVIRONMENT,
+    GOLDEN_KEYBOARD,
+    VHCI,
+    Hands,
+    Where,
+    has_serial_port,
+    wait_for,
+)
 
 OUT = Path("/rig/out")
 PLUGINS = ("pytest_timeout", "pytest_asyncio.plugin")
-"""By name (-p) pytest would look for each in every package there is, which takes seconds."""
+OUR_PLUGINS = ("hil_tests.plugin", "virtual_rig.fixtures")
+"""By name (-p, or `pytest_plugins` in a file of tests) pytest would look for each in every package
+there is, which takes seconds."""
 
 
 def main(began_s: float) -> int:
@@ -27,7 +37,7 @@ def main(began_s: float) -> int:
     os.environ[ENVIRONMENT] = go["where"]
     with ThreadPoolExecutor(1) as plugging:  # USB takes its time, and so do imports
         plugged = plugging.submit(plug_all, Where.parse(go["where"]), go)
-        plugins = [*map(import_module, PLUGINS), Instruments(plugged, at)]
+        plugins = [*map(import_module, (*PLUGINS, *OUR_PLUGINS)), Instruments(plugged, at)]
         return int(pytest.main(go["pytest"], plugins=plugins))
 
 
@@ -64,14 +74,4 @@ def plug_all(where: Where, go: dict[str, Any]) -> None:
         hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
     hands.close()
     for port in go["serial"]:
-        wait_for(partial(_is_there, port), f"serial port {port}")
-
-
-def _is_there(port: str) -> bool:
-    from drivers.discovery import resolve_serial
-    from drivers.errors import NotConnected
-
-    try:
-        return os.access(resolve_serial(port), os.W_OK)
-    except NotConnected:
-        return False
+        wait_for(partial(has_serial_port, port), f"serial port {port}")

@@ -110,6 +110,13 @@ class Hands:
         wait_for(lambda: not (DEVICES / port).exists(), f"what was at {port} to be gone")
 
 
+def has_serial_port(port: str) -> bool:
+    """Whether the USB device at `port` has one by now that we may open; quick enough to poll."""
+    interfaces = DEVICES.glob(f"{port}/{port}:*")
+    ttys = (tty.name for one in interfaces for tty in (*one.glob("ttyUSB*"), *one.glob("tty/*")))
+    return any(os.access(f"/dev/{name}", os.W_OK) for name in ttys)
+
+
 def wait_for(look: Callable[[], Found], what: str, timeout_s: float = 15.0) -> Found:
     """What `look` finds at last. Raises `TimeoutError`."""
     give_up_s = time.monotonic() + timeout_s

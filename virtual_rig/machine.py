@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import socket
 import subprocess
 import time
@@ -19,8 +18,10 @@ DIED = 125
 HOST_IN_GUEST = "10.0.2.2"  # QEMU's user network
 
 # The far ends are sockets of the host; nothing else of the network is needed or configured.
+# "psi" only accounts; "old_scheme_first" resets a device once as it is plugged in, not twice.
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off random.trust_cpu=on"
+    " psi=0 usbcore.old_scheme_first=1"
 )
 ACCELERATOR = os.environ.get("VIRTUAL_RIG_ACCEL", "tcg,thread=multi")
 SCREEN_PX = (1024, 768)
@@ -54,10 +55,9 @@ def command_line(
     disks: Sequence[Path],
     places: Places,
     *,
-    state: Path | None = None,
     said: Path | None = None,
 ) -> list[str]:
-    """It boots, or goes on from `state`. What pytest prints goes to stdout, or to the file `said`.
+    """What pytest prints goes to stdout, or to the file `said`.
 
     Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
     `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works.
@@ -80,7 +80,6 @@ def command_line(
         *("-device", f"bochs-display,edid=on,xres={width_px},yres={height_px}"),
         *("-device", "qemu-xhci,id=xhci"),
         *("-virtfs", f"local,path={places.out},mount_tag=out,security_model=none"),
-        *(("-incoming", f"exec:cat {shlex.quote(str(state))}") if state else ()),
     ]
 
 
@@ -127,12 +126,20 @@ def plug_usb_serial(qmp: Asked, places: Places, port: str) -> None:
 
 
 class Machine:
-    """One run. Use it as a context manager: nothing of it is left behind."""
+    """One run: it boots, or goes on from `state`.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Use it as a context manager: nothing of it is left behind.
+    """
+
+    def __init__(self, command: Sequence[str], state: Path | None = None) -> None:
         # Guests wait for far ends, not the other way round, and do not outlive them.
         wrapped = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", *command]
-        self._process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL)
+        with contextlib.ExitStack() as files:
+            passed = [files.enter_context(state.open("rb")).fileno()] if state else []
+            incoming = [part for number in passed for part in ("-incoming", f"fd:{number}")]
+            self._process = subprocess.Popen(
+                [*wrapped, *incoming], stdin=subprocess.DEVNULL, pass_fds=passed
+            )
 
     @property
     def running(self) -> bool:

@@ -26,6 +26,7 @@ LIBRARIES = (
 OURS = (
     *("drivers.local", "station.service", "station.simulate.rig"),
     *("virtual_rig.guest", "virtual_rig.console", "hil_tests.rig", "hil_tests.procedures"),
+    *("hil_tests.plugin", "virtual_rig.fixtures"),
 )
 OUT_OPTIONS = "trans=virtio,version=9p2000.L,msize=512000"
 

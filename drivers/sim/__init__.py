@@ -92,6 +92,13 @@ class SimulatedSerial:
             self._time.sleep(self._timeout_s)
         return head + found
 
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        self._check()
+        if len(self._inbox) < size:
+            self._time.sleep(quiet_s if self._inbox else self._timeout_s)
+        taken, self._inbox = self._inbox[:size], self._inbox[size:]
+        return taken
+
     def reset_input_buffer(self) -> None:
         self._check()
         self._inbox = b""

@@ -92,11 +92,15 @@ class RecordedUdev:
         self.monitors: list[RecordedMonitor] = []
         self.fails = 0
 
-    def devices(self, subsystem: str, *, on_usb: bool = False) -> Iterable[Device]:
+    def devices(self, subsystem: str, *, below: str = "") -> Iterable[Device]:
         if self.fails:
             self.fails -= 1
             raise OSError(errno.EIO, "Input/output error")
-        return [device for device in self.plugged if device.subsystem == subsystem]
+        return [
+            device
+            for device in self.plugged
+            if device.subsystem == subsystem and below in device.sys_path
+        ]
 
     def monitor(self) -> RecordedMonitor:
         self.monitors.append(RecordedMonitor())

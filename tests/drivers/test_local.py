@@ -77,15 +77,31 @@ def test_the_timeout_reaches_the_line(hardware: LocalHardware, cable: Cable) -> 
 def test_a_port_is_resolved_where_udev_says_it_is(
     hardware: LocalHardware, cable: Cable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery, "resolve_serial", {"usb:1-1.2": cable.path}.__getitem__)
+    monkeypatch.setattr(discovery, "resolve_serial", lambda *_: cable.path)
     hardware.serial("usb:1-1.2", baudrate=9600).write(b"VSET1?")
     assert os.read(cable.far, 6) == b"VSET1?"
+
+
+def test_libudev_is_loaded_once_for_all_ports(
+    hardware: LocalHardware, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def resolve(port: str, udev: object) -> str:
+        asked.append(udev)
+        return cable.path
+
+    monkeypatch.setattr(discovery, "resolve_serial", resolve)
+    for port in ("usb:1-1.2", "usb:1-1.3"):
+        hardware.serial(port, baudrate=9600).close()
+    assert isinstance(asked[0], discovery.SystemUdev)
+    assert asked[0] is asked[1]
 
 
 def test_a_complaint_names_the_port_as_configured_and_as_it_is(
     hardware: LocalHardware, cable: Cable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery, "resolve_serial", {"usb:1-1.2": cable.path}.__getitem__)
+    monkeypatch.setattr(discovery, "resolve_serial", lambda *_: cable.path)
     line = hardware.serial("usb:1-1.2", baudrate=9600)
     line.close()
     with pytest.raises(NotConnected, match=rf"^usb:1-1\.2 \({cable.path}\): closed"):

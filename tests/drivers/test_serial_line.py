@@ -140,6 +140,28 @@ def test_read_waits_for_all_it_was_asked_for(cable: Cable, line: SerialLine) -> 
     far_end.join()
 
 
+def test_an_answer_of_unknown_length_is_over_when_nothing_follows(cable: Cable) -> None:
+    line = SerialLine(cable.path, baudrate=9600, timeout_s=3600.0)  # to wait so long is to hang
+    cable.say(b"KORADKA3005PV2.0")
+    assert line.read_until_quiet(64, 0.01) == b"KORADKA3005PV2.0"
+    line.close()
+
+
+def test_fragments_with_short_pauses_are_one_answer(cable: Cable, line: SerialLine) -> None:
+    far_end = threading.Thread(target=cable.drip, args=(b"KORADKA", b"3005P", b"V2.0", b"\x01"))
+    far_end.start()
+    assert line.read_until_quiet(64, 1.0) == b"KORADKA3005PV2.0\x01"
+    far_end.join()
+
+
+def test_an_answer_that_never_ends_is_cut_and_the_rest_waits(
+    cable: Cable, line: SerialLine
+) -> None:
+    cable.say(b"A" * 100)
+    assert line.read_until_quiet(64, 5.0) == b"A" * 64
+    assert line.read(36) == b"A" * 36
+
+
 def test_an_answer_longer_than_the_kernels_buffer_comes_whole(
     cable: Cable, line: SerialLine
 ) -> None:
@@ -155,6 +177,7 @@ def test_silence_gives_nothing_and_half_an_answer_gives_the_half(
 ) -> None:
     assert hasty.read_until(b"\n") == b""
     assert hasty.read(2) == b""
+    assert hasty.read_until_quiet(64, 0.01) == b""
     cable.say(b"+1.2")
     assert hasty.read_until(b"\n") == b"+1.2"
     cable.say(b"\x01\x04")
@@ -198,6 +221,8 @@ def test_a_cable_pulled_before_is_not_connected_whatever_is_asked(
     cable.unplug()
     with pytest.raises(NotConnected, match=r"gone .*reading"):
         line.read(1)
+    with pytest.raises(NotConnected, match=r"gone .*reading"):
+        line.read_until_quiet(64, 0.01)
     with pytest.raises(NotConnected, match=r"gone .*reading"):
         line.reset_input_buffer()
     with pytest.raises(NotConnected, match=r"gone .*writing b'OUTP OFF"):
@@ -300,6 +325,8 @@ def test_a_senseless_request_is_the_callers_mistake(line: SerialLine) -> None:
         SerialLine("/dev/null", baudrate=0)
     with pytest.raises(ValueError, match="-1 bytes"):
         line.read(-1)
+    with pytest.raises(ValueError, match="-1 bytes"):
+        line.read_until_quiet(-1, 0.01)
     with pytest.raises(ValueError, match="until what"):
         line.read_until(b"")
 
@@ -325,6 +352,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("say"), ALPHABET),
         st.tuples(st.just("read"), st.integers(0, 5)),
+        st.tuples(st.just("read_until_quiet"), st.integers(0, 5)),
         st.tuples(st.just("read_until"), st.sampled_from([b"\n", b"\r\n", b"aa"])),
         st.tuples(st.just("reset"), st.none()),
     ),
@@ -348,6 +376,9 @@ def test_however_bytes_come_and_are_asked_for_none_is_lost_doubled_or_misplaced(
             case ("read", int(size)):
                 expected, waiting = waiting[:size], waiting[size:]
                 assert line.read(size) == expected
+            case ("read_until_quiet", int(size)):
+                expected, waiting = waiting[:size], waiting[size:]
+                assert line.read_until_quiet(size, 0.0) == expected
             case ("read_until", bytes(mark)):
                 head, found, waiting = waiting.partition(mark)
                 assert line.read_until(mark) == head + found

@@ -104,6 +104,20 @@ def test_a_reading_at_screen_brightness_takes_a_fifth_of_a_second(
     assert time.monotonic() - began_s == pytest.approx(0.2025)
 
 
+def test_a_bright_screen_after_a_black_one_takes_no_longer(
+    scene: FixedScene, twin: SimulatedVeml7700, time: SimulatedTime
+) -> None:
+    meter = connect(twin, time)
+    began_s = time.monotonic()
+    scene.everywhere_lux = 0.0
+    meter.read_illuminance_lux()
+    assert time.monotonic() - began_s == pytest.approx(0.2025 + 1.6025)
+    began_s = time.monotonic()
+    scene.everywhere_lux = 300.0
+    meter.read_illuminance_lux()
+    assert time.monotonic() - began_s == pytest.approx(0.2025)
+
+
 @pytest.mark.parametrize("lux", [145_000.0, 1e7])
 def test_more_than_it_can_measure_is_a_bad_reply(
     scene: FixedScene, twin: SimulatedVeml7700, time: SimulatedTime, lux: float

@@ -158,6 +158,9 @@ class _Closing:
     def read_until(self, expected: bytes, /) -> bytes:
         raise NotConnected("silent")
 
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        raise NotConnected("silent")
+
     def reset_input_buffer(self) -> None:
         raise NotConnected("silent")
 

@@ -34,10 +34,16 @@ def test_disks_are_read_only_and_only_out_is_shared(places: Places) -> None:
     ]
 
 
-def test_a_guest_that_goes_on_is_the_machine_that_was_frozen(places: Places) -> None:
-    boots = machine.command_line(BUILT, DISKS, places)
-    goes_on = machine.command_line(BUILT, DISKS, places, state=Path("/f/a state"))
-    assert goes_on == [*boots, "-incoming", "exec:cat '/f/a state'"]
+def test_a_guest_goes_on_from_the_state_it_is_handed(tmp_path: Path) -> None:
+    state, read = tmp_path / "a state", tmp_path / "read"
+    state.write_bytes(b"frozen")
+    reader = (
+        "import os, sys; _, option, at = sys.argv; assert option == '-incoming';"
+        f"open({str(read)!r}, 'wb').write(os.read(int(at.removeprefix('fd:')), 100))"
+    )
+    with Machine([sys.executable, "-c", reader], state) as guest:
+        guest.wait(tmp_path, 20.0)
+    assert read.read_bytes() == b"frozen"
 
 
 def test_what_an_earlier_run_left_is_gone(places: Places) -> None:
