@@ -114,3 +114,18 @@ def test_the_end_of_the_last_boots_log_is_shown(tmp_path: Path) -> None:
         (tmp_path / boot).mkdir()
         (tmp_path / boot / "console.log").write_text(f"first\n{boot} hung\n")
     assert main.last_words(tmp_path, lines=1) == "boot-2 hung"
+
+
+@pytest.mark.parametrize(
+    ("level", "green"),
+    [
+        ((0.0, 0.5, 0.0), True),
+        ((0.3, 0.6, 0.3), True),  # with white letters on it
+        ((0.0, 0.0, 0.0), False),
+        ((0.5, 0.5, 0.5), False),
+        ((0.6, 0.0, 0.0), False),
+        ((0.6, 0.6, 0.0), False),
+    ],
+)
+def test_only_a_pass_is_green(level: tuple[float, float, float], green: bool) -> None:
+    assert scenario.is_green(level) == green

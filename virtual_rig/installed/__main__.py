@@ -22,7 +22,7 @@ from virtual_rig.installed.scenario import Scenario
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache/installed-rig"
 OUT = CACHE / "out"
-LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "240"))
+LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "360"))
 
 
 class Ended(Exception):

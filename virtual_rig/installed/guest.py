@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from virtual_rig import machine
+from virtual_rig.eye import Eye
 from virtual_rig.far_ends import FarEnds
 from virtual_rig.hands import Where
 from virtual_rig.installed.image import Image
+from virtual_rig.qmp import Qmp
 
 UNIT = "pace-station.service"
+KIOSK = "pace-station-kiosk.service"
 BOOTS_WITHIN_S = 90.0
 
 
@@ -52,6 +55,7 @@ def command_line(
         *("-device", "virtserialport,chardev=ear,name=virtual-rig.attendant"),
         *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "qemu-xhci,id=xhci"),
+        *("-device", "VGA", "-qmp", f"unix:{places.qmp},server=on,wait=off"),
     ]
     for port in ftdi_ports:
         number = port.partition("-")[2]
@@ -79,6 +83,8 @@ class Guest:
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(ear))
         self._lines = self._connection.makefile("rb")
+        self._qmp = Qmp.connect(sockets / "qmp")
+        self.eye = Eye(self._qmp, sockets)
 
     def ask(self, command: str, /, *, within_s: float = 40.0, **arguments: object) -> Any:
         """Have the attendant do something. Raises `GuestSilent` and `Fault`."""
@@ -105,13 +111,26 @@ class Guest:
         )
         return code, said
 
-    def properties(self) -> dict[str, str]:
+    def properties(self, unit: str = UNIT) -> dict[str, str]:
         """What systemd says of the station."""
-        lines = self.run("systemctl", "show", UNIT).splitlines()
+        lines = self.run("systemctl", "show", unit).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def screen_text(self) -> str:
+        """What is to be read on tty1, without letters beyond ASCII, and without an end of lines."""
+        return self.run("sh", "-c", "tr -cd '\\40-\\176' </dev/vcs1")
+
+    def press(self, *keys: str) -> None:
+        """On the machine's own keyboard, together; as QEMU calls them, such as `ctrl`, `f1`."""
+        self._qmp.ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
+    def take_picture(self, path: Path) -> None:
+        """Of its screen, as PNG."""
+        self._qmp.ask("screendump", filename=str(path), format="png")
 
     def cut_power(self) -> None:
         self._machine.kill()
+        self._qmp.close()
         self._lines.close()
         self._connection.close()
         for line in self._ends.lines.values():

@@ -9,11 +9,12 @@ from typing import TypeVar
 from station import config
 from virtual_rig import machine
 from virtual_rig.control import ControlServer
+from virtual_rig.eye import Level
 from virtual_rig.far_ends import FarEnds
 from virtual_rig.hands import Where
 from virtual_rig.installed import image
-from virtual_rig.installed.bench import PORT, Bench, FingeredKeyboard
-from virtual_rig.installed.guest import UNIT, Fault, Guest, GuestSilent, command_line, expect
+from virtual_rig.installed.bench import PORT, SLOT, Bench, FingeredKeyboard
+from virtual_rig.installed.guest import KIOSK, UNIT, Fault, Guest, GuestSilent, command_line, expect
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.power import Disk, OnDisk, outbox_on
 from virtual_rig.installed.record_host import Held, RecordHost
@@ -23,6 +24,7 @@ PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times
 
 STATION = "installed"
 DEAD_KEY = 0x04  # A, by its HID usage
+LAST_ZONE = 8  # of the screen's nine: the second of two slots is there
 MOST_EXPOSED = 2.0
 WATCHDOG_S = 6  # instead of a minute
 WATCHDOG_DROP_IN = f"/run/systemd/system/{UNIT}.d/watchdog.conf"
@@ -39,6 +41,12 @@ def wait_for(look: Callable[[], Found], what: str, within_s: float) -> Found:
         if time.monotonic() > give_up_s:
             raise Fault(f"waited {within_s:g} s in vain for {what}")
         time.sleep(0.1)
+
+
+def is_green(level: Level) -> bool:
+    """Neither grey nor white nor red."""
+    red, green, blue = level
+    return green > max(red, blue) + 0.1
 
 
 class Scenario:
@@ -84,6 +92,7 @@ class Scenario:
         self.comes_back_from_a_hang()
         self.is_upgraded()
         self.passes("E-0005")
+        self.is_a_kiosk("F-0006")
         self.adds_up()
         self.is_purged()
 
@@ -247,6 +256,36 @@ class Scenario:
         expect(config_now == config_before, f"station.toml is now {config_now}")
         self.say(f"upgraded to {version} and restarted, {took_s:.1f} s")
 
+    def is_a_kiosk(self, tag: str) -> None:
+        """The operator's screen on tty1, as docs/how-to/install-on-a-pi.md has it, and back."""
+        self.guest.run("systemctl", "disable", "--now", UNIT)
+        self.guest.run("systemctl", "enable", "--now", KIOSK)
+        known = self.guest.properties(KIOSK)
+        expect(known["User"] == "pace-station", f"{KIOSK} runs as {known['User']!r}")
+        login = self.guest.properties("getty@tty1.service")["ActiveState"]
+        expect(login == "inactive", f"the login on tty1 is {login}")
+        self.shows("adapter > ", f"F2 {SLOT}")
+        self.passes(tag)
+        self.shows("adapter > ", tag)  # at whose prompt that keyboard has typed nothing
+        keyboards_part = self.guest.eye.look().level(LAST_ZONE)
+        self.guest.take_picture(self._out / "kiosk.png")
+        expect(is_green(keyboards_part), f"{tag} is good, and its part of the screen is no green")
+        self.guest.press("f2")
+        self.shows(f"{SLOT} > ")
+        self.guest.press("ctrl", "q")
+        self.comes_back(known, KIOSK)
+        self.shows("adapter > ")
+        self.guest.run("systemctl", "disable", "--now", KIOSK)
+        self.guest.run("systemctl", "enable", "--now", UNIT)
+        self.say("operator's screen on tty1: a green PASS, keys are heard, Ctrl+Q starts it anew")
+
+    def shows(self, *texts: str) -> None:
+        def look() -> bool:
+            shown = self.guest.screen_text()
+            return all(text in shown for text in texts)
+
+        wait_for(look, f"{' and '.join(map(repr, texts))} on the screen", 30.0)
+
     def is_purged(self) -> None:
         """Nothing of it runs or is left, and USB is as it was before."""
         self.guest.run("dpkg", "--purge", "pace-station", within_s=60.0)
@@ -266,16 +305,16 @@ class Scenario:
         expect(probe == "1", f"after the purge the kernel's drivers_autoprobe is {probe}")
         self.say("purged")
 
-    def comes_back(self, before: dict[str, str]) -> dict[str, str]:
+    def comes_back(self, before: dict[str, str], unit: str = UNIT) -> dict[str, str]:
         """As another process, one restart later, ready."""
 
         def is_back() -> dict[str, str]:
-            now = self.guest.properties()
+            now = self.guest.properties(unit)
             restarted = int(now["NRestarts"]) == int(before["NRestarts"]) + 1
             other = now["MainPID"] not in ("0", before["MainPID"])
             return now if restarted and other and now["ActiveState"] == "active" else {}
 
-        return wait_for(is_back, f"{UNIT} to be back", 45.0)
+        return wait_for(is_back, f"{unit} to be back", 45.0)
 
     def passes_by(self, plan: str) -> None:
         """A good keyboard, by a plan that is not the first of its slot."""
