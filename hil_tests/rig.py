@@ -166,7 +166,7 @@ class LocalRig(Rig):
         self._hardware.close()
         self._lock.release()
         try:
-            yield Lent(self._file, lambda: self._look(slot))
+            yield Lent(self._file.resolve(), lambda: self._look(slot))
         finally:
             self._hardware.close()
             self._lock.acquire()

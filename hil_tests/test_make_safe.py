@@ -1,5 +1,6 @@
 """Whatever ends a test, the bench lets go of its device, and within its time."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ DEATHS = {
     "sigterm": "os.kill(os.getpid(), signal.SIGTERM)",
     "sigkill": "os.kill(os.getpid(), signal.SIGKILL)",
 }
+ENDS_WITH = {"exception": 1, "sigterm": 128 + signal.SIGTERM}
 NEXT_SUITE = """
 def test_that_only_opens_the_bench(bench):
     pass
@@ -82,7 +84,7 @@ def test_a_run_that_breaks_down_leaves_a_safe_bench(
     other_run: OtherRun, stated: SlotQa, voltage_v: float, death: str, record_value: RecordValue
 ) -> None:
     ended = other_run.run(SUITE.format(voltage_v=voltage_v, death=DEATHS[death]))
-    assert ended.exit_code != 0, ended.output
+    assert ended.exit_code == ENDS_WITH[death], ended.output
     assert other_run.is_off_in_time(), ended.output
     if death == "exception":  # only then does it live to tell
         took_s = _seconds(ended, "made_safe_in")

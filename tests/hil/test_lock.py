@@ -119,3 +119,16 @@ def test_a_rig_is_not_for_several_workers(tmp_path: Path, station: str) -> None:
     refused = run_pytest(tmp_path, *arguments, suite=SUITE)
     assert refused.exit_code == pytest.ExitCode.USAGE_ERROR
     assert "--rig goes without -n" in refused.output
+
+
+LENDING = """
+def test_another_run_finds_the_rigs_file_from_wherever_it_is(rig, tmp_path):
+    with rig.lend("left", tmp_path) as lent:
+        assert lent.file.is_absolute()
+        assert lent.file.name == "station.toml"
+"""
+
+
+def test_a_rig_named_from_here_can_be_lent_to_a_run_elsewhere(tmp_path: Path, station: str) -> None:
+    ended = run_pytest(tmp_path, "--rig=station.toml", suite=LENDING)
+    assert ended.exit_code == 0, ended.output
