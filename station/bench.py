@@ -131,10 +131,10 @@ class Bench:
             self.instruments[name] = InstrumentUsed(
                 role=name,
                 driver=place.driver,
-                maker=who.maker,
-                model=who.model,
-                serial_number=who.serial_number,
-                firmware=who.firmware,
+                maker=_printable(who.maker),
+                model=_printable(who.model),
+                serial_number=_printable(who.serial_number),
+                firmware=_printable(who.firmware),
                 calibrated_until=place.calibrated_until,
             )
         return self._open[name][0]
@@ -211,6 +211,11 @@ class Bench:
                 closing.close()
             except Exception as error:  # it is gone already, and the others must be closed
                 log.warning("slot %s: %s does not close: %s", self.slot, name, error)
+
+
+def _printable(text: str) -> str:
+    """What an instrument calls itself may end in U+0000, with which no host keeps the record."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 @dataclass(frozen=True)

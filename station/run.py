@@ -264,8 +264,8 @@ def _is_recordable(value: object) -> bool:
 
 
 def _writable(text: str) -> str:
-    """Half a surrogate pair, as a library may hand it over, is no UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
+    """Half a surrogate pair, as a library may hand it over, is no UTF-8; no host keeps U+0000."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _explain(error: Exception) -> str:

@@ -216,6 +216,11 @@ def load_points(
             )
         if not voltages_v or voltages_v[-1] >= DEAD_V:  # the operator is asked once
             bench.look_after(sample)
+        elif sample.voltage_v >= DEAD_V:
+            raise BenchFault(
+                f"the adapter gave no voltage at less than {percent} % of its current, and does at"
+                " that: a plug may have been out, so test it again"
+            )
         efficiency = 100 * sample.power_w / mains_w if mains_w > 0 else 0.0
         voltages_v.append(sample.voltage_v)
         efficiencies.append(efficiency)
@@ -242,10 +247,17 @@ def hot(
     """Full load again after a soak: tired parts show when they are warm."""
     bench = _LoadBench(load, dc_meter, operator, clock)
     cold, _ = bench.sink(rated_current_a, settle_s)
+    bench.look_after(cold)
     load.sink_current(rated_current_a * soak_percent / 100)
     clock.sleep(soak_s)
     warm, _ = bench.sink(rated_current_a, settle_s)
-    bench.look_after(warm)
+    if cold.voltage_v >= DEAD_V:  # the operator is asked once
+        bench.look_after(warm)
+    elif warm.voltage_v >= DEAD_V:
+        raise BenchFault(
+            "the adapter gave no voltage before the soak, and does after it: a plug may have been"
+            " out, so test it again"
+        )
     yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))
     change = 100 * (warm.voltage_v - cold.voltage_v) / rated_voltage_v
     yield Reading("warm_up_change", change)

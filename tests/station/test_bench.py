@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from drivers.capabilities import Actuator, Instrument, PowerMeter, PowerSupply
+from drivers.capabilities import Actuator, Identity, Instrument, PowerMeter, PowerSupply
 from drivers.errors import NotConnected, Refused
 from station.bench import BenchNotSafe, SharedLock
 from station.clock import Clock
@@ -315,3 +315,13 @@ def test_an_actuator_that_is_not_there_at_the_start_does_not_spare_the_others() 
     (trouble,) = bench.release_everything()
     assert trouble.startswith("missing: ")
     assert not there.closed
+
+
+def test_an_instrument_that_calls_itself_what_no_host_keeps_is_recorded_all_the_same() -> None:
+    meter = Meter()
+    meter.identity = Identity("ACME\0", "M\x1b[2J1", "\0", "1.05\0")
+    bench = make_bench(meter=Socketed(meter).place())
+    bench.open_own({"meter"})
+    (used,) = bench.instruments.values()
+    told = (used.maker, used.model, used.serial_number, used.firmware)
+    assert told == ("ACME", "M[2J1", "", "1.05")

@@ -206,7 +206,7 @@ def test_a_reading_that_is_no_number_is_an_error(rig: Rig, value: float, limited
 
 
 @pytest.mark.parametrize(
-    "value", [None, 1 + 2j, b"raw", (1.0,), 2**64, -(2**63) - 1, "half a pair \ud800"]
+    "value", [None, 1 + 2j, b"raw", (1.0,), 2**64, -(2**63) - 1, "half a pair \ud800", "zero \0"]
 )
 @pytest.mark.parametrize("limited", [True, False])
 def test_a_reading_that_no_record_can_hold_is_an_error(
@@ -410,11 +410,11 @@ def test_what_the_device_says_of_itself_is_in_the_record(rig: Rig) -> None:
 
 def test_a_reason_that_no_record_can_hold_is_written_so_that_it_can(rig: Rig) -> None:
     def trouble() -> None:
-        raise BadReply("it said \ud800")
+        raise BadReply("it said \ud800 and \0")
 
     rig.meter.trouble = trouble
     record = finish(rig.bench, GOOD)
-    assert named(record, "measure").reason == "it said \\ud800"
+    assert named(record, "measure").reason == "it said \\ud800 and \\x00"
     assert decode_run(encode(record)) == record
 
 

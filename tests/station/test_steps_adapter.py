@@ -357,7 +357,7 @@ def test_a_mute_load_is_an_error(rig: Rig, step: PlannedStep) -> None:
 @pytest.mark.parametrize(
     ("step", "at_s"),
     [(NO_LOAD, 0.0), (LOAD_POINTS, 0.0), (LOAD_POINTS, 7.0), (LOAD_POINTS, 16.0), (HOT, 100.0),
-     (HOT, 2.0), (OVERLOAD, 1.0)],
+     (HOT, 2.0), (HOT, 4.0), (OVERLOAD, 1.0)],
     ids=lambda one: one.use if isinstance(one, PlannedStep) else str(one),
 )  # fmt: skip
 @pytest.mark.parametrize(("answer", "verdict"), [("n", Verdict.ERROR), ("y", Verdict.FAIL)])
@@ -399,6 +399,27 @@ def test_an_adapter_that_is_put_back_before_yes_is_said_does_not_fail(
     assert rig.operator.asked == [PLUGGED]
     if verdict is Verdict.ERROR:
         assert "does since the operator was asked" in record.reason
+
+
+def test_an_output_that_is_dead_at_a_small_load_and_not_at_a_larger_condemns_nothing(
+    rig: Rig,
+) -> None:
+    for at_s, is_out in ((4.0, True), (8.0, False)):
+        rig.clock.at.append((at_s, partial(setattr, rig.adapter, "unplugged", is_out)))
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.ERROR
+    assert "gave no voltage at less than 50 %" in record.reason
+
+
+@pytest.mark.parametrize("back_s", [10.0, 200.0])
+def test_a_cord_that_was_out_before_the_soak_and_is_in_after_it_condemns_nothing(
+    rig: Rig, back_s: float
+) -> None:
+    for at_s, is_out in ((4.0, True), (back_s, False)):
+        rig.clock.at.append((at_s, partial(setattr, rig.adapter, "unplugged", is_out)))
+    record = rig.measure(HOT)
+    assert record.verdict is Verdict.ERROR
+    assert "before the soak, and does after it" in record.reason
 
 
 @pytest.mark.parametrize("volts", [0.0, 150.0, 190.0, 270.0])
