@@ -36,8 +36,15 @@ PORT = re.compile(r"[1-9]\d*-(0|[1-9]\d*(\.[1-9]\d*)*)")
 SYSFS = Path("/sys/bus/usb/devices")
 
 # libusb hears of a device when udev is done with it; the kernel knows it before.
-CATCH_UP_S = 1.0
+CATCH_UP_S = 3.0
 LOOK_AGAIN_S = 0.05
+
+# What files of a device that is gone give: those of sysfs, while it goes, too.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
+
+
+class _OutOfReach(NotConnected):
+    """The kernel may have it still: then the fault is ours, and not the device's."""
 
 
 def open_port(
@@ -51,27 +58,46 @@ def open_port(
 
     `backend` is where pyusb looks: libusb if none is given. `sysfs` is where the kernel says what
     is plugged in: its own for libusb. A device that is there, and that libusb does not have yet (or
-    only its predecessor), is waited for, a second at most; an empty port costs no time.
+    only its predecessor), is waited for, three seconds at most; an empty port costs no time.
 
     Raises `NotConnected` when nothing is plugged in there or it does not enumerate, `HubMissing`
-    when the kernel has no hub with such a port, `NotPermitted` when it is there but not ours.
+    when the kernel has no hub with such a port, `NotPermitted` when it is there but not ours, or
+    when the kernel has it all the time and we cannot reach it.
     """
     if not PORT.fullmatch(port):
         raise ValueError(f"{port!r} is no USB port path; one looks like 1-1.4")
     if backend is None and sysfs is None:
         sysfs = SYSFS
     give_up_s = time.monotonic() + CATCH_UP_S
+    address = _address_at(port, sysfs)
+    seen = {address}
     while True:
         try:
-            return _open_now(port, backend, sysfs)
-        except NotConnected:
-            if _address_at(port, sysfs) is None or time.monotonic() >= give_up_s:
+            return _open_now(port, backend, sysfs, address)
+        except NotConnected as error:
+            address = _address_at(port, sysfs)
+            seen.add(address)
+            if address is None:
+                raise
+            if time.monotonic() >= give_up_s:
+                if len(seen) == 1 and isinstance(error, _OutOfReach):
+                    raise _not_reached(error, port, address) from error
                 raise
         time.sleep(LOOK_AGAIN_S)
 
 
-def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | None) -> "PyusbDevice":
-    address = _address_at(port, sysfs)
+def _not_reached(error: _OutOfReach, port: str, address: int) -> NotPermitted:
+    node = _node(port.partition("-")[0], address)
+    return NotPermitted(
+        f"{error}, while the kernel has had it for {CATCH_UP_S:g} s: look whether udev runs"
+        f" (`systemctl status systemd-udevd`), whether the service may open {node} (its"
+        " DeviceAllow), and whether it has too many files open; then test again"
+    )
+
+
+def _open_now(
+    port: str, backend: usb.backend.IBackend | None, sysfs: Path | None, address: int | None
+) -> "PyusbDevice":
     try:
         for device in usb.core.find(find_all=True, backend=backend):
             if _port_of(device) != port:
@@ -85,7 +111,7 @@ def _open_now(port: str, backend: usb.backend.IBackend | None, sysfs: Path | Non
     except usb.core.USBError as error:
         raise NotPermitted(f"USB port {port}: looking for it → {error.strerror}") from error
     if address is not None:
-        raise NotConnected(
+        raise _OutOfReach(
             f"USB port {port}: the kernel has a device there (number {address}), libusb has not"
         )
     _check_hub(port, sysfs)
@@ -122,13 +148,25 @@ def _sysfs_name(port: str) -> str:
 
 
 def _address_at(port: str, sysfs: Path | None) -> int | None:
-    """The number, on its bus, of what the kernel has at `port` now."""
+    """The number, on its bus, of what the kernel has at `port` now.
+
+    Raises `NotPermitted` when we may not look, or have too many files open.
+    """
     if sysfs is None:
         return None
+    path = sysfs / _sysfs_name(port) / "devnum"
     try:
-        return int((sysfs / _sysfs_name(port) / "devnum").read_text())
-    except (OSError, ValueError):
+        return int(path.read_text())
+    except ValueError:
         return None
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        raise NotPermitted(f"USB port {port}: reading {path} → {error.strerror}") from error
+
+
+def _node(bus: int | str, address: int) -> str:
+    return f"/dev/bus/usb/{int(bus):03}/{address:03}"
 
 
 class PyusbDevice:
@@ -154,7 +192,7 @@ class PyusbDevice:
         self.is_hub = device.bDeviceClass == usb.CLASS_HUB
         self.port = _port_of(device)
         self.where = f"USB {device.idVendor:04x}:{device.idProduct:04x} at {self.port}"
-        self._node = f"/dev/bus/usb/{device.bus or 0:03}/{device.address or 0:03}"
+        self._node = _node(device.bus or 0, device.address or 0)
         try:
             self._open()
         except BaseException:
@@ -164,8 +202,7 @@ class PyusbDevice:
     def _open(self) -> None:
         device = self._device
         with self._asking("open"):
-            self._handle = device._ctx.managed_open()
-            if not device.backend.get_configuration(self._handle):
+            if not self._open_node():
                 device.set_configuration()
             active = device.get_active_configuration()
             interfaces = [each for each in active if each.bAlternateSetting == 0]
@@ -183,6 +220,21 @@ class PyusbDevice:
             product=self._string(device.iProduct),
             serial_number=self._string(device.iSerialNumber),
         )
+
+    def _open_node(self) -> int:
+        """Returns its configuration, 0 for none. Nobody asks the device for all that.
+
+        The node and then sysfs are opened, and libusb has one error for all that may go wrong
+        there: EIO for too many open files and for what the device cgroup forbids, ENODEV for a
+        node that is not there (get_usbfs_fd and op_get_configuration of its os/linux_usbfs.c).
+        A device that is gone gives the same: the kernel has to tell.
+        """
+        try:
+            self._handle = self._device._ctx.managed_open()
+            return int(self._device.backend.get_configuration(self._handle))
+        except usb.core.USBError as error:
+            fault = self._fault("open", error)
+            raise (_OutOfReach(*fault.args) if type(fault) is NotConnected else fault) from error
 
     def is_there(self) -> bool:
         """Whether it is what is plugged into its port now, as far as we and the kernel know."""

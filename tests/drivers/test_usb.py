@@ -30,7 +30,7 @@ from drivers.sim.usb import (
     UsbFunction,
 )
 from drivers.sim.world import SimulatedTime
-from drivers.usb import PyusbDevice, open_port
+from drivers.usb import CATCH_UP_S, PyusbDevice, open_port
 
 HID_DESCRIPTOR = "09 21 11 01 00 01 22 3f 00"
 
@@ -211,13 +211,100 @@ def test_a_device_that_libusb_does_not_have_yet_is_waited_for(
     assert kernel.monotonic() < 0.2
 
 
-def test_a_device_that_libusb_never_has_is_not_connected_after_a_second(
+def test_a_device_that_the_kernel_has_and_libusb_never_gets_is_not_missing(
     backend: SimulatedUsbBackend, kernel: Kernel
 ) -> None:
+    """udev has died, say: no device is to blame for that."""
     kernel.has("1-1.4", 7)
-    with pytest.raises(NotConnected, match=r"USB port 1-1\.4: the kernel has .*number 7.*libusb"):
+    said = r"USB port 1-1\.4: the kernel has .*number 7.*libusb.* /dev/bus/usb/001/007 "
+    with pytest.raises(NotPermitted, match=said):
         open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
-    assert kernel.monotonic() == pytest.approx(1.0, abs=0.1)
+    assert kernel.monotonic() == pytest.approx(CATCH_UP_S, abs=0.1)
+
+
+def test_a_device_that_comes_anew_and_that_libusb_never_gets_is_not_connected(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    """It falls off all the time: nobody but the device is to blame for that."""
+    kernel.has("1-1.4", 7)
+    kernel.later.append(lambda: kernel.has("1-1.4", 8))
+    with pytest.raises(NotConnected, match=r"the kernel has a device there \(number 8\)"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert kernel.monotonic() == pytest.approx(CATCH_UP_S, abs=0.1)
+
+
+class Shut(SimulatedUsbBackend):
+    """What we cannot open, say since too many files are open: nobody asks the device."""
+
+    error = errno.EIO
+
+    def _refuse(self) -> None:
+        raise usb.core.USBError("as libusb says", -1, self.error)
+
+    def open_device(self, dev: Any) -> Handle:
+        self._refuse()
+        return super().open_device(dev)
+
+
+class ShutSysfs(Shut):
+    def open_device(self, dev: Any) -> Handle:
+        return SimulatedUsbBackend.open_device(self, dev)
+
+    def get_configuration(self, dev_handle: Handle) -> int:
+        self._refuse()
+        return super().get_configuration(dev_handle)
+
+
+@pytest.mark.parametrize("shut", [Shut, ShutSysfs])
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENODEV, errno.ENOENT])
+def test_a_device_that_the_kernel_has_and_we_cannot_open_is_not_missing(
+    thing: Composite, kernel: Kernel, shut: type[Shut], error: int
+) -> None:
+    backend = shut(kernel.time)
+    backend.error = error
+    backend.plug("1-1.4", thing)
+    kernel.has("1-1.4", 1)
+    with pytest.raises(NotPermitted, match=r"at 1-1\.4: open → as libusb says.*too many files"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+    assert kernel.monotonic() == pytest.approx(CATCH_UP_S, abs=0.1)
+
+
+def test_a_device_that_goes_while_it_is_opened_is_not_connected(
+    thing: Composite, kernel: Kernel
+) -> None:
+    backend = Shut(kernel.time)
+    backend.plug("1-1.4", thing)
+    kernel.has_hub("1-1")
+    kernel.has("1-1.4", 1)
+    kernel.later.append(lambda: kernel.has_nothing("1-1.4"))
+    with pytest.raises(NotConnected, match=r"at 1-1\.4: open → as libusb says$"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+
+
+def test_a_device_that_dies_while_it_is_set_up_is_not_connected(
+    thing: Composite, kernel: Kernel
+) -> None:
+    class Dying(SimulatedUsbBackend):
+        def get_configuration(self, dev_handle: Handle) -> int:
+            return 0
+
+        def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
+            raise usb.core.USBError("as libusb says", -1, errno.EIO)
+
+    backend = Dying(kernel.time)
+    backend.plug("1-1.4", thing)
+    kernel.has("1-1.4", 1)
+    with pytest.raises(NotConnected, match=r"at 1-1\.4: open → as libusb says$"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
+
+
+def test_where_the_kernel_cannot_be_asked_nobody_says_that_the_port_is_empty(
+    backend: SimulatedUsbBackend, kernel: Kernel
+) -> None:
+    kernel.has_hub("1-1")
+    (kernel.folder / "1-1.4" / "devnum").mkdir(parents=True)  # EISDIR in the place of EMFILE
+    with pytest.raises(NotPermitted, match=r"USB port 1-1\.4: reading .*devnum → Is a directory"):
+        open_port("1-1.4", backend, sysfs=kernel.folder, time=kernel)
 
 
 def test_a_port_that_is_empty_for_the_kernel_costs_no_time(

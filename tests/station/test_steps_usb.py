@@ -1,7 +1,9 @@
 """A device that loses its power comes back; a hub that lies about it is the bench's fault."""
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +17,12 @@ from drivers.sim.usb_hub import SimulatedHub
 from drivers.sim.world import Circuit, StiffSource
 from drivers.usb import open_port
 from drivers.usb_hub import UsbPortPower
+from station.bench import Place
 from station.clock import Clock
-from station.instruments import UsbPortPowerTable
+from station.instruments import HidKeyboardTable, UsbPortPowerTable
 from station.records import StepRecord, Verdict
 from station.simulate.rig import HandTime
-from station.steps import Step, usb
+from station.steps import Step, keyboard, usb
 from tests.station.rig import Answers, Socketed, finish, make_bench, planned
 
 
@@ -41,9 +44,11 @@ class Rig:
         self.port = self.switch(UsbPortPowerTable(port="1-1.4"))
         self.operator = Answers(usb_plugged="y")
 
-    def switch(self, table: UsbPortPowerTable) -> UsbPortPower:
+    def switch(
+        self, table: UsbPortPowerTable, devices: Mapping[str, Callable[[], UsbDevice]] = {}
+    ) -> UsbPortPower:
         ports = ("1-1", "1-1.4", "2-1", "2-1.4")
-        usb = {port: partial(open_port, port, self.usb) for port in ports}
+        usb = {port: partial(open_port, port, self.usb) for port in ports} | dict(devices)
         switch = table.open(SimulatedHardware(time=self.time, usb=usb), ExitStack())
         assert isinstance(switch, UsbPortPower)
         return switch
@@ -112,6 +117,48 @@ def test_a_link_without_a_device_that_answers_is_no_device(rig: Rig, alive: bool
 def test_a_device_that_somebody_holds_is_there(rig: Rig) -> None:
     rig.usb.forbidden.add("1-1.4")
     assert rig.measure().verdict is Verdict.PASS
+
+
+def test_a_device_that_the_kernel_has_is_there_also_when_udev_has_died(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """Then libusb never hears that it has come back, under another number."""
+    _kernel_has(tmp_path, "1-1.4", 99)
+    begins_s = rig.time.monotonic()
+
+    def look() -> UsbDevice:
+        blind = rig.time.monotonic() > begins_s + 1
+        return open_port("1-1.4", rig.usb, sysfs=tmp_path if blind else None, time=rig.time)
+
+    rig.port = rig.switch(UsbPortPowerTable(port="1-1.4"), {"1-1.4": look})
+    record = rig.measure(comes_back_s=5.0)
+    assert values(record)["comes_back"] is True, record.reason
+    assert rig.operator.asked == []
+
+
+def test_a_keyboard_that_the_kernel_has_and_we_cannot_reach_is_not_condemned(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """`Is it plugged in?` `Yes` would be true, and it would fail."""
+    _kernel_has(tmp_path, "1-1.4", 99)
+    look = partial(open_port, "1-1.4", rig.usb, sysfs=tmp_path, time=rig.time)
+    hardware = SimulatedHardware(time=rig.time, usb={"1-1.4": look})
+    table = HidKeyboardTable(port="1-1.4")
+    bench = make_bench(
+        clock=Clock(rig.time),
+        keyboard=Place("hid_keyboard", table.kind, partial(table.open, hardware), device=True),
+        meter=Socketed(rig.meter).place(),
+    )
+    bench.operator = Answers(keyboard_plugged="y")
+    record = finish(bench, planned(keyboard.enumeration, enumerates=True))
+    assert record.verdict is Verdict.ERROR
+    assert "the kernel has a device there" in record.steps[1].reason
+    assert bench.operator.asked == []
+
+
+def _kernel_has(sysfs: Path, port: str, address: int) -> None:
+    (sysfs / port).mkdir()
+    (sysfs / port / "devnum").write_text(f"{address}\n")
 
 
 @pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
