@@ -6,7 +6,7 @@
 
     [slots.left.golden]
     unit = "adapter G-0007"
-    [slots.left.golden.values.no_load_voltage_v]
+    [slots.left.golden.values.no_load_voltage]
     value = 19.52
     tolerance = 0.05
     unit = "V"
@@ -23,13 +23,19 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from station.tables import MistakeInFile
+from station.tables import MistakeInFile, suggest
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
 Table = TypeVar("Table")
+
+GOLDEN_VALUES = (
+    *("feed_current", "no_load_voltage", "loaded_voltage", "mains_power"),
+    *("white", "uniformity", "contrast", "white_x", "white_y", "keys_offered", "caps_lamp"),
+)
+"""What the suites measure of golden units: test_golden_unit.py."""
 
 
 class QaError(MistakeInFile):
@@ -125,6 +131,13 @@ def load(path: Path, slots: Collection[str]) -> Qa:
     if strangers := sorted(qa.slots.keys() - set(slots)):
         known = ", ".join(sorted(slots))
         raise QaError(f"{path}: slots.{strangers[0]}: the rig has no such slot, but {known}")
+    for slot, stated in qa.slots.items():
+        for name in stated.golden.values if stated.golden else ():
+            if name not in GOLDEN_VALUES:  # it would be compared with nothing
+                raise QaError(
+                    f"{path}: slots.{slot}.golden.values: nothing measures {name!r},"
+                    f" {suggest(name, GOLDEN_VALUES)}"
+                )
     return qa
 
 

@@ -42,6 +42,7 @@ from station.nowhere import Nowhere
 from station.steps import BenchFault
 
 USB_PORT = re.compile(r"[1-9]\d*-([1-9]\d*(?:\.[1-9]\d*)*)")
+USB_SERIAL = re.compile(rf"usb:({USB_PORT.pattern})(?::\d+\.\d+)?")
 MOST_USB_PORTS = 255  # of a hub: bNbrPorts is one byte (USB 2.0, table 11-13)
 MOST_USB_HUBS = 5  # between the computer and a device (USB 2.0, 4.1.1)
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
@@ -85,6 +86,9 @@ class SerialTable(InstrumentTable, frozen=True, kw_only=True):
     baudrate: Baudrate = 0  # 0 is the driver's own
 
     usual_baudrate: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        _check_serial_port(self.port)
 
     def occupies(self) -> tuple[str, ...]:
         return (f"port {self.port}",)
@@ -473,6 +477,16 @@ DRIVERS: Mapping[str, type[InstrumentTable]] = {
     "hid_keyboard": HidKeyboardTable,
     "usb_port_power": UsbPortPowerTable,
 }
+
+
+def _check_serial_port(port: str) -> None:
+    if usb := USB_SERIAL.fullmatch(port):
+        _check_usb_port(usb[1], "serial port")
+    elif not port.startswith("/") and not (port.startswith("serial:") and port != "serial:"):
+        raise ValueError(
+            f"port {port!r} is no serial port; one looks like usb:1-1.2, serial:A50285BI or"
+            " /dev/ttyAMA0"
+        )
 
 
 def _check_usb_port(port: str, what: str) -> None:

@@ -1,11 +1,12 @@
 """What QA states about a rig: complete without a word, and each mistake is one line."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from hil_tests.plugin import SIMULATED
-from hil_tests.qa import Qa, QaError, SlotQa, load, path_beside
+from hil_tests.qa import GOLDEN_VALUES, Qa, QaError, SlotQa, load, path_beside
 from station import config
 
 STATED = """
@@ -49,6 +50,11 @@ def test_a_slot_of_which_nothing_is_stated_is_never_driven() -> None:
             "[slots.left.golden.values]\nwhite = { value = 1.0, tolerance = inf }\n",
             "slots.left.golden.values.white.tolerance: inf is no figure",
         ),
+        (
+            '[slots.left.golden]\nunit = "A"\n[slots.left.golden.values]\n'
+            "whit = { value = 1.0, tolerance = 1.0 }\n",
+            "slots.left.golden.values: nothing measures 'whit', did you mean 'white'?",
+        ),
         ("[slots.left]\nreadings = 1\n", "slots.left.readings: Expected `int` >= 2"),
         ("[slots.left.golden]\nunit = 7\n", "slots.left.golden.unit: Expected `str`, got `int`"),
         ("slots = 1\n", "slots: Expected `object`, got `int`"),
@@ -77,3 +83,8 @@ def test_the_one_of_the_simulated_rig_states_a_golden_unit_for_each_kind_of_devi
     qa = load(path_beside(SIMULATED), slots)
     with_golden = {slot.kind for slot in slots.values() if qa.of(slot.name).golden is not None}
     assert with_golden == {slot.kind for slot in slots.values()} - {"power bench"}
+
+
+def test_every_value_that_may_be_stated_is_measured_by_a_test_and_the_other_way_round() -> None:
+    suite = (SIMULATED.parent / "test_golden_unit.py").read_text()
+    assert set(re.findall(r'golden\.measured\("(\w+)"', suite)) == set(GOLDEN_VALUES)

@@ -90,6 +90,12 @@ def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
     assert [plan.id for plan in left.plans] == ["usb-keyboard-by-hand"]
 
 
+PORTS_THAT_ARE_NONE = (
+    *("1-1.2", "ttyUSB0", "COM3", "serial:", "usb", "usb:", "usb:1.1.2", "usb:9.9", "usb:1-0"),
+    *("usb:1-1.", "usb:1-1:x", "usb:1-1:1.0:1"),
+)
+
+
 @pytest.mark.parametrize("when", ["offer", "start", "ignore"])
 def test_a_slot_says_what_plugging_in_does(tmp_path: Path, when: str) -> None:
     (path := tmp_path / "station.toml").write_text(
@@ -159,6 +165,8 @@ def test_the_demonstrations_rig_is_good() -> None:
         ("mqtt_version = 3", "port = 65536", "broker: port 65536 is not between 1 and 65535"),
         ("mqtt_version = 3", 'port = "1883"', "broker.port: Expected `int`, got `str`"),
         ("mqtt_version = 3", "tls = 1", "broker.tls: Expected `bool`, got `int`"),
+        ('"10.0.0.1"', '"10.0.0.1:1883"', "broker: host '10.0.0.1:1883' is not a name or an add"),
+        ('"10.0.0.1"', '"mqtt://10.0.0.1"', "broker: host 'mqtt://10.0.0.1' is not a name or an"),
         ('"10.0.0.1"', '""', "broker.host: Expected `str` of length >= 1"),
         ("[shared.probe]", '[shared."a b"]', "shared: 'a b' is not a name"),
         ('"tcs34725"', '"hid_keyboard"', "shared.probe: there is no key `bus`; known are"),
@@ -192,8 +200,8 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('port = "usb:1-1.1"', "", f"{SUPPLY}: the key `port` is missing"),
         ('"usb:1-1.1"', '""', f"{SUPPLY}.port: Expected `str` of length >= 1"),
         ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
-        ('"usb:1-1.1"', '"x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
-        ('"usb:1-1.1"', '"x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has room"),
+        ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
+        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has room"),
         ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
         ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
         ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
@@ -241,7 +249,11 @@ def test_what_is_no_configuration_at_all_is_one_line(
 @pytest.mark.parametrize(
     ("first", "second", "wire"),
     [
-        ('driver = "it8500"\nport = "COM"', 'driver = "kel103"\nport = "COM"', "port COM"),
+        (
+            'driver = "it8500"\nport = "/dev/COM"',
+            'driver = "kel103"\nport = "/dev/COM"',
+            "port /dev/COM",
+        ),
         (
             'driver = "ina226"\nbus = 1\naddress = 64\nshunt_ohm = 0.01\nmax_a = 2',
             'driver = "ina228"\nbus = 1\naddress = 0x40\nshunt_ohm = 0.01',
@@ -302,12 +314,23 @@ def test_a_shared_instrument_is_not_also_a_slots_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('driver = "scpi_load"\nport = "x"\ndialect = "rigol"', "dialect 'rigol' is not one of "),
-        ('driver = "scpi_supply"\nport = "x"\ndialect = "generic"', "give max_v and max_a"),
-        ('driver = "scpi_supply"\nport = "x"\ndialect = "rigol-dp800"\nchannel = 9', "channel 9"),
-        ('driver = "it8500"\nport = "x"\naddress = 255', "address 255 is outside 0…254"),
-        ('driver = "pzem004t"\nport = "x"\naddress = 0', "address 0x00 is outside 0x01…0xf8"),
-        ('driver = "rd60xx"\nport = "x"\nunit = 300', "300"),
+        (
+            'driver = "scpi_load"\nport = "/dev/x"\ndialect = "rigol"',
+            "dialect 'rigol' is not one of ",
+        ),
+        ('driver = "scpi_supply"\nport = "/dev/x"\ndialect = "generic"', "give max_v and max_a"),
+        (
+            'driver = "scpi_supply"\nport = "/dev/x"\ndialect = "rigol-dp800"\nchannel = 9',
+            "channel 9",
+        ),
+        *(
+            (f'driver = "it8500"\nport = "{port}"', f"port '{port}' is no serial port; one looks")
+            for port in PORTS_THAT_ARE_NONE
+        ),
+        ('driver = "it8500"\nport = "usb:1-1.256"', "port '1-1.256': the ports of a hub are 1 to"),
+        ('driver = "it8500"\nport = "/dev/x"\naddress = 255', "address 255 is outside 0…254"),
+        ('driver = "pzem004t"\nport = "/dev/x"\naddress = 0', "address 0x00 is outside 0x01…0xf8"),
+        ('driver = "rd60xx"\nport = "/dev/x"\nunit = 300', "300"),
         ('driver = "screen_zones"\nbus = 1\nzones = []', "a screen has 9 zones, not 0"),
         ('driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "iso-105"', "need 7 boards"),
         (

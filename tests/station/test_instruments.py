@@ -30,16 +30,16 @@ kind = "laptop adapter"
 plans = ["laptop-adapter-65w"]
 
 [slots.left.roles]
-mains_meter = { driver = "pzem004t", port = "a" }
+mains_meter = { driver = "pzem004t", port = "/dev/a" }
 dc_meter = { driver = "ina228", bus = 1, address = 0x40, shunt_ohm = 0.005 }
-load = { driver = "it8500", port = "b" }
+load = { driver = "it8500", port = "/dev/b" }
 meter_219 = { driver = "ina219", bus = 2, address = 0x41, shunt_ohm = 0.1, max_a = 1.0 }
 meter_226 = { driver = "ina226", bus = 2, address = 0x42, shunt_ohm = 0.02, max_a = 4.0 }
-supply_korad = { driver = "ka3000", port = "c" }
-supply_riden = { driver = "rd60xx", port = "d" }
-supply_scpi = { driver = "scpi_supply", port = "e", dialect = "siglent-spd3303x" }
-load_korad = { driver = "kel103", port = "f" }
-load_scpi = { driver = "scpi_load", port = "g", dialect = "rigol-dl3000" }
+supply_korad = { driver = "ka3000", port = "/dev/c" }
+supply_riden = { driver = "rd60xx", port = "/dev/d" }
+supply_scpi = { driver = "scpi_supply", port = "/dev/e", dialect = "siglent-spd3303x" }
+load_korad = { driver = "kel103", port = "/dev/f" }
+load_scpi = { driver = "scpi_load", port = "/dev/g", dialect = "rigol-dl3000" }
 colour = { driver = "tcs34725", bus = 3, mux = [{ address = 0x70, channel = 1 }] }
 light = { driver = "tsl2591", bus = 3, mux = [{ address = 0x70, channel = 2 }] }
 lux = { driver = "veml7700", bus = 4, mux = [{ address = 0x71, channel = 7 }] }
@@ -187,7 +187,7 @@ def test_a_baudrate_in_the_table_counts(config: StationConfig) -> None:
     line = _Line()
     with pytest.raises(NotConnected):
         opened(Named("it8500", msgspec.structs.replace(table, baudrate=38400)), line)
-    assert line.asked == ("b", 38400)
+    assert line.asked == ("/dev/b", 38400)
 
 
 @pytest.mark.parametrize("port", ["1", "1-0", "1-1.0", "usb:1-1.4", "1-1.4.", ""])

@@ -42,9 +42,9 @@ SLOT = """
 kind = "laptop adapter"
 plans = ["laptop-adapter-65w", "laptop-adapter-45w"]
 [slots.{name}.roles]
-mains_meter = {{ driver = "pzem004t", port = "{name}-1" }}
+mains_meter = {{ driver = "pzem004t", port = "/dev/{name}-1" }}
 dc_meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
-load = {{ driver = "it8500", port = "{name}-2" }}
+load = {{ driver = "it8500", port = "/dev/{name}-2" }}
 """
 
 
