@@ -12,7 +12,15 @@ retries here are those that ddcutil's users found to be needed (github.com/rocko
 from drivers import edid
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, Monitor, Vcp
-from drivers.errors import BadReply, DriverError, NoReply, NotConnected, Refused, WrongDevice
+from drivers.errors import (
+    BadReply,
+    BusMissing,
+    DriverError,
+    NoReply,
+    NotConnected,
+    Refused,
+    WrongDevice,
+)
 
 EDID_ADDRESS = 0x50
 SEGMENT_ADDRESS = 0x30
@@ -56,6 +64,9 @@ class DdcMonitor(Monitor):
 
     Raises `NotConnected` when there is no display, `WrongDevice` when what answers at the EDID's
     address is something else. A damaged EDID is no obstacle: finding that is what tests are for.
+
+    Who does not acknowledge DDC/CI's address has none, or has it switched off: `NotConnected`. Who
+    told a control before has it, and is silent now: `NoReply`.
     """
 
     def __init__(self, bus: I2cBus, *, time: Time) -> None:
@@ -63,6 +74,7 @@ class DdcMonitor(Monitor):
         self._time = time
         self._quiet_until_s = time.monotonic()
         self._first_values: dict[int, int] = {}
+        self._told: set[int] = set()
         self.first_edid = data = self.read_edid()
         told = edid.parse(data)
         blank = len(set(data)) == 1  # an erased memory: a defect of the monitor
@@ -84,6 +96,8 @@ class DdcMonitor(Monitor):
         while len(blocks) < min(MOST_BLOCKS, edid.blocks_promised(b"".join(blocks))):
             try:
                 block = self._read_block(len(blocks))
+            except BusMissing:
+                raise
             except NotConnected:
                 self._read_block(0)  # raises when the whole display has gone
                 break
@@ -96,7 +110,10 @@ class DdcMonitor(Monitor):
         return b"".join(blocks)
 
     def read_control(self, code: int) -> Vcp:
-        """One VCP feature, as told. Raises `Refused` when the monitor does not have it."""
+        """One VCP feature, as told. Raises `Refused` when the monitor does not have it.
+
+        And `BadReply` when it says so of one that it told before.
+        """
         _check("VCP code", code, 0xFF)
         return self._get(code)[0]
 
@@ -148,7 +165,11 @@ class DdcMonitor(Monitor):
         """The control, and whether it is momentary."""
         reply = self._ask(bytes([GET_VCP, code]), 8)
         if reply[1]:
-            raise Refused(f"{DDC_CI}: VCP {code:#04x} → {reply.hex(' ')}: unsupported")
+            unsupported = f"{DDC_CI}: VCP {code:#04x} → {reply.hex(' ')}: unsupported"
+            if code in self._told:
+                raise BadReply(f"{unsupported}, and it told its value before")
+            raise Refused(unsupported)
+        self._told.add(code)
         maximum, current = (int.from_bytes(reply[at : at + 2], "big") for at in (4, 6))
         return Vcp(current=current, maximum=maximum), reply[3] == MOMENTARY
 
@@ -213,11 +234,13 @@ class DdcMonitor(Monitor):
         """Nothing is sent until then."""
         self._quiet_until_s = self._time.monotonic() + seconds
 
-    @staticmethod
-    def _unheard(frame: bytes, error: NotConnected) -> NotConnected:
-        return NotConnected(
-            f"{DDC_CI}: {frame.hex(' ')} → {error}; DDC/CI may be off in its menu, or it is asleep"
-        )
+    def _unheard(self, frame: bytes, error: NotConnected) -> DriverError:
+        dialogue = f"{DDC_CI}: {frame.hex(' ')} → {error}"
+        if isinstance(error, BusMissing):
+            return BusMissing(dialogue)
+        if self._told:
+            return NoReply(f"{dialogue}; it took commands before: it hangs, or is asleep")
+        return NotConnected(f"{dialogue}; DDC/CI may be off in its menu, or it is asleep")
 
     def _read_block(self, number: int) -> bytes:
         """128 bytes whose checksum is right, or that read the same twice."""
@@ -227,8 +250,8 @@ class DdcMonitor(Monitor):
         for _ in range(EDID_ATTEMPTS):
             try:
                 block = self._read_segment(segment, second * edid.BLOCK_SIZE)
-            except NotConnected as error:
-                problem = NotConnected(f"{EEPROM}: EDID block {number}: {error}")
+            except (NotConnected, NoReply) as error:
+                problem = type(error)(f"{EEPROM}: EDID block {number}: {error}")
             else:
                 if len(block) == edid.BLOCK_SIZE and (sum(block) % 256 == 0 or block == before):
                     return block

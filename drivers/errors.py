@@ -2,7 +2,8 @@
 
     DriverError
     ├── NotConnected    nothing there, or it went away
-    │   └── HubMissing  not even the hub that it would be plugged into
+    │   ├── HubMissing  not even the hub that it would be plugged into
+    │   └── BusMissing  not even the bus that it would be on, or that does not open
     ├── WrongDevice     something else answered
     ├── NoReply         it did not answer in time
     ├── BadReply        it answered nonsense: framing, checksum, syntax
@@ -24,6 +25,10 @@ class NotConnected(DriverError):
 
 class HubMissing(NotConnected):
     """Not even the hub is there that it would be plugged into: nobody can say what is."""
+
+
+class BusMissing(NotConnected):
+    """Not even the bus is there, or it does not open: nobody can say what is on it."""
 
 
 class WrongDevice(DriverError):

@@ -12,7 +12,15 @@ from typing import Any, Protocol
 
 from smbus2 import I2cFunc, SMBus, i2c_msg
 
-from drivers.errors import BadReply, DriverError, NoReply, NotConnected, NotPermitted, Refused
+from drivers.errors import (
+    BadReply,
+    BusMissing,
+    DriverError,
+    NoReply,
+    NotConnected,
+    NotPermitted,
+    Refused,
+)
 
 _LONGEST_MESSAGE = 8192  # i2c-dev refuses more in one message
 _LONGEST_BLOCK = 32  # I2C_SMBUS_BLOCK_MAX
@@ -69,7 +77,8 @@ class I2cDev:
     on the wire for: an address alone, one byte, a register with 1 to 32 bytes. Anything else is
     `Refused` there, never approximated.
 
-    Raises `NotConnected` when there is no such bus, `NotPermitted` when we may not open it.
+    Raises `BusMissing` when there is no such bus or it does not open, for want of open files too;
+    `NotPermitted` when we may not open it.
     """
 
     def __init__(
@@ -172,11 +181,13 @@ class I2cDev:
     def _failed(self, error: OSError, address: int, write: bytes, read_size: int) -> DriverError:
         asked = f"{self.path}: {_asked(address, write, read_size)}"
         match error.errno:
-            case errno.ENOENT | errno.ENODEV | errno.ENXIO | errno.EREMOTEIO | errno.EIO if (
-                not Path(self.path).exists()
-            ):
+            case _ if not Path(self.path).exists():
                 self._close()  # now: whoever holds the bus may go on trying
-                return NotConnected(f"{asked}: the bus is gone")
+                return BusMissing(f"{asked}: the bus is gone")
+            case errno.EACCES | errno.EPERM:
+                return NotPermitted(f"{asked}: {_NO_PERMISSION}")
+            case _ if self._open is None:
+                return BusMissing(f"{asked}: the bus cannot be opened ({error})")
             case errno.ENXIO | errno.EREMOTEIO | errno.ENODEV:
                 return NotConnected(f"{asked}: no acknowledge from {address:#04x}")
             case errno.EIO:  # "vague", say the fault codes: on the Raspberry Pi not a plain NAK
@@ -193,8 +204,6 @@ class I2cDev:
                 )
             case errno.EBADMSG | errno.EPROTO:
                 return BadReply(f"{asked}: not what the protocol allows ({error.strerror})")
-            case errno.EACCES | errno.EPERM:
-                return NotPermitted(f"{asked}: {_NO_PERMISSION}")
             case errno.EINVAL | errno.EOPNOTSUPP:
                 return Refused(f"{asked}: this adapter cannot do that ({error.strerror})")
             case _:
@@ -203,14 +212,14 @@ class I2cDev:
     def _not_opened(self, error: OSError) -> DriverError:
         match error.errno:
             case errno.ENOENT | errno.ENXIO | errno.ENODEV:
-                return NotConnected(
+                return BusMissing(
                     f"{self.path}: no such bus: on a Raspberry Pi switch it on with raspi-config"
                     f" (or dtparam=i2c_arm=on) and load i2c-dev"
                 )
             case errno.EACCES | errno.EPERM:
                 return NotPermitted(f"{self.path}: {_NO_PERMISSION}")
             case _:
-                return NotConnected(f"{self.path}: cannot be opened ({error})")
+                return BusMissing(f"{self.path}: cannot be opened ({error})")
 
 
 def _combined(bus: Adapter, address: int, write: bytes, read_size: int) -> bytes:

@@ -20,7 +20,7 @@ from drivers.capabilities import (
     PatternSource,
     PowerMeter,
 )
-from drivers.errors import BadReply, NoReply, NotConnected, Refused
+from drivers.errors import BadReply, BusMissing, NoReply, NotConnected, Refused
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
@@ -62,7 +62,7 @@ def edid(
     """The display identification data: there, sound, and from a year that can be.
 
     A mute display is only the display's fault once the operator has looked at the cable, and it
-    stays mute for `patience_s` after that.
+    stays mute for `patience_s` after that. A bus on which nothing can be asked is never its fault.
     """
 
     def ask() -> bytes:
@@ -70,7 +70,9 @@ def edid(
 
     try:
         data = ask()
-    except (NotConnected, NoReply) as error:
+    except BusMissing:
+        raise
+    except NotConnected as error:
         if not operator.confirm(
             "display.plugged",
             "The display does not answer. Is its power light on, and its video cable fully in?",
@@ -78,7 +80,9 @@ def edid(
             raise BenchFault(f"the display was not connected: {error}") from error
         try:  # it may be only since the question
             data = patiently(ask, clock, patience_s)
-        except (NotConnected, NoReply):
+        except BusMissing:
+            raise
+        except NotConnected:
             yield Reading("edid_answers", False)
             return
     parsed = edid_format.parse(data)
@@ -355,9 +359,9 @@ def pixel_faults(
 def _takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> bool:
     """Whether the display has DDC/CI, switched on. Many old ones only say who they are.
 
-    Those do not acknowledge the address. One that does and has nothing to say (`NoReply`) was
-    asleep for want of a picture, or hangs. One that does not even say who it is any more is a
-    cable's doing, which is raised.
+    Those never acknowledge the address. One that does, or once did, and has nothing to say
+    (`NoReply`) was asleep for want of a picture, or hangs. One that does not even say who it is any
+    more is a cable's doing, which is raised.
     """
     screen.show_level(1.0, 1.0, 1.0)
     takes = True
@@ -367,6 +371,8 @@ def _takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> bo
         except NoReply:
             clock.sleep(WAKES_S)
             monitor.read_control(BRIGHTNESS)
+    except BusMissing:
+        raise
     except (NotConnected, Refused):
         takes = False
     _still_there(monitor)

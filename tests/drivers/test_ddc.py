@@ -8,6 +8,7 @@ from drivers.capabilities import Identity, Monitor, Vcp
 from drivers.ddc import DdcMonitor
 from drivers.errors import (
     BadReply,
+    BusMissing,
     DriverError,
     NoReply,
     NotConnected,
@@ -24,6 +25,7 @@ GET_BRIGHTNESS = bytes.fromhex("51 82 01 10 ac")
 SET_BRIGHTNESS_50 = bytes.fromhex("51 84 03 10 00 32 9a")
 CAPABILITIES_0 = bytes.fromhex("51 83 f3 00 00 4f")
 BRIGHTNESS_IS_50 = bytes.fromhex("6e 88 02 00 10 00 00 64 00 32 f2")
+NO_BRIGHTNESS = bytes.fromhex("6e 88 02 01 10 00 00 00 00 00 a5")
 NULL = bytes.fromhex("6e 80 be")
 
 Opened = tuple[DdcMonitor, SimulatedMonitor]
@@ -210,6 +212,34 @@ def test_a_monitor_whose_ddc_ci_is_off_is_not_connected_there() -> None:
         monitor.read_control(0x10)
     with pytest.raises(NotConnected, match="0x37"):
         monitor.read_capabilities()
+
+
+def test_a_monitor_that_told_a_control_and_then_does_not_acknowledge_is_no_reply(
+    monitor: DdcMonitor, panel: SimulatedMonitor
+) -> None:
+    monitor.read_control(0x10)
+    panel.ddc_mute = True
+    unheard = "51 82 01 10 ac → .*no acknowledge from 0x37; it took commands before"
+    with pytest.raises(NoReply, match=unheard):
+        monitor.read_control(0x10)
+    with pytest.raises(NoReply, match="took commands before"):
+        monitor.set_control(0x10, 50)
+    panel.ddc_mute = False
+    assert monitor.read_control(0x10).current == 75
+
+
+def test_a_control_that_was_told_and_is_then_denied_is_a_bad_reply() -> None:
+    monitor, _ = scripted(BRIGHTNESS_IS_50, NO_BRIGHTNESS)
+    monitor.read_control(0x10)
+    with pytest.raises(BadReply, match=r"VCP 0x10 → .*unsupported, and it told its value before"):
+        monitor.read_control(0x10)
+
+
+def test_a_control_that_was_always_denied_is_refused() -> None:
+    monitor, _ = scripted(NO_BRIGHTNESS)
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"VCP 0x10 → .*unsupported"):
+            monitor.read_control(0x10)
 
 
 # Make safe
@@ -423,16 +453,17 @@ def test_a_short_edid_read_is_a_bad_reply() -> None:
 
 
 class Hesitant:
-    """A bus on which the first transfers are not acknowledged."""
+    """A bus on which the first transfers are not acknowledged, or fail as told."""
 
     def __init__(self, bus: SimulatedI2cBus, naks: int) -> None:
         self.bus = bus
         self.naks = naks
+        self.error: DriverError = NotConnected("no acknowledge")
 
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
         if self.naks:
             self.naks -= 1
-            raise NotConnected("no acknowledge")
+            raise self.error
         return self.bus.transfer(address, write, read_size)
 
     def hold(self) -> AbstractContextManager[object]:
@@ -446,6 +477,38 @@ def test_an_acknowledge_that_is_missing_now_and_then_is_retried(panel: Simulated
     monitor.set_control(0x10, 20)
     bus.naks = 5
     assert monitor.read_control(0x10).current == 20
+
+
+@pytest.mark.parametrize("error", [BusMissing("the bus is gone"), NoReply("the bus is taken")])
+def test_trouble_with_the_bus_is_retried_and_then_remains_what_it_is(
+    panel: SimulatedMonitor, error: DriverError
+) -> None:
+    bus = Hesitant(SimulatedI2cBus(panel.i2c_devices()), naks=3)
+    bus.error = error
+    monitor = DdcMonitor(bus, time=panel.time)
+    assert monitor.read_edid() == EDID
+    bus.naks = 10**9
+    for ask in (monitor.read_edid, lambda: monitor.read_control(0x10)):
+        with pytest.raises(type(error), match=str(error)):
+            ask()
+
+
+def test_a_bus_that_goes_between_two_blocks_ends_no_edid() -> None:
+    edid = build_edid(extensions=[extension(0)])
+    panel = SimulatedMonitor(edid, time=SimulatedTime())
+    bus = Hesitant(SimulatedI2cBus(panel.i2c_devices()), naks=0)
+    bus.error = BusMissing("gone")
+    monitor = DdcMonitor(bus, time=panel.time)
+    memory = panel.edid_device
+
+    class TakesTheBus:
+        def transfer(self, write: bytes, read_size: int) -> bytes:
+            bus.naks = 4
+            return memory.transfer(write, read_size)
+
+    bus.bus.devices[0x50] = TakesTheBus()
+    with pytest.raises(BusMissing, match="EDID block 1: gone"):
+        monitor.read_edid()
 
 
 def test_without_a_display_nothing_is_connected() -> None:

@@ -14,6 +14,7 @@ from smbus2 import I2cFunc
 from drivers.buses import I2cBus
 from drivers.errors import (
     BadReply,
+    BusMissing,
     DriverError,
     NoReply,
     NotConnected,
@@ -167,7 +168,7 @@ def test_a_file_that_does_not_close_is_closed_all_the_same(
     assert bench.bus.transfer(0x50, b"\x07", 1) == b"\x07"
 
 
-@pytest.mark.parametrize("number", [errno.ENODEV, errno.ENXIO, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.ENXIO, errno.EIO, errno.ETIMEDOUT])
 def test_an_adapter_unplugged_in_the_middle_is_told_from_a_silent_chip_and_closed_at_once(
     bench: Bench, number: int
 ) -> None:
@@ -175,16 +176,16 @@ def test_an_adapter_unplugged_in_the_middle_is_told_from_a_silent_chip_and_close
         bench.bus.transfer(0x50, b"\x00", 1)
         bench.node.unlink()
         bench.adapter.fault = number
-        with pytest.raises(NotConnected, match="0x50 write 00, read 1: the bus is gone"):
+        with pytest.raises(BusMissing, match="0x50 write 00, read 1: the bus is gone"):
             bench.bus.transfer(0x50, b"\x00", 1)
         assert not bench.is_open()
-        with pytest.raises(NotConnected, match="0x50 write 01, read 1: the bus is gone"):
+        with pytest.raises(BusMissing, match="0x50 write 01, read 1: the bus is gone"):
             bench.bus.transfer(0x50, b"\x01", 1)
 
 
 def test_an_adapter_unplugged_while_idle_is_gone_and_may_come_back(bench: Bench) -> None:
     bench.node.unlink()
-    with pytest.raises(NotConnected, match="0x50 write 07, read 1: the bus is gone"):
+    with pytest.raises(BusMissing, match="0x50 write 07, read 1: the bus is gone"):
         bench.bus.transfer(0x50, b"\x07", 1)
     bench.node.touch()
     assert bench.bus.transfer(0x50, b"\x07", 1) == b"\x07"
@@ -202,6 +203,23 @@ def test_a_bus_that_we_may_no_longer_open_names_the_group(
     monkeypatch.setattr(bench.bus, "_open_adapter", no_such_node(errno.EACCES))
     with pytest.raises(NotPermitted, match=r"0x50 address only: .*group i2c .*udev rules"):
         bench.bus.transfer(0x50)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO])
+def test_a_bus_that_no_longer_opens_is_told_from_a_silent_chip(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(bench.bus, "_open_adapter", no_such_node(number))
+    with pytest.raises(BusMissing, match="0x50 address only: the bus cannot be opened"):
+        bench.bus.transfer(0x50)
+
+
+@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.ENODEV, errno.EIO])
+def test_a_chip_that_does_not_acknowledge_is_no_missing_bus(bench: Bench, number: int) -> None:
+    bench.adapter.no_acknowledge = number
+    with pytest.raises(NotConnected) as caught:
+        bench.bus.transfer(0x40)
+    assert not isinstance(caught.value, BusMissing)
 
 
 @pytest.mark.parametrize("address", [-1, 0x80, 0x100])
@@ -243,9 +261,10 @@ def no_such_node(number: int) -> Callable[[str], KernelAdapter]:
 @pytest.mark.parametrize(
     ("number", "kind", "says"),
     [
-        (errno.ENOENT, NotConnected, r"raspi-config .*dtparam=i2c_arm=on"),
+        (errno.ENOENT, BusMissing, r"raspi-config .*dtparam=i2c_arm=on"),
         (errno.EACCES, NotPermitted, "group i2c .*udev rules"),
-        (errno.ENOTTY, NotConnected, "cannot be opened"),
+        (errno.ENOTTY, BusMissing, "cannot be opened"),
+        (errno.EMFILE, BusMissing, "cannot be opened"),
     ],
 )
 def test_a_bus_that_does_not_open_says_what_to_do(

@@ -19,8 +19,11 @@ from drivers.capabilities import (
     PowerMeter,
     Vcp,
 )
-from drivers.errors import BadReply, NoReply, NotConnected, Refused
-from drivers.sim.monitor import build_edid
+from drivers.ddc import DdcMonitor
+from drivers.errors import BadReply, BusMissing, DriverError, NoReply, NotConnected, Refused
+from drivers.sim import SimulatedI2cBus
+from drivers.sim.monitor import SimulatedMonitor, build_edid
+from drivers.sim.world import SimulatedTime
 from station.config import load, open_bench
 from station.nowhere import Nowhere
 from station.plan import PlannedStep, find
@@ -323,17 +326,47 @@ def test_a_display_from_the_future_fails(rig: Rig) -> None:
     assert rig.measure("edid").verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize("error", [NotConnected("no acknowledge"), NoReply("silence")])
 @pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
 def test_a_mute_display_is_condemned_by_the_operator_only(
-    rig: Rig, error: Exception, seen: str, verdict: Verdict
+    rig: Rig, seen: str, verdict: Verdict
 ) -> None:
     def mute() -> None:
-        raise error
+        raise NotConnected("no acknowledge")
 
     rig.socket.refuse = mute
     rig.operator.answers["display_plugged"] = seen
     assert rig.measure("edid").verdict is verdict
+    assert rig.operator.asked == ["display.plugged"]
+
+
+BUS_FAULTS = [BusMissing("the bus is gone"), NoReply("the bus is taken: a short to ground")]
+
+
+@pytest.mark.parametrize("error", BUS_FAULTS)
+def test_trouble_with_the_bus_is_never_the_displays(rig: Rig, error: DriverError) -> None:
+    def fail() -> None:
+        raise error
+
+    rig.socket.refuse = fail
+    record = rig.measure("edid")
+    assert record.verdict is Verdict.ERROR
+    assert str(error) in record.reason
+    assert rig.operator.asked == []
+
+
+@pytest.mark.parametrize("error", BUS_FAULTS)
+def test_trouble_with_the_bus_since_the_question_is_never_the_displays(
+    rig: Rig, error: DriverError
+) -> None:
+    errors = [NotConnected("no acknowledge"), *[error] * 1000]
+
+    def fail() -> None:
+        raise errors.pop(0)
+
+    rig.socket.refuse = fail
+    record = rig.measure("edid")
+    assert record.verdict is Verdict.ERROR
+    assert str(error) in record.reason
     assert rig.operator.asked == ["display.plugged"]
 
 
@@ -373,6 +406,36 @@ def test_a_bus_that_is_not_there_is_nobodys_missing_display() -> None:
 def test_what_takes_commands_is_skipped_where_there_are_none(rig: Rig, name: str) -> None:
     rig.display.commands = False
     assert rig.measure(name).verdict is Verdict.SKIPPED
+
+
+@pytest.mark.parametrize("name", ["backlight", "standby_power"])
+def test_a_display_that_took_commands_and_then_falls_mute_is_not_skipped(
+    rig: Rig, name: str
+) -> None:
+    panel = SimulatedMonitor(rig.display.edid, time=SimulatedTime())
+
+    class LastLook(Zones):
+        def read_illuminances_lux(self) -> tuple[float, ...]:
+            panel.ddc_mute = True
+            return super().read_illuminances_lux()
+
+    rig.display.brightness, rig.zones = 100, LastLook(rig.display)
+    rig.socket = Socketed(DdcMonitor(SimulatedI2cBus(panel.i2c_devices()), time=panel.time))
+    _, luminance, mute, *_ = rig.run(STEPS["luminance"], STEPS[name]).steps
+    assert luminance.verdict is Verdict.PASS
+    assert mute.verdict is Verdict.ERROR
+    assert "no acknowledge from 0x37; it took commands before" in mute.reason
+
+
+def test_a_bus_that_goes_is_no_display_without_commands(rig: Rig) -> None:
+    class Gone(Ddc):
+        def read_control(self, code: int) -> Vcp:
+            raise BusMissing("the bus is gone")
+
+    rig.socket = Socketed(Gone(rig.display))
+    for name in ("brightness_sweep", "luminance", "contrast", "backlight", "standby_power"):
+        record = rig.measure(name)
+        assert (record.verdict, record.reason) == (Verdict.ERROR, "the bus is gone")
 
 
 def test_a_display_without_commands_is_set_by_hand_or_not_judged(rig: Rig) -> None:
