@@ -55,13 +55,15 @@ WhenPlugged = Literal["offer", "start", "ignore"]
 class PluggedDevice(msgspec.Struct, frozen=True):
     """What a device says of itself. Printable, and not long; nothing of it is believed.
 
-    `usb_id` is vendor and product, such as `046a:0011`.
+    `usb_id` is vendor and product, such as `046a:0011`. `hub_at` is the USB port of a hub, and
+    empty for everything else: at a blue socket a hub is there twice, once for each speed.
     """
 
     usb_id: str
     maker: str = ""
     product: str = ""
     serial_number: str = ""
+    hub_at: str = ""
 
 
 class PluggedNotice(msgspec.Struct, frozen=True, tag=True):

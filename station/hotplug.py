@@ -13,6 +13,7 @@ from station.console import PluggedDevice
 
 log = logging.getLogger(__name__)
 
+HUB = 0x09  # bInterfaceClass: USB 2.0, 11.23.1
 MOST_LETTERS = 80
 HUB_FINDS_S = 10.0
 """Who comes so soon after its hub was behind it already: nobody has just plugged it in."""
@@ -59,6 +60,7 @@ def describe(found: UsbPeripheral) -> PluggedDevice:
         maker=_short(found.maker),
         product=_short(found.product),
         serial_number=_short(found.serial_number),
+        hub_at=found.port if any(each[0] == HUB for each in found.interfaces) else "",
     )
 
 

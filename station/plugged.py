@@ -31,12 +31,16 @@ def tag_stated_by(device: PluggedDevice) -> str:
 def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:
     """Whether the two cannot be one device, whatever happened to it meanwhile.
 
-    One that starts anew may say less than before, and a hub is there twice, once for each speed,
-    as two products of one vendor.
+    One that starts anew may say less than before, but nothing else: a serial number that is the
+    same proves nothing, as makers give one to all that they make. A hub is there twice, once for
+    each speed, as two products of one vendor.
     """
-    if one.serial_number and other.serial_number:
-        return one.serial_number != other.serial_number
-    return one.usb_id.partition(":")[0] != other.usb_id.partition(":")[0]
+    if one.serial_number and other.serial_number and one.serial_number != other.serial_number:
+        return True
+    if one.hub_at and other.hub_at and one.hub_at != other.hub_at:
+        return one.usb_id.partition(":")[0] != other.usb_id.partition(":")[0]
+    names = ((one.maker, other.maker), (one.product, other.product))
+    return one.usb_id != other.usb_id or any(a != b for a, b in names if a and b)
 
 
 class _Left(NamedTuple):

@@ -93,6 +93,17 @@ def test_what_comes_and_goes_at_a_slots_port_is_told_and_nothing_else(
     assert not [one for one in threading.enumerate() if one.name == "hotplug"]
 
 
+def test_a_keyboard_with_a_hub_is_told_as_a_hub_and_where(
+    config: StationConfig, udev: RecordedUdev
+) -> None:
+    """The keyboard in it is behind one of the hub's own ports."""
+    door = Porter()
+    with watching(config, door, udev):
+        udev.plug(usb("1-2.1", "05ac:1006", interfaces=":090000:", product=b"Keyboard Hub"))
+        told = PluggedDevice("05ac:1006", product="Keyboard Hub", hub_at="1-2.1")
+        assert door.take() == ("left", told, True)
+
+
 def test_what_was_there_already_is_told_as_that(config: StationConfig, udev: RecordedUdev) -> None:
     udev.plugged += [ELSEWHERE, RIGHT]
     door = Porter()

@@ -19,6 +19,10 @@ from station.plugged import (
 ONE = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-1")
 OTHER = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-2")
 NAMELESS = PluggedDevice("413c:2003", "Dell", "Keyboard")
+K120 = PluggedDevice("046d:c31c", "Logitech", "USB Keyboard")
+K280E = PluggedDevice("046d:c328", "Logitech", "USB Keyboard")
+HUB = PluggedDevice("2109:2817", "VIA Labs", "USB2.0 Hub", hub_at="1-1.4")
+FAST_HUB = PluggedDevice("2109:0817", "VIA Labs", "USB3.0 Hub", hub_at="2-1.4")
 SOON_S, LATER_S = RETURNS_WITHIN_S - 0.1, RETURNS_WITHIN_S + 0.1
 
 
@@ -255,11 +259,21 @@ def test_a_run_whose_device_was_replaced_by_another_is_known_as_such() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "another"),
     [
+        (ONE, ONE, False),
         (ONE, replace(ONE, serial_number=""), False),  # too hasty to read it
-        (ONE, replace(ONE, serial_number="", product="Bootloader"), False),
-        (replace(NAMELESS, usb_id="2109:2817"), replace(NAMELESS, usb_id="2109:0817"), False),
+        (ONE, PluggedDevice(ONE.usb_id), False),
         (NAMELESS, replace(ONE, serial_number=""), True),
         (ONE, OTHER, True),
+        (K120, K280E, True),
+        (K120, replace(K280E, serial_number="1"), True),
+        (replace(K120, serial_number="1"), replace(K280E, serial_number="1"), True),
+        (K120, replace(K120, product="Gaming Keyboard"), True),  # of makers that share a number
+        (K120, replace(K120, maker="Dell"), True),
+        (HUB, FAST_HUB, False),
+        (HUB, replace(FAST_HUB, usb_id="05e3:0617"), True),
+        (replace(HUB, serial_number="1"), replace(FAST_HUB, serial_number="2"), True),
+        (HUB, replace(FAST_HUB, hub_at=HUB.hub_at), True),
+        (HUB, replace(FAST_HUB, hub_at=""), True),
     ],
 )
 def test_what_cannot_be_the_same_device_is_another(

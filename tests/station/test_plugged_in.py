@@ -348,6 +348,28 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
 
 
 @offering
+def test_another_keyboard_of_the_same_maker_is_another_also_where_neither_has_a_serial_number(
+    bench: Bench,
+) -> None:
+    """One with a stuck key would have passed, as the good one that was put in its place."""
+    gate, reached = threading.Event(), threading.Event()
+
+    def hold(slot: str, event: Event) -> None:
+        reached.set()
+        assert gate.wait(30)
+
+    bench.at[StepStarted] = hold
+    bench.plug(NAMELESS)
+    bench.service.start("left", "A-4711", "usb-keyboard")
+    assert reached.wait(30)
+    bench.pull()
+    bench.plug(msgspec.structs.replace(NAMELESS, usb_id="1209:7003"))
+    gate.set()
+    record = bench.record()
+    assert (record.device.asset_tag, record.verdict) == ("A-4711", Verdict.ABORTED)
+
+
+@offering
 def test_nobody_is_told_last_that_a_device_waits_whose_run_has_begun(bench: Bench) -> None:
     """Its scan came first, and is told while the port is."""
     screen: list[Notice] = []
