@@ -6,7 +6,7 @@ from drivers.capabilities import PortPower, PowerMeter
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import Reading
-from station.steps import BenchFault, NotApplicable, NotNegative, Positive, Yields, step
+from station.steps import BenchFault, NotNegative, Positive, Yields, step
 
 OFF_V = 0.8  # vSafe0V and tVBUSOFF: USB Type-C and Power Delivery specifications
 OFF_WITHIN_S = 0.65
@@ -117,11 +117,10 @@ def power_cycle(
     The meter at the port has to see VBUS go below 0.8 V within 0.65 s, and come back to between
     `lowest_v` and 5.25 V; a hub that does not do that is the bench's fault. `lowest_v` of a hub
     without a supply of its own is 4.4. `comes_back` is whether the computer finds a device there
-    within `comes_back_s` of power; where it does not, the operator is asked whether it is still
-    plugged in. Where it found none before, the step is skipped. Steps before this one that have
-    talked to the device have lost their connection: put it first.
+    within `comes_back_s` of power, also where it found none before; where it does not, the operator
+    is asked whether it is plugged in. Steps before this one that have talked to the device have
+    lost their connection: put it first.
     """
-    _needs_device(port_power)
     metered = MeteredPort(port_power, meter, clock, lowest_v)
     off = metered.switch_off()
     clock.sleep(off_s)
@@ -146,9 +145,14 @@ def power_cycle_unverified(
 ) -> Yields:
     """The same where there is no meter: what the hub says is all that is known.
 
-    `vbus_verified` is always false: nobody has seen that the device was without power.
+    `vbus_verified` is always false: nobody has seen that the device was without power. Where no
+    device was found before, nobody knows that the port has any: that is the bench's fault.
     """
-    _needs_device(port_power)
+    if not port_power.read_state().device:
+        raise BenchFault(
+            f"no device was found at {port_power.name} before its power was taken away, and no"
+            " meter tells whether it had any: is the device plugged in, does the port work?"
+        )
     port_power.switch(on=False)
     clock.sleep(off_s)
     check_still_off(port_power)
@@ -157,18 +161,13 @@ def power_cycle_unverified(
     yield from _comes_back(port_power, operator, clock, comes_back_s)
 
 
-def _needs_device(port: PortPower) -> None:
-    if not port.read_state().device:
-        raise NotApplicable(f"no device was found at {port.name} before its power was taken away")
-
-
 def _comes_back(port: PortPower, operator: Operator, clock: Clock, within_s: float) -> Yields:
     start_s = clock.monotonic()
     back = _is_found(port, clock, within_s)
     took_s = clock.monotonic() - start_s if back else within_s
     if not back:
         if not operator.confirm(
-            "usb.plugged", f"No device is found at {port.name} any more. Is it plugged in there?"
+            "usb.plugged", f"No device is found at {port.name}. Is it plugged in there?"
         ):
             raise BenchFault("the device was not plugged in")
         if _is_found(port, clock, FOUND_WITHIN_S):

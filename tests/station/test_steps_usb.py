@@ -225,14 +225,31 @@ def test_somebody_who_switches_on_again_is_found_out(rig: Rig, step: Step) -> No
     assert "was switched off, and is on again" in record.reason
 
 
-@pytest.mark.parametrize("step", [usb.power_cycle, usb.power_cycle_unverified])
-def test_a_port_where_no_device_was_found_is_skipped(rig: Rig, step: Step) -> None:
-    rig.usb.unplug("1-1.4")
-    record = rig.measure(step)
-    assert record.verdict is Verdict.SKIPPED
-    assert record.reason == (
-        "no device was found at port 4 of the hub at 1-1 before its power was taken away"
-    )
+@pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+def test_a_device_that_was_never_found_is_asked_for(rig: Rig, seen: str, verdict: Verdict) -> None:
+    """In a plan that measures only the port besides, a dead device would pass."""
+    rig.keyboard.enumerates = False
+    rig.operator.answers["usb_plugged"] = seen
+    record = rig.measure(comes_back_s=5.0)
+    assert record.verdict is verdict, record.reason
+    assert rig.operator.asked == ["usb.plugged"]
+
+
+def test_a_device_that_is_found_only_when_its_port_was_off_and_on_has_come(rig: Rig) -> None:
+    rig.keyboard.enumerates = False
+    rig.time.then(1.0, lambda: setattr(rig.keyboard, "enumerates", True))
+    record = rig.measure()
+    assert record.verdict is Verdict.PASS
+    assert rig.operator.asked == []
+
+
+def test_a_port_without_a_meter_where_no_device_was_found_is_the_benchs_fault(rig: Rig) -> None:
+    """It may have no power, whatever its hub says: nobody can tell which of the two is dead."""
+    rig.hub.unplug(4)
+    record = rig.measure(usb.power_cycle_unverified)
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith("no device was found at port 4 of the hub at 1-1 before")
+    assert rig.operator.asked == []
 
 
 def test_without_a_meter_it_is_never_called_verified(rig: Rig) -> None:
