@@ -1,7 +1,7 @@
 """Keyboards: every key goes down and up once when it is pressed, and nothing else happens."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Literal
 
@@ -26,7 +26,10 @@ from station.steps import (
 
 LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 
-DONE, CANNOT = Choice("d", "Done"), Choice("c", "Cannot be pressed")
+DONE, CANNOT = Choice("d", "Do it now"), Choice("c", "Cannot be pressed")
+PRESS_WITHIN_S = 5.0  # after the operator's answer
+HAND_PRESSES = 2  # of a key that answered to its finger at times
+MOST_ASKED = 3  # keys that a hand has found bad; the rest is believed then
 
 
 @step(enumerates="", boot_protocol="", keys_offered="", idle_current="A")
@@ -39,10 +42,13 @@ def enumeration(
     port_voltage_v: Positive = 5.0,
     tolerance_percent: NotNegative = 10.0,
     patience_s: NotNegative = 3.0,
+    least_idle_a: NotNegative = 0.001,
 ) -> Yields:
     """It appears on its port as a keyboard. The port's own voltage is checked first.
 
-    One that does not within `patience_s` gets as long again once the operator has looked.
+    One that does not within `patience_s` gets as long again once the operator has looked. A meter
+    that sees less than `least_idle_a` where a keyboard answers sees another cable than its own: a
+    device may draw half of that even when it is suspended (USB 2.0, 7.2.3).
     """
     sample = meter.read()
     if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:
@@ -68,7 +74,13 @@ def enumeration(
     yield Reading("boot_protocol", source.boot)
     yield Reading("keys_offered", len(source.usages))
     clock.sleep(0.5)
-    yield Reading("idle_current", meter.read().current_a)
+    idle_a = meter.read().current_a
+    if idle_a < least_idle_a:
+        raise BenchFault(
+            f"the keyboard answers and the meter sees {idle_a:.4f} A: it feeds from elsewhere, or"
+            " the meter is wrong"
+        )
+    yield Reading("idle_current", idle_a)
 
 
 @step(stuck_keys="", stuck="")
@@ -97,8 +109,8 @@ def every_key(
 ) -> Yields:
     """The actuator taps every key of the layout. Each answers with itself, once, and lets go.
 
-    A key that stays silent is pressed once more by hand: only when the hand gets no answer
-    either is it the key, and not the finger above it.
+    A key that did not answer to every tap, or brought another, is pressed by hand: only when it
+    does so again is it the key, and not the finger above it. No more than three are asked for.
     """
     board = LAYOUTS[layout]
     wanted = board.usages
@@ -109,13 +121,11 @@ def every_key(
         for _ in range(presses):
             found.add(usage, _tap(keyboard, actuator, clock, (usage,), hold_s, gap_s))
         yield found.shown()
-    for usage in sorted(wanted - found.went_down):
-        if _by_hand(keyboard, operator, clock, board, usage):
-            raise BenchFault(
-                f"the key {usage_name(usage)} answers to a hand and not to its finger: mend the"
-                " actuator"
-            )
-    _ask_who_holds(found.went_down - found.went_up, keyboard, operator, clock)
+    _ask_who_holds(found.down, keyboard, operator, clock)
+    for usage in sorted(found.silent | found.extra.keys())[:MOST_ASKED]:
+        presses = HAND_PRESSES if usage in found.went_down else 1
+        extra = found.extra.get(usage, set())
+        _finger_or_key(keyboard, operator, clock, usage, presses, extra, board)
     yield from found.readings()
     yield Reading("chatter", found.chatter)
 
@@ -144,7 +154,6 @@ def every_key_by_hand(
         "Press every key once, row by row. They light up here. Ready?",
         Choice("y", "Begin"),
     )
-    down: set[int] = set()
     quiet_since_s = clock.monotonic()
     while not wanted <= found.went_up:
         fresh = keyboard.read_events(0.2)
@@ -152,8 +161,7 @@ def every_key_by_hand(
         if fresh:
             quiet_since_s = clock.monotonic()
             found.listen(fresh)
-            _follow(fresh, down)
-            yield found.shown(down)
+            yield found.shown()
         elif clock.monotonic() - quiet_since_s >= patience_s:
             rest = wanted - found.went_up
             again = operator.confirm(
@@ -164,6 +172,9 @@ def every_key_by_hand(
                 found.listen(_still_there(keyboard, clock))
                 break
             quiet_since_s = clock.monotonic()
+    if found.down:  # a hand may still be on it
+        found.listen(_events(keyboard, clock, 1.0))
+    _ask_who_holds(found.down, keyboard, operator, clock)
     yield from found.readings()
 
 
@@ -171,6 +182,7 @@ def every_key_by_hand(
 def chatter(
     keyboard: KeySource,
     actuator: KeyActuator,
+    operator: Operator,
     clock: Clock,
     *,
     keys: tuple[str, ...] = ("Space", "Enter", "Backspace", "E", "A", "N"),
@@ -178,8 +190,13 @@ def chatter(
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
 ) -> Yields:
-    """The keys that wear most, tapped many times: more downs than taps is chatter."""
-    extra = lost = 0
+    """The keys that wear most, tapped many times: more downs than taps is chatter.
+
+    Where taps are lost, the first such key is pressed by hand: when it answers, its finger is to
+    blame.
+    """
+    extra = 0
+    lost: list[int] = []
     for name in keys:
         usage = _usage(name)
         for _ in range(presses):
@@ -188,15 +205,19 @@ def chatter(
                 for event in _tap(keyboard, actuator, clock, (usage,), hold_s, gap_s)
             )
             extra += max(0, downs - 1)
-            lost += downs == 0
+            lost += [usage] if downs == 0 else []
+    for usage in lost[:1]:
+        at_times = lost.count(usage) < presses
+        _finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
     yield Reading("chatter", extra)
-    yield Reading("taps_lost", lost)
+    yield Reading("taps_lost", len(lost))
 
 
 @step(ghost_keys="", blocked_pairs="", ghosts="", blocked="")
 def ghosting(
     keyboard: KeySource,
     actuator: KeyActuator,
+    operator: Operator,
     clock: Clock,
     *,
     pairs: tuple[tuple[str, str], ...] = (
@@ -221,7 +242,9 @@ def ghosting(
     """Several keys at once: two always arrive, and no chord makes a key appear by itself.
 
     A keyboard may leave out the third key of a chord; it may not invent one. A key of a pair that
-    is silent alone, too, is not blocked: `every_key` finds whose fault that is.
+    is silent alone, too, is not blocked: `every_key` finds whose fault that is. The first pair that
+    does not arrive is held by hand, and so is a key whose finger alone brings another: when the
+    hand does not find it so, the actuator is to blame.
     """
 
     def tap(*usages: int) -> set[int]:
@@ -233,12 +256,21 @@ def ghosting(
     for names in (*pairs, *chords):
         held = tuple(_usage(name) for name in names)
         went_down = tap(*held)
-        ghosts |= went_down - set(held)
+        if extra := went_down - set(held) - ghosts:
+            for usage in held:
+                if alone := extra & tap(usage):
+                    _finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES, alone)
+            ghosts |= extra
         if (
             len(names) == 2
             and not set(held) <= went_down
             and all(usage in tap(usage) for usage in held)
         ):
+            if not blocked and _together(_by_hand(keyboard, operator, clock, *held), held):
+                raise BenchFault(
+                    f"{'+'.join(names)} arrive from a hand and not from their fingers: mend the"
+                    " actuator, or its supply"
+                )
             blocked.append("+".join(names))
     yield Reading("ghost_keys", len(ghosts))
     yield Reading("blocked_pairs", len(blocked))
@@ -300,22 +332,28 @@ class _Findings:
         self.went_down: set[int] = set()
         self.went_up: set[int] = set()
         self.wrong: set[int] = set()
+        self.down: set[int] = set()
+        self.silent: set[int] = set()
+        self.extra: dict[int, set[int]] = {}
         self.chatter = 0
 
-    def add(self, usage: int, events: Iterable[KeyEvent]) -> None:
+    def add(self, usage: int, events: Sequence[KeyEvent]) -> None:
         """One tap of one key."""
-        downs: Counter[int] = Counter()
-        for event in events:
-            if _place(self._board, event.usage) != usage:
-                self.wrong.add(event.usage)
-            elif event.down:
-                downs[usage] += 1
-                self.went_down.add(usage)
-            else:
-                self.went_up.add(usage)
-        self.chatter += max(0, downs[usage] - 1)
+        was_down = usage in {_place(self._board, each) for each in self.down}
+        came_down = [event.usage for event in events if event.down]
+        extra = {each for each in came_down if _place(self._board, each) != usage}
+        downs = sum(each not in extra for each in came_down)
+        if downs:
+            self.went_down.add(usage)
+        elif not was_down:
+            self.silent.add(usage)
+        if extra:
+            self.extra.setdefault(usage, set()).update(extra)
+            self.wrong |= extra
+        self.chatter += max(0, downs - 1)
+        _follow(events, self.down)
 
-    def listen(self, events: Iterable[KeyEvent]) -> None:
+    def listen(self, events: Sequence[KeyEvent]) -> None:
         """Keys pressed by hand, nobody knows which."""
         for event in events:
             if (place := _place(self._board, event.usage)) is None:
@@ -324,16 +362,17 @@ class _Findings:
                 self.went_down.add(place)
             else:
                 self.went_up.add(place)
+        _follow(events, self.down)
 
-    def shown(self, down: Iterable[int] = ()) -> KeysSeen:
+    def shown(self) -> KeysSeen:
         seen = tuple(sorted(self.went_down))
-        return KeysSeen(self._board.name, tuple(sorted(down)), seen, tuple(sorted(self.wrong)))
+        return KeysSeen(self._board.name, tuple(sorted(self.down)), seen, tuple(sorted(self.wrong)))
 
     def readings(self) -> Iterator[Reading]:
-        missing = self._board.usages - self.went_down
+        missing = self.silent | self._board.usages - self.went_down
         yield Reading("missing_keys", len(missing))
         yield Reading("wrong_keys", len(self.wrong))
-        yield Reading("unreleased_keys", len(self.went_down - self.went_up))
+        yield Reading("unreleased_keys", len(self.down))
         yield Reading("missing", _names(missing))
         yield Reading("wrong", _names(self.wrong))
 
@@ -409,20 +448,69 @@ def _ask_who_holds(down: set[int], keyboard: KeySource, operator: Operator, cloc
         )
 
 
-def _by_hand(
-    keyboard: KeySource, operator: Operator, clock: Clock, board: Layout, usage: int
-) -> bool:
-    """Whether the key answers when a hand presses it."""
-    key = operator.ask(
-        f"keyboard.press.{usage}",
-        f"The key {usage_name(usage)} did not answer. Press it by hand, then say so here.",
+def _finger_or_key(
+    keyboard: KeySource,
+    operator: Operator,
+    clock: Clock,
+    usage: int,
+    presses: int,
+    extra: AbstractSet[int] = frozenset(),
+    board: Layout | None = None,
+) -> None:
+    """A key that was silent under its finger, or brought `extra` ones, is pressed by hand.
+
+    Raises `BenchFault` when it answers each time, without those. Otherwise it is the key.
+    """
+    for _ in range(presses):
+        heard = _by_hand(keyboard, operator, clock, usage)
+        came_down = {event.usage for event in heard if event.down}
+        itself = {each for each in came_down if (_place(board, each) if board else each) == usage}
+        if not itself or came_down & extra:
+            return
+    key = f"the key {usage_name(usage)}"
+    if extra:
+        raise BenchFault(
+            f"{key} brings {_names(extra)} under its finger and not under a hand: mend the actuator"
+        )
+    seldom = "always " if presses > 1 else ""
+    raise BenchFault(f"{key} answers to a hand and not {seldom}to its finger: mend the actuator")
+
+
+def _by_hand(keyboard: KeySource, operator: Operator, clock: Clock, *usages: int) -> list[KeyEvent]:
+    """What is heard when a hand presses these keys, together.
+
+    The hand presses after the answer: while nobody listens, a keyboard may keep no more than its
+    newest report.
+    """
+    keys = "+".join(usage_name(usage) for usage in usages)
+    answer = operator.ask(
+        f"keyboard.press.{'.'.join(str(usage) for usage in usages)}",
+        f"Not as expected under the actuator: {keys}. Choose {DONE.label!r}, and only then press"
+        f" {'it' if len(usages) == 1 else 'them together'} by hand, once, within"
+        f" {PRESS_WITHIN_S:g} s.",
         DONE,
         CANNOT,
     )
-    pressed = _still_there(keyboard, clock, 0.5)
-    return key == DONE.key and any(
-        event.down and _place(board, event.usage) == usage for event in pressed
-    )
+    heard = _still_there(keyboard, clock)
+    if answer != DONE.key:
+        return []
+    end_s = clock.monotonic() + PRESS_WITHIN_S
+    while not {event.usage for event in heard if not event.down}.issuperset(usages):
+        if (left_s := end_s - clock.monotonic()) <= 0:
+            break
+        heard += keyboard.read_events(min(left_s, 0.2))
+        clock.check()
+    return heard + _events(keyboard, clock, 0.1)
+
+
+def _together(events: Iterable[KeyEvent], usages: Iterable[int]) -> bool:
+    """Whether all the keys were down at one time."""
+    down: set[int] = set()
+    for event in events:
+        _follow([event], down)
+        if down.issuperset(usages):
+            return True
+    return False
 
 
 def _usage(name: str) -> int:

@@ -1,6 +1,7 @@
 """Keyboards: every key is itself, once, and lets go; fingers and hands are not keys."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,10 @@ class Board(KeySource):
         self.lamps: set[str] = set()
         self.dead_lamps: set[str] = set()
         self.presses_left: float = float("inf")
+        self.answers_every = dict.fromkeys(ISO, 1)
+        self.sticks_at: dict[int, int] = {}
+        self._presses: Counter[int] = Counter()
+        self._coming: list[tuple[float, Callable[[], None]]] = []
         self._held: set[int] = set()
         self._heard: list[KeyEvent] = []
 
@@ -66,7 +71,10 @@ class Board(KeySource):
     def press(self, usages: Iterable[int]) -> None:
         for usage in usages:
             self.presses_left -= 1
+            self._presses[usage] += 1
             self._held.add(usage)
+            if self._presses[usage] % self.answers_every.get(usage, 1):
+                continue
             if any(usage in pair and pair <= self._held for pair in self.blocks):
                 continue
             if usage in self.dead or usage not in self.keys:
@@ -84,14 +92,20 @@ class Board(KeySource):
     def release(self, usages: Iterable[int]) -> None:
         for usage in usages:
             self._held.discard(usage)
-            if usage in self.keys - self.dead - self.sticky:
+            stuck = self._presses[usage] >= self.sticks_at.get(usage, 10**6)
+            if usage in self.keys - self.dead - self.sticky and not stuck:
                 self.event(usage, down=False)
+
+    def later(self, after_s: float, hand: Callable[[], None]) -> None:
+        self._coming.append((self.time.monotonic() + after_s, hand))
 
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         if self.presses_left <= 0:
             raise NotConnected("unplugged")
         if not self._heard:
             self.time.sleep(timeout_s)
+        while self._coming and self._coming[0][0] <= self.time.monotonic():
+            self._coming.pop(0)[1]()
         heard, self._heard = self._heard, []
         return tuple(heard)
 
@@ -113,18 +127,30 @@ class Fingers(KeyActuator):
         self.broken: set[int] = set()
         self.swapped: dict[int, int] = {}
         self.jams: set[int] = set()
+        self.misses_every: dict[int, int] = {}
+        self.at_once = 6
+        self.slipped: dict[int, int] = {}
+        self._presses: Counter[int] = Counter()
 
     def press(self, usages: Iterable[int]) -> None:
+        self._presses.update(usages)
         self.board.press(
-            self.swapped.get(one, one) for one in sorted(usages) if one not in self.broken
+            self.swapped.get(one, one)
+            for one in self._reached(usages)
+            if one not in self.broken
+            and (one not in self.misses_every or self._presses[one] % self.misses_every[one])
         )
 
     def release(self, usages: Iterable[int]) -> None:
         self.board.release(
             self.swapped.get(one, one)
-            for one in sorted(usages)
+            for one in self._reached(usages)
             if one not in self.broken | self.jams
         )
+
+    def _reached(self, usages: Iterable[int]) -> list[int]:
+        struck = sorted(usages)[: self.at_once]
+        return struck + [self.slipped[one] for one in struck if one in self.slipped]
 
     def make_safe(self) -> None:
         self.board.release(ISO - self.jams)
@@ -150,24 +176,29 @@ class Port(PowerMeter):
 
 
 class Person(Answers):
-    """Presses what is asked for, before saying so."""
+    """Presses what is asked for, once that was answered."""
 
     def __init__(self, board: Board, **answers: str) -> None:
         super().__init__(**answers)
         self.board = board
         self.skips: set[int] = set()
+        self.presses_after_s = 0.0
 
     def type(self, usages: Iterable[int]) -> None:
         for usage in sorted(set(usages) - self.skips):
             self.board.press([usage])
             self.board.release([usage])
 
+    def hold(self, usages: Iterable[int]) -> None:
+        self.board.press(usages)
+
     def ask(self, about: str, text: str, *choices: Any) -> str:
         if about.startswith("keyboard.press."):
-            usage = int(about.rpartition(".")[2])
-            self.type([usage])
+            usages = [int(one) for one in about.split(".")[2:]]
             self.asked.append(about)
-            return self.answers.get(f"keyboard_press_{usage}", "d")
+            self.board.later(self.presses_after_s, partial(self.hold, usages))
+            self.board.later(self.presses_after_s + 0.05, partial(self.board.release, usages))
+            return self.answers.get(about.replace(".", "_"), "d")
         if about == "keyboard.begin":
             self.type(self.board.keys)
         if about.startswith("keyboard.led."):
@@ -297,6 +328,53 @@ def test_a_key_that_does_not_come_up_is_found(rig: Rig, name: str) -> None:
     record = rig.measure((PLAN | BY_HAND)[name])
     assert record.verdict is Verdict.FAIL
     assert values(record)["unreleased_keys"] == 1
+
+
+def test_a_key_that_answers_to_every_second_press_only_is_missing(rig: Rig) -> None:
+    rig.board.answers_every = {HASH: 2}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert (values(record)["missing_keys"], values(record)["missing"]) == (1, "Non-US Hash")
+
+
+def test_a_key_that_stays_down_from_its_second_tap_on_is_unreleased(rig: Rig) -> None:
+    rig.board.sticks_at = {HASH: 2}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["unreleased_keys"] == 1
+    assert rig.person.asked == ["keyboard.held"]
+
+
+def test_a_key_that_brings_another_under_a_hand_too_is_wrong(rig: Rig) -> None:
+    rig.board.ghost = {frozenset({A}): S}
+    for name in ("every_key", "ghosting"):
+        assert rig.measure(PLAN[name]).verdict is Verdict.FAIL
+    assert rig.person.asked == ["keyboard.press.4"] * 2, "once in each"
+
+
+def test_no_more_than_three_dead_keys_are_asked_for(rig: Rig) -> None:
+    rig.board.dead = {A, S, E, R, SPACE}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["missing_keys"] == 5
+    assert len(rig.person.asked) == 3
+
+
+def test_a_dead_key_loses_its_taps_under_a_hand_too(rig: Rig) -> None:
+    rig.board.dead = {SPACE}
+    record = rig.measure(PLAN["chatter"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["taps_lost"] == 10
+
+
+def test_a_hand_that_is_put_on_a_pair_one_key_after_the_other_clears_no_keyboard(rig: Rig) -> None:
+    class OneByOne(Person):
+        def hold(self, usages: Iterable[int]) -> None:
+            self.type(usages)
+
+    rig.board.blocks = {frozenset({A, S})}
+    rig.person.__class__ = OneByOne
+    assert rig.measure(PLAN["ghosting"]).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(
@@ -468,6 +546,66 @@ def test_a_finger_that_lies_on_a_key_is_no_stuck_key(rig: Rig) -> None:
     rig.board.event(SPACE, down=True)
     rig.person.answers["keyboard_held"] = "y"
     assert rig.measure(PLAN["stuck_keys"]).verdict is Verdict.ERROR
+
+
+def test_a_finger_that_breaks_after_every_key_condemns_no_keyboard(rig: Rig) -> None:
+    rig.fingers.broken = {SPACE}
+    record = rig.measure(PLAN["chatter"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key Space answers to a hand and not to its finger: mend the actuator"
+    )
+    assert rig.person.asked == ["keyboard.press.44"]
+
+
+@pytest.mark.parametrize("name", ["every_key", "chatter"])
+def test_a_finger_that_misses_some_taps_condemns_no_keyboard(rig: Rig, name: str) -> None:
+    rig.fingers.misses_every = {SPACE: 2}
+    record = rig.measure(PLAN[name])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key Space answers to a hand and not always to its finger: mend the actuator"
+    )
+
+
+def test_a_supply_too_weak_for_two_fingers_blocks_no_pair(rig: Rig) -> None:
+    rig.fingers.at_once = 1
+    record = rig.measure(PLAN["ghosting"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith("A+S arrive from a hand and not from their fingers")
+    assert rig.person.asked == ["keyboard.press.4.22"], "one question, not one for each pair"
+
+
+@pytest.mark.parametrize("name", ["every_key", "ghosting"])
+def test_a_finger_that_slipped_onto_the_neighbour_too_condemns_no_keyboard(
+    rig: Rig, name: str
+) -> None:
+    rig.fingers.slipped = {A: S}
+    record = rig.measure(PLAN[name])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key A brings S under its finger and not under a hand: mend the actuator"
+    )
+    assert set(rig.person.asked) == {"keyboard.press.4"}
+
+
+def test_a_hand_that_is_not_there_at_once_is_listened_for(rig: Rig) -> None:
+    """What is pressed while the question waits may be lost: nobody listens then."""
+    rig.fingers.broken = {E}
+    rig.person.presses_after_s = 4.0
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert "mend the actuator" in record.reason
+
+
+@pytest.mark.parametrize("current_a", [-0.03, 0.0, 0.0005])
+def test_a_meter_that_sees_no_current_of_a_keyboard_that_answers_is_an_error(
+    rig: Rig, current_a: float
+) -> None:
+    rig.port.current_a = current_a
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith(f"the keyboard answers and the meter sees {current_a:.4f} A")
 
 
 def test_a_broken_finger_blocks_no_pair(rig: Rig) -> None:
