@@ -81,7 +81,14 @@ class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
     reason: str = ""
 
 
-Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice
+class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
+    """At the station's start a slot could not be made safe; `reason` says what did not let go."""
+
+    slot: str
+    reason: str
+
+
+Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice | UnsafeNotice
 
 
 class CommandRefused(Exception):
@@ -106,7 +113,8 @@ class Console(Protocol):
         """Tell `listener` everything from now on.
 
         It begins with where the records are, and for each slot with what its current or last run
-        has told so far and with what is plugged in, so that a screen may come and go.
+        has told so far, or why it is not known to be safe, and with what is plugged in, so that a
+        screen may come and go.
         """
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:

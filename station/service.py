@@ -25,6 +25,7 @@ from station.console import (
     PluggedDevice,
     SlotInfo,
     SlotNotice,
+    UnsafeNotice,
 )
 from station.events import (
     Event,
@@ -99,6 +100,7 @@ class StationService:
         self._locks = {name: SharedLock(name) for name in config.shared}
         self._listeners: list[Callable[[Notice], None]] = []
         self._told: dict[str, list[SlotNotice]] = {slot: [] for slot in config.slots}
+        self._unsafe: dict[str, UnsafeNotice] = {}
         self._telling = threading.Lock()
         self._take_over: Callable[[], None] = lambda: None
         self._monotonic = monotonic
@@ -174,6 +176,8 @@ class StationService:
             listener(self._delivery)
             if self._autopilot is not None:
                 listener(self._autopilot)
+            for unsafe in self._unsafe.values():
+                listener(unsafe)
             for told in self._told.values():
                 for notice in told:
                     listener(notice)
@@ -371,6 +375,8 @@ class StationService:
         with self._telling:
             if isinstance(notice, SlotNotice):
                 self._remember(notice)
+            elif isinstance(notice, UnsafeNotice):
+                self._unsafe[notice.slot] = notice
             listeners = tuple(self._listeners)
         for listener in listeners:
             try:
@@ -393,6 +399,8 @@ class StationService:
             self._seats[notice.slot].run_began()
         elif isinstance(notice.event, RunFinished):
             self._seats[notice.slot].run_ended(self._monotonic())
+            if notice.event.record.verdict not in (Verdict.ERROR, Verdict.ABORTED):
+                self._unsafe.pop(notice.slot, None)  # it has reached its whole bench
         for kind in (KeysSeen, NotSaved):  # the last of many says it all
             if told and isinstance(notice.event, kind) and isinstance(told[-1].event, kind):
                 told.pop()
@@ -422,5 +430,8 @@ class StationService:
             self._locks,
             self._hardware[""],
         )
-        for trouble in bench.release_everything():
+        troubles = bench.release_everything()
+        for trouble in troubles:
             log.error("slot %s is not known to be safe: %s", slot.name, trouble)
+        if troubles:
+            self._tell(UnsafeNotice(slot.name, "\n".join(troubles)))

@@ -12,6 +12,7 @@ from station.console import (
     PluggedNotice,
     SlotInfo,
     SlotNotice,
+    UnsafeNotice,
 )
 from station.events import (
     Answered,
@@ -120,6 +121,7 @@ class SlotModel:
         self.running = False
         self.stopping = False
         self.unsafe = False
+        self._unsafe_from_start = ""
         self.plugged = PluggedNotice(info.name)
         self.pulled = False  # while it was being tested
         self.device: Device | None = None
@@ -190,7 +192,8 @@ class SlotModel:
     @property
     def unsafe_reason(self) -> str:
         return next(
-            (s.record.reason for s in self.steps if s.record and _left_unsafe(s.record)), ""
+            (s.record.reason for s in self.steps if s.record and _left_unsafe(s.record)),
+            self._unsafe_from_start,
         )
 
     def tell(self, message: str, until_s: float) -> None:
@@ -225,6 +228,12 @@ class SlotModel:
         self.revision += 1
         self.pulled = self.running and notice.device is None
         self.plugged = notice
+
+    def is_unsafe(self, reason: str) -> None:
+        """From before its first run, until one has come to a verdict."""
+        self.revision += 1
+        self.shape += 1
+        self.unsafe, self._unsafe_from_start = True, reason
 
     def apply(self, event: Event, now_s: float) -> None:
         """Whatever comes, in whatever order: a screen may be attached in the middle of a run."""
@@ -306,7 +315,10 @@ class SlotModel:
         self.plan = self.plan or run.plan
         self.running, self.stopping = False, False
         self.step, self.question, self.keys = None, None, None
-        self.unsafe = any(_left_unsafe(record) for record in run.steps)
+        if run.verdict not in (Verdict.ERROR, Verdict.ABORTED):
+            self._unsafe_from_start = ""  # it has reached its whole bench
+        left_unsafe = any(_left_unsafe(record) for record in run.steps)
+        self.unsafe = left_unsafe or bool(self._unsafe_from_start)
         self.shape += 1
 
     def _current(self) -> StepModel:
@@ -374,6 +386,9 @@ class StationModel:
             case PluggedNotice(slot=name):
                 if name in self._by_name:
                     self._by_name[name].plug(notice)
+            case UnsafeNotice(slot=name, reason=reason):
+                if name in self._by_name:
+                    self._by_name[name].is_unsafe(reason)
             case DeliveryNotice():
                 self.delivery = notice
                 self.revision += 1

@@ -14,10 +14,19 @@ from random import Random
 import msgspec
 import pytest
 
+from drivers.buses import ByteStream
+from drivers.errors import NotConnected
 from drivers.sim.it8500 import SimulatedIt8500
 from station.clock import Clock
 from station.config import StationConfig, load
-from station.console import CannotKeep, CommandRefused, DeliveryNotice, Notice, SlotNotice
+from station.console import (
+    CannotKeep,
+    CommandRefused,
+    DeliveryNotice,
+    Notice,
+    SlotNotice,
+    UnsafeNotice,
+)
 from station.events import (
     Event,
     Measured,
@@ -309,6 +318,30 @@ def test_whoever_listens_hears_first_where_the_records_are(station: Station) -> 
     station.service.listen(late.append)
     assert isinstance(late[0], DeliveryNotice)
     assert [one.event for one in late if isinstance(one, SlotNotice)] == station.events()
+
+
+def test_a_bench_that_cannot_be_made_safe_at_the_start_is_told_until_its_first_run(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    station = Station(config, tmp_path / "outbox.db")
+
+    def nothing(port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        raise NotConnected(f"{port}: nothing is plugged in")
+
+    with pytest.MonkeyPatch.context() as unplugged:
+        unplugged.setattr(station.rig.hardware["left"], "serial", nothing)
+        station.service.open()
+    (told,) = [one for one in station.told if isinstance(one, UnsafeNotice)]
+    assert told.slot == "left"
+    assert told.reason.startswith("load: ")
+    late: list[Notice] = []
+    station.service.listen(late.append)
+    assert told in late
+    assert station.test("A-1").verdict is Verdict.PASS
+    later: list[Notice] = []
+    station.service.listen(later.append)
+    assert told not in later
+    station.service.close()
 
 
 def test_what_waits_is_counted_without_a_broker(station: Station) -> None:

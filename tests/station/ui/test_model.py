@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.console import AutopilotNotice, DeliveryNotice, SlotInfo, SlotNotice
+from station.console import AutopilotNotice, DeliveryNotice, SlotInfo, SlotNotice, UnsafeNotice
 from station.events import (
     Answered,
     Event,
@@ -150,6 +150,24 @@ def test_a_bench_that_does_not_become_safe_dominates_everything() -> None:
     assert slot.unsafe_reason == reason
     after(started(), slot=slot)
     assert mood(slot) is Mood.RUNNING
+
+
+def test_a_bench_that_was_not_safe_at_the_start_stays_so_until_a_run_has_reached_all_of_it() -> (
+    None
+):
+    station = StationModel(SLOTS)
+    station.apply(UnsafeNotice("Slot-1", "load: usb:1-1.2 is not plugged in"), 1.0)
+    slot = station["Slot-1"]
+    assert station.unsafe == [slot]
+    assert mood(slot) is Mood.UNSAFE
+    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in"
+    after(started(), slot=slot)
+    assert mood(slot) is Mood.RUNNING
+    after(finished(Verdict.ERROR, step("No load", Verdict.ERROR), made_safe()), slot=slot)
+    assert mood(slot) is Mood.UNSAFE
+    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in"
+    after(started(), finished(Verdict.PASS, bench_ready(), step(), made_safe()), slot=slot)
+    assert mood(slot) is Mood.PASS
 
 
 def test_an_error_elsewhere_does_not_cry_danger() -> None:
