@@ -43,6 +43,7 @@ POWER_ON, POWER_OFF = 1, 4  # DPM on; DPM off, as VESA DPMS names them
 CENTRE = 4  # of nine zones
 WAKES_S = 5.0  # from standby, once there is a picture
 LIT_CD_M2 = 5.0  # less is no white screen
+ALIKE = 0.75  # darker over brighter of two looks at one picture: a cold tube is warming up
 
 PIXEL_CLASSES = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
 """ISO 13406-2: always bright and always dark pixels per million, as liquisearch.com reports it."""
@@ -114,19 +115,37 @@ def brightness_sweep(
     """White at `points` brightness settings from lowest to highest, over DDC/CI.
 
     Monotonic: no setting is darker than the one before by more than the tolerance.
-    `brightness_range` is highest over lowest luminance.
+    `brightness_range` is highest over lowest luminance. A sweep that falls somewhere is repeated,
+    and the lowest is looked at again: a hand before the sensors is not the display's doing.
     """
     _need_control(monitor, screen, clock)
     screen.show_level(1.0, 1.0, 1.0)
     highest = monitor.read_control(BRIGHTNESS).maximum
-    seen = []
-    for n in range(points):
-        monitor.set_control(BRIGHTNESS, round(highest * n / (points - 1)))
+
+    def at(brightness: int) -> float:
+        monitor.set_control(BRIGHTNESS, brightness)
         clock.sleep(settle_s)
-        seen.append(_centre_cd_m2(zones))
+        return _centre_cd_m2(zones)
+
+    def sweep() -> list[float]:
+        return [at(round(highest * n / (points - 1))) for n in range(points)]
+
+    def rises(seen: list[float]) -> bool:
+        return all(b >= a * (1 - tolerance_percent / 100) for a, b in pairwise(seen))
+
+    seen = sweep()
     _believe(seen[-1], monitor, zones, operator, clock)
-    steps_up = pairwise(seen)
-    monotonic = all(b >= a * (1 - tolerance_percent / 100) for a, b in steps_up)
+    monotonic = rises(seen)
+    if not monotonic and rises(sweep()):
+        raise BenchFault(
+            "the brightness fell on its way up, and did not when that was repeated: something may"
+            " have been before the sensors, so test it again"
+        )
+    again = at(0)
+    if not _alike(seen[0], again):  # it may dim slowly
+        clock.sleep(WAKES_S)
+        again = _centre_cd_m2(zones)
+    _check_alike(seen[0], again)
     yield Reading("brightness_monotonic", monotonic)
     yield Reading("brightness_range", seen[-1] / max(seen[0], 0.01))
     yield Reading("brightness_lowest", seen[0])
@@ -199,7 +218,8 @@ def contrast(
 ) -> Yields:
     """White over black at the centre, at full brightness.
 
-    A black below what the sensors resolve counts as that resolution, 0.002 cd/m².
+    A black below what the sensors resolve counts as that resolution, 0.002 cd/m². White is shown
+    before and after, and the darker one counts: sensors that see nothing see a perfect black.
     """
     _full_brightness(monitor, screen, clock, settle_s)
     white = _centre_cd_m2(zones)
@@ -207,7 +227,14 @@ def contrast(
     screen.show_level(0.0, 0.0, 0.0)
     clock.sleep(settle_s)
     black = _centre_cd_m2(zones)
-    yield Reading("contrast", white / max(black, 0.002))
+    screen.show_level(1.0, 1.0, 1.0)
+    clock.sleep(settle_s)
+    again = _centre_cd_m2(zones)
+    if again < LIT_CD_M2 <= white:
+        _believe(again, monitor, zones, operator, clock)
+    else:
+        _check_alike(white, again)
+    yield Reading("contrast", min(white, again) / max(black, 0.002))
     yield Reading("black", black)
 
 
@@ -405,6 +432,20 @@ def _believe(
         raise BenchFault(
             "there was no light, and is some since the operator was asked: a plug may have been"
             " out, so test it again"
+        )
+
+
+def _alike(before_cd_m2: float, again_cd_m2: float) -> bool:
+    """Whether one picture was as bright both times, or dark both times."""
+    darker, brighter = sorted((before_cd_m2, again_cd_m2))
+    return brighter < LIT_CD_M2 or darker >= ALIKE * brighter
+
+
+def _check_alike(before_cd_m2: float, again_cd_m2: float) -> None:
+    if not _alike(before_cd_m2, again_cd_m2):
+        raise BenchFault(
+            f"the same picture had {before_cd_m2:.1f} cd/m² and then {again_cd_m2:.1f}: look"
+            " whether anything is before the sensors, and switch off dynamic contrast in its menu"
         )
 
 

@@ -135,6 +135,20 @@ class Zones(LightArray):
         )
 
 
+class Shaded(Zones):
+    """Something is before the sensors at these looks, which count from 0, and lets that through."""
+
+    def __init__(self, device: Display, looks: set[int], through: float = 0.0) -> None:
+        super().__init__(device)
+        self.looks, self.through = looks, through
+        self.taken = 0
+
+    def read_illuminances_lux(self) -> tuple[float, ...]:
+        self.gains = [self.through if self.taken in self.looks else 1.0] * 9
+        self.taken += 1
+        return super().read_illuminances_lux()
+
+
 class Probe(ColourMeter):
     def __init__(self, device: Display) -> None:
         self.identity = Identity("", "probe")
@@ -273,6 +287,61 @@ def test_darkness_is_the_displays_fault_only_if_the_operator_sees_it_too(
     rig.operator.answers["display_lit"] = seen
     assert rig.measure(name).verdict is verdict
     assert rig.operator.asked == ["display.lit"]
+
+
+@pytest.mark.parametrize("looks", [{1, 2}, {0, 1, 2}])
+def test_sensors_without_light_are_no_perfect_black(rig: Rig, looks: set[int]) -> None:
+    rig.display.contrast, rig.zones = 150.0, Shaded(rig.display, looks)
+    rig.operator.answers["display_lit"] = "y"
+    record = rig.measure("contrast")
+    assert record.verdict is Verdict.ERROR
+    assert "check their cable" in record.reason
+    assert rig.operator.asked == ["display.lit"]
+
+
+@pytest.mark.parametrize("looks", [{0}, {2}, {1, 2}])
+def test_a_white_that_changes_by_itself_is_no_half_of_a_contrast(rig: Rig, looks: set[int]) -> None:
+    rig.zones = Shaded(rig.display, looks, through=0.3)
+    record = rig.measure("contrast")
+    assert record.verdict is Verdict.ERROR
+    assert "whether anything is before the sensors" in record.reason
+    assert rig.operator.asked == []
+
+
+def test_a_display_that_goes_dark_on_black_and_stays_dark_fails(rig: Rig) -> None:
+    class Dies(Zones):
+        def read_illuminances_lux(self) -> tuple[float, ...]:
+            if self.device.level == (0.0, 0.0, 0.0):
+                self.device.peak = 0.0
+            return super().read_illuminances_lux()
+
+    rig.zones = Dies(rig.display)
+    record = rig.measure("contrast")
+    assert (record.verdict, values(record)["contrast"]) == (Verdict.FAIL, 0.0)
+    assert rig.operator.asked == ["display.lit"]
+
+
+@pytest.mark.parametrize("looks", [{4, 5, 6}, {0, 1}, {1}])
+@pytest.mark.parametrize("through", [0.0, 0.3])
+def test_a_hand_before_the_sensors_is_no_fault_of_the_brightness(
+    rig: Rig, looks: set[int], through: float
+) -> None:
+    rig.zones = Shaded(rig.display, looks, through)
+    assert rig.measure("brightness_sweep").verdict is Verdict.ERROR
+    assert rig.operator.asked == []
+
+
+@pytest.mark.parametrize("through", [0.0, 3.0])
+def test_a_display_that_dims_slowly_is_given_time(rig: Rig, through: float) -> None:
+    rig.zones = Shaded(rig.display, {11}, through)
+    assert rig.measure("brightness_sweep").verdict is Verdict.PASS
+
+
+def test_a_hand_before_the_sensors_makes_no_range_of_a_stuck_backlight(rig: Rig) -> None:
+    rig.display.dimmer, rig.zones = lambda setting: 1.0, Shaded(rig.display, {0})
+    record = rig.measure("brightness_sweep")
+    assert record.verdict is Verdict.ERROR
+    assert "had 0.0 cd/m² and then 250.0" in record.reason
 
 
 @pytest.mark.parametrize("zone", range(9))
@@ -552,7 +621,7 @@ def test_the_operators_eyes_judge_pixels(
     assert len(rig.operator.asked) == 6
 
 
-def test_the_sweep_ends_at_the_brightest_whatever_the_number_of_points(rig: Rig) -> None:
+def test_the_sweep_reaches_the_brightest_whatever_the_number_of_points(rig: Rig) -> None:
     seen: list[int] = []
 
     class Watched(Ddc):
@@ -562,4 +631,4 @@ def test_the_sweep_ends_at_the_brightest_whatever_the_number_of_points(rig: Rig)
 
     rig.socket = Socketed(Watched(rig.display))
     rig.run(planned(display.brightness_sweep, settings={"points": 4}))
-    assert seen == [0, 33, 67, 100]
+    assert seen == [0, 33, 67, 100, 0]
