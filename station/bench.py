@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.capabilities import Actuator, Instrument
-from drivers.errors import NotConnected
+from drivers.errors import DriverError, NotConnected
 from station.clock import Clock
 from station.prompts import Operator
 from station.records import InstrumentUsed
@@ -92,7 +92,7 @@ class Bench:
         """Open every instrument of these roles that is neither shared nor the device."""
         for name, place in self.places.items():
             if name in names and place.shared is None and not place.device:
-                self._opened(name)
+                self._opened_by_name(name)
 
     def shared_by(self, step: Step) -> list[SharedLock]:
         """The locks a step needs, in the one order that everybody takes them in."""
@@ -119,7 +119,14 @@ class Bench:
             return self.clock
         if name == "operator":
             return self.operator
-        return _OpenLater(self, name) if role.socket else self._opened(name)
+        return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
+
+    def _opened_by_name(self, name: str) -> Instrument:
+        """A port alone tells nobody what is missing there."""
+        try:
+            return self._opened(name)
+        except DriverError as error:
+            raise type(error)(f"{name}: {error}") from error
 
     def _opened(self, name: str) -> Instrument:
         if name not in self._open:

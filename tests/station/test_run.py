@@ -389,7 +389,7 @@ def test_a_bench_that_does_not_open_is_an_error_and_made_safe(rig: Rig) -> None:
     rig.relay.close_contact()
     record = finish(rig.bench, GOOD)
     assert verdicts(record) == [("open", Verdict.ERROR), ("make_safe", Verdict.PASS)]
-    assert record.steps[0].reason == "it was asked, and said nothing"
+    assert record.steps[0].reason == "meter: it was asked, and said nothing"
     assert rig.is_safe
 
 

@@ -194,7 +194,7 @@ def test_a_rig_that_is_not_there_is_an_error_and_no_traceback(
     service.start("left", "A-1")
     record = eventually(station.records)[0]
     assert record.verdict is Verdict.ERROR
-    assert record.steps[0].reason == "this is only a rehearsal"
+    assert record.steps[0].reason == "mains_meter: this is only a rehearsal"
     service.close()
     station.service.close()
 
