@@ -472,8 +472,9 @@ def _finger_or_key(
         raise BenchFault(
             f"{key} brings {_names(extra)} under its finger and not under a hand: mend the actuator"
         )
-    seldom = "always " if presses > 1 else ""
-    raise BenchFault(f"{key} answers to a hand and not {seldom}to its finger: mend the actuator")
+    if presses > 1:
+        raise BenchFault(f"{key} answers to a hand and not always to its finger: mend the actuator")
+    raise BenchFault(f"{key} answers to a hand and not to its finger: mend the actuator")
 
 
 def _by_hand(keyboard: KeySource, operator: Operator, clock: Clock, *usages: int) -> list[KeyEvent]:
