@@ -11,6 +11,7 @@ from hil_tests.other_run import Ended, run_pytest
 from hil_tests.plugin import RecordValue
 from hil_tests.procedures import (
     feed_as_usual,
+    limit_a,
     until,
     usual_v,
 )
@@ -23,7 +24,7 @@ import os, signal
 
 def test_that_feeds_its_device(supply):
     supply.set_voltage({voltage_v})
-    supply.set_current_limit(0.5)
+    supply.set_current_limit({current_a})
     supply.switch(on=True)
     {death}
 """
@@ -48,6 +49,10 @@ class OtherRun:
         self._stated = stated
         self._folder = folder
         self._clock = Clock()
+
+    def run_feeding(self, voltage_v: float, death: str) -> Ended:
+        current_a = limit_a(self._stated)
+        return self.run(SUITE.format(voltage_v=voltage_v, current_a=current_a, death=DEATHS[death]))
 
     def run(self, suite: str) -> Ended:
         rig = (f"--rig={self._lent.file}", f"--slot={self._slot}")
@@ -83,7 +88,7 @@ def other_run(
 def test_a_run_that_breaks_down_leaves_a_safe_bench(
     other_run: OtherRun, stated: SlotQa, voltage_v: float, death: str, record_value: RecordValue
 ) -> None:
-    ended = other_run.run(SUITE.format(voltage_v=voltage_v, death=DEATHS[death]))
+    ended = other_run.run_feeding(voltage_v, death)
     assert ended.exit_code == ENDS_WITH[death], ended.output
     assert other_run.is_off_in_time(), ended.output
     if death == "exception":  # only then does it live to tell
@@ -96,7 +101,7 @@ def test_a_run_that_breaks_down_leaves_a_safe_bench(
 def test_after_a_run_that_was_killed_the_next_one_begins_by_making_the_bench_safe(
     other_run: OtherRun, stated: SlotQa, voltage_v: float, record_value: RecordValue
 ) -> None:
-    killed = other_run.run(SUITE.format(voltage_v=voltage_v, death=DEATHS["sigkill"]))
+    killed = other_run.run_feeding(voltage_v, "sigkill")
     assert killed.exit_code == -9, killed.output
     assert other_run.meter().voltage_v > 0.9 * voltage_v, "nobody was left to switch it off"
     following = other_run.run(NEXT_SUITE)

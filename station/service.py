@@ -59,6 +59,7 @@ log = logging.getLogger(__name__)
 SOFTWARE = f"pace-station {version('pace-station')}"
 STOPS_WITHIN_S = 60.0
 """How long a run that was stopped may take to its end before it hangs."""
+ENDS_WITHIN_S = 2.0
 SAVE_AGAIN_S = 2.0
 
 
@@ -243,6 +244,8 @@ class StationService:
         self._tell_port(seat)
         if not tag:
             return
+        # Nothing begins while a run goes on; one that has just been told to be over ends soon.
+        self._slots[slot].join(ENDS_WITHIN_S)
         try:
             self.start(slot, tag)
         except CommandRefused as refusal:

@@ -4,9 +4,9 @@ Without the names of tests all of hil_tests run, in guests side by side: what th
 sensors, time-outs) costs no processor.
 """
 
+import ast
 import logging
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -28,14 +28,16 @@ CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
 NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to load in the guest
 NO_CACHE = ("-p", "no:cacheprovider")
-TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 NOTHING_SELECTED = 5  # pytest's exit code
-ONLY_SIMULATED = "test_faults.py"  # would be skipped, one by one and slowly
+LEFT_OUT = (
+    "test_faults.py*",  # only on the simulated rig: would be skipped, one by one and slowly
+    "test_make_safe.py::test_a*run_that*",  # each starts Python anew, which takes 5 s: by name only
+)
 PARTS = {
     "broken": [
         *("test_kernel_runs.py::test_what_breaks_*", "test_kernel_hotplug.py*"),
-        *("test_kernel_i2c.py*", "test_kernel_user.py*", "*_meter_of_light_*"),
-        "test_make_safe.py*",
+        *("test_kernel_i2c.py*", "test_kernel_user.py*", "test_make_safe.py*"),
+        "*_meter_of_light_*",
     ],
     "displays": [
         "test_kernel_runs.py*",
@@ -43,7 +45,7 @@ PARTS = {
         "test_kernel_hub.py*",
         "test_off_*",
     ],
-    "kernel": ["test_kernel_*"],
+    "kernel": ["test_kernel_*", "test_repeatability.py*"],
     "suites": ["test_*"],
 }
 """What runs side by side, about as long each; a test is in the first part that names it.
@@ -88,9 +90,10 @@ def main(arguments: list[str]) -> int:
 
 def parts() -> dict[str, list[str]]:
     """What pytest is told to run in each: files, or tests where a file is in several."""
-    files = sorted(path for path in ROOT.glob("hil_tests/test_*.py") if path.name != ONLY_SIMULATED)
-    tests = {path.name: TEST.findall(path.read_text()) for path in files}
-    left = [f"{file}::{test}" for file, its in tests.items() for test in its]
+    files = sorted(ROOT.glob("hil_tests/test_*.py"))
+    tests = {path.name: _tests_of(path) for path in files}
+    every = [f"{file}::{test}" for file, its in tests.items() for test in its]
+    left = [test for test in every if not any(fnmatch(test, pattern) for pattern in LEFT_OUT)]
     parts: dict[str, list[str]] = {}
     for part, patterns in PARTS.items():
         mine = [test for test in left if any(fnmatch(test, pattern) for pattern in patterns)]
@@ -101,6 +104,13 @@ def parts() -> dict[str, list[str]]:
         some = [test for test in mine if test.partition("::")[0] not in whole]
         parts[part] = [f"hil_tests/{one}" for one in sorted([*whole, *some])]
     return parts
+
+
+def _tests_of(file: Path) -> list[str]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    body = ast.parse(file.read_text()).body
+    names = [one.name for one in body if isinstance(one, functions)]
+    return [name for name in names if name.startswith("test_")]
 
 
 def _side_by_side(guest: Frozen, runs: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -201,7 +201,7 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('"usb:1-1.1"', '""', f"{SUPPLY}.port: Expected `str` of length >= 1"),
         ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
         ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
-        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has room"),
+        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has"),
         ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
         ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
         ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"

@@ -347,6 +347,24 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
     assert bench.record(2).verdict is Verdict.PASS
 
 
+def test_a_device_that_is_plugged_in_just_as_a_run_ends_is_tested_next(bench: Bench) -> None:
+    """The operator has read the verdict; the run's thread has not ended yet."""
+    gate, reached = threading.Event(), threading.Event()
+
+    def hold(slot: str, event: Event) -> None:
+        reached.set()
+        assert gate.wait(30)
+
+    bench.at[RunFinished] = hold
+    bench.plug(ONE)
+    assert reached.wait(30)
+    bench.at.clear()
+    bench.pull()
+    threading.Timer(0.1, gate.set).start()
+    bench.plug(OTHER)
+    assert bench.record(2).device.asset_tag == "KB-2"
+
+
 @offering
 def test_another_keyboard_of_the_same_maker_is_another_also_where_neither_has_a_serial_number(
     bench: Bench,

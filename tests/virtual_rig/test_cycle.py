@@ -1,5 +1,8 @@
 """What a cycle is made of: parts that run side by side, and one junit.xml of all."""
 
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,16 +12,30 @@ from virtual_rig import __main__ as program
 from virtual_rig.root_disk import ROOT
 
 
-def test_every_test_is_in_one_part() -> None:
+def collected() -> set[str]:
+    """As pytest sees them: `test_file.py::test_name`."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "hil_tests"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    return {test.partition("[")[0].removeprefix("hil_tests/") for test in tests}
+
+
+def test_every_test_is_in_one_part_but_for_those_that_are_left_out_by_name() -> None:
     told = [one.removeprefix("hil_tests/") for part in program.parts().values() for one in part]
     assert len(told) == len(set(told))
-    for path in ROOT.glob("hil_tests/test_*.py"):
-        tests = {f"{path.name}::{test}" for test in program.TEST.findall(path.read_text())}
-        here = {one for one in told if one.partition("::")[0] == path.name}
-        if path.name == program.ONLY_SIMULATED:
-            assert not here
-        else:
-            assert here in ({path.name}, tests)
+    for test in collected():
+        here = [one for one in told if one in (test, test.partition("::")[0])]
+        left_out = any(fnmatch(test, pattern) for pattern in program.LEFT_OUT)
+        assert len(here) == (0 if left_out else 1), test
+
+
+def test_nothing_is_told_to_run_that_is_no_test() -> None:
+    tests = collected()
+    files = {test.partition("::")[0] for test in tests}
+    told = {one.removeprefix("hil_tests/") for part in program.parts().values() for one in part}
+    assert told <= tests | files
 
 
 def test_no_part_is_empty_and_kernel_tests_come_first() -> None:
