@@ -31,7 +31,8 @@ def plugged_in(hands: Hands, hardware: LocalHardware, **settings: object) -> Usb
             return ()
 
     (hub,) = wait_for(look, "the hub")
-    wait_for(lambda: hands.ask("socket_v", port=FREE_PORT, number=1) > THERE_V, "the kernel")
+    # The kernel switches its ports on, one after the other; a welded one has its 5 V before.
+    wait_for(lambda: hub.is_powered(hub.read_status(hub.ports).status), "the kernel")
     return hub
 
 
