@@ -34,13 +34,13 @@ class Bench(Control):
         """What is plugged in when the machine is switched on."""
         return [*self.fixed_ports(), *([PORT] if self._seated else [])]
 
-    def seat(self, serial_number: str, dead_keys: Sequence[int] = ()) -> FingeredKeyboard:
+    def seat(self, serial_number: str, chattering_keys: Sequence[int] = ()) -> FingeredKeyboard:
         """To be attached by the guest."""
         keyboard = FingeredKeyboard(
             self.world.time,
             keys=LAYOUTS["iso-105"].usages,
             serial_number=serial_number,
-            dead_keys=dead_keys,
+            chattering_keys=chattering_keys,
         )
         self._ends.usbip.offer(PORT, keyboard)
         self._ends.seat_keyboard(SLOT, keyboard)

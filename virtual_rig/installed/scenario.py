@@ -23,7 +23,7 @@ RUN_WITHIN_S = 60.0
 PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times
 
 STATION = "installed"
-DEAD_KEY = 0x04  # A, by its HID usage
+CHATTERING_KEY = 0x04  # A, by its HID usage
 LAST_ZONE = 8  # of the screen's nine: the second of two slots is there
 MOST_EXPOSED = 2.0
 WATCHDOG_S = 6  # instead of a minute
@@ -155,11 +155,11 @@ class Scenario:
 
     def fails(self, tag: str) -> None:
         self._bench.unseat()
-        self.plug(tag, dead_keys=[DEAD_KEY])
+        self.plug(tag, chattering_keys=[CHATTERING_KEY])
         held = self.arrives(tag)
-        expect(held.verdict == "fail", f"{tag}, which has a dead key: {self.told(held)}")
+        expect(held.verdict == "fail", f"{tag}, which has a chattering key: {self.told(held)}")
         self.outbox_is_empty()
-        self.say(f"{tag} has a dead key: FAIL")
+        self.say(f"{tag} has a chattering key: FAIL")
 
     def cut_in_the_middle(self, finished: str, running: str) -> None:
         """The host is away; one run ends, and the power goes during the next."""
@@ -348,8 +348,8 @@ class Scenario:
             raise GuestSilent("it is switched off")
         return self._guest
 
-    def plug(self, tag: str, dead_keys: Sequence[int] = ()) -> FingeredKeyboard:
-        keyboard = self._bench.seat(tag, dead_keys)
+    def plug(self, tag: str, chattering_keys: Sequence[int] = ()) -> FingeredKeyboard:
+        keyboard = self._bench.seat(tag, chattering_keys)
         self._plugged.add(tag)
         self.guest.ask("attach", port=PORT)
         return keyboard
