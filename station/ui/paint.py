@@ -388,7 +388,9 @@ def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     outside = len(slot.outside)
     count = f" {text.OUTSIDE.format(count=outside)} " if outside else ""
     number = text.STEP.format(number=min(slot.number + 1, len(steps)), total=len(steps))
-    heading: list[Piece] = [(f" {number}  ", look.plain), (_doing(slot, steps), look.strong)]
+    before = f" {number}  "
+    title = shortened(_doing(slot, steps), frame.width - len(before) - 1)
+    heading: list[Piece] = [(before, look.plain), (title, look.strong)]
     bar: list[Piece] = [(" ", look.plain), *progress(steps, frame.width - 2 - len(count), look)]
     return [
         line(frame.width, heading, look.plain),

@@ -169,6 +169,26 @@ class Bench:
         assert self.cables.raised == []
 
 
+class Gate:
+    """Keeps the thread of a run where it tells an event, until it is opened."""
+
+    def __init__(self, bench: Bench, event: type[Event], slot: str = "") -> None:
+        self._slot = slot
+        self._open, self._reached = threading.Event(), threading.Event()
+        bench.at[event] = self._hold
+
+    def reached(self) -> None:
+        assert self._reached.wait(30)
+
+    def open(self) -> None:
+        self._open.set()
+
+    def _hold(self, slot: str, event: Event) -> None:
+        if self._slot in ("", slot):
+            self._reached.set()
+            assert self._open.wait(30)
+
+
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """Of slots that begin; a parameter says otherwise."""
@@ -280,16 +300,9 @@ def test_without_a_serial_number_the_operator_has_to_scan(bench: Bench) -> None:
 def test_one_that_is_in_test_elsewhere_is_offered_with_the_reason(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate, reached = threading.Event(), threading.Event()
-
-    def hold(slot: str, event: Event) -> None:
-        if slot == "left":
-            reached.set()
-            assert gate.wait(30)
-
-    bench.at[StepStarted] = hold
+    gate = Gate(bench, StepStarted, "left")
     bench.plug(ONE, "left")
-    assert reached.wait(30)
+    gate.reached()
     with caplog.at_level(logging.WARNING):
         bench.plug(ONE, "right")
     told = bench.port("right")
@@ -297,7 +310,7 @@ def test_one_that_is_in_test_elsewhere_is_offered_with_the_reason(
     assert told.offered
     assert told.reason == "KB-1 is being tested in left already"
     assert "slot right: what was plugged in is not tested yet: KB-1 is being" in caplog.text
-    gate.set()
+    gate.open()
     assert bench.record().verdict is Verdict.PASS
     assert bench.began("right") == 0
 
@@ -324,18 +337,12 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
     bench: Bench,
 ) -> None:
     """Here before the run has talked to its device: it would have tested the other one."""
-    gate, reached = threading.Event(), threading.Event()
-
-    def hold(slot: str, event: Event) -> None:
-        reached.set()
-        assert gate.wait(30)
-
-    bench.at[StepStarted] = hold
+    gate = Gate(bench, StepStarted)
     bench.plug(ONE)
-    assert reached.wait(30)
+    gate.reached()
     bench.cables.do(lambda: bench.service.unplugged("left"))
     bench.cables.do(lambda: bench.service.plugged("left", OTHER))
-    gate.set()
+    gate.open()
     record = bench.record()
     assert (record.device.asset_tag, record.verdict) == ("KB-1", Verdict.ABORTED)
     assert record.steps[-1].step == "bench.make_safe"
@@ -349,18 +356,12 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
 
 def test_a_device_that_is_plugged_in_just_as_a_run_ends_is_tested_next(bench: Bench) -> None:
     """The operator has read the verdict; the run's thread has not ended yet."""
-    gate, reached = threading.Event(), threading.Event()
-
-    def hold(slot: str, event: Event) -> None:
-        reached.set()
-        assert gate.wait(30)
-
-    bench.at[RunFinished] = hold
+    gate = Gate(bench, RunFinished)
     bench.plug(ONE)
-    assert reached.wait(30)
+    gate.reached()
     bench.at.clear()
     bench.pull()
-    threading.Timer(0.1, gate.set).start()
+    threading.Timer(0.1, gate.open).start()
     bench.plug(OTHER)
     assert bench.record(2).device.asset_tag == "KB-2"
 
@@ -370,19 +371,13 @@ def test_another_keyboard_of_the_same_maker_is_another_also_where_neither_has_a_
     bench: Bench,
 ) -> None:
     """One with a stuck key would have passed, as the good one that was put in its place."""
-    gate, reached = threading.Event(), threading.Event()
-
-    def hold(slot: str, event: Event) -> None:
-        reached.set()
-        assert gate.wait(30)
-
-    bench.at[StepStarted] = hold
+    gate = Gate(bench, StepStarted)
     bench.plug(NAMELESS)
     bench.service.start("left", "A-4711", "usb-keyboard")
-    assert reached.wait(30)
+    gate.reached()
     bench.pull()
     bench.plug(msgspec.structs.replace(NAMELESS, usb_id="1209:7003"))
-    gate.set()
+    gate.open()
     record = bench.record()
     assert (record.device.asset_tag, record.verdict) == ("A-4711", Verdict.ABORTED)
 
@@ -428,20 +423,14 @@ def test_from_udevs_event_to_a_record_with_the_watchs_own_thread(bench: Bench) -
 
 
 def test_the_watch_ends_while_what_it_began_goes_on(bench: Bench) -> None:
-    gate, reached = threading.Event(), threading.Event()
-
-    def hold(slot: str, event: Event) -> None:
-        reached.set()
-        assert gate.wait(30)
-
-    bench.at[StepStarted] = hold
+    gate = Gate(bench, StepStarted)
     udev = RecordedUdev()
     with watching(bench.config, bench.service, udev):
         world = bench.rig.worlds["right"]
         world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
         udev.plug(usb(world.usb_port, "1209:7002", serial=b"KB-9"))
-        assert reached.wait(30)
-    gate.set()
+        gate.reached()
+    gate.open()
     assert bench.record(slot="right").verdict is Verdict.PASS
     for monitor in udev.monitors:
         monitor.close()
