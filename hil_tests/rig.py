@@ -71,7 +71,8 @@ class Rig(ABC):
             start_s = first.clock.monotonic()
             troubles = first.release_everything()
             if troubles:
-                raise BenchNotSafe(f"slot {slot}, before anything began: {'; '.join(troubles)}")
+                told = "; ".join(f"{role}: {why}" for role, why in troubles.items())
+                raise BenchNotSafe(f"slot {slot}, before anything began: {told}")
             self._safe[slot] = first.clock.monotonic() - start_s
         return self._bench(slot)
 

@@ -190,12 +190,13 @@ class Bench:
         self._remarks.append(f"{name}: safe after opening it again ({first})")
         return ""
 
-    def release_everything(self) -> list[str]:
+    def release_everything(self) -> dict[str, str]:
         """Before the first run: nobody knows what the last one left behind.
 
-        Opens every actuator, shared ones too, makes it safe and closes it. Returns the troubles.
+        Opens every actuator, shared ones too, makes it safe and closes it. Returns the troubles, by
+        role.
         """
-        troubles = []
+        troubles = {}
         for name, place in self.places.items():
             if place.device or not issubclass(place.kind, Actuator):
                 continue
@@ -203,7 +204,7 @@ class Bench:
                 self._opened(name)
                 self._put_back(name)
             except Exception as error:
-                troubles.append(f"{name}: {error}")
+                troubles[name] = str(error)
         return troubles
 
     def close(self) -> None:

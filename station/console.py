@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from station.events import Event
+from station.records import RunRecord
 
 
 class SlotInfo(msgspec.Struct, frozen=True):
@@ -82,10 +83,18 @@ class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
-    """At the station's start a slot could not be made safe; `reason` says what did not let go."""
+    """At the station's start a slot could not be made safe; `troubles` says why, by role."""
 
     slot: str
-    reason: str
+    troubles: dict[str, str]
+
+    @property
+    def reason(self) -> str:
+        return "\n".join(f"{role}: {why}" for role, why in self.troubles.items())
+
+    def outlasts(self, run: RunRecord) -> bool:
+        """Whether the run has not reached all of it; what it did reach it has judged itself."""
+        return not self.troubles.keys() <= {one.role for one in run.instruments}
 
 
 Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice | UnsafeNotice

@@ -402,8 +402,9 @@ class StationService:
             self._seats[notice.slot].run_began()
         elif isinstance(notice.event, RunFinished):
             self._seats[notice.slot].run_ended(self._monotonic())
-            if notice.event.record.verdict not in (Verdict.ERROR, Verdict.ABORTED):
-                self._unsafe.pop(notice.slot, None)  # it has reached its whole bench
+            unsafe = self._unsafe.get(notice.slot)
+            if unsafe is not None and not unsafe.outlasts(notice.event.record):
+                del self._unsafe[notice.slot]
         for kind in (KeysSeen, NotSaved):  # the last of many says it all
             if told and isinstance(notice.event, kind) and isinstance(told[-1].event, kind):
                 told.pop()
@@ -434,7 +435,7 @@ class StationService:
             self._hardware[""],
         )
         troubles = bench.release_everything()
-        for trouble in troubles:
-            log.error("slot %s is not known to be safe: %s", slot.name, trouble)
+        for role, why in troubles.items():
+            log.error("slot %s is not known to be safe: %s: %s", slot.name, role, why)
         if troubles:
-            self._tell(UnsafeNotice(slot.name, "\n".join(troubles)))
+            self._tell(UnsafeNotice(slot.name, troubles))

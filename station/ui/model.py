@@ -121,7 +121,7 @@ class SlotModel:
         self.running = False
         self.stopping = False
         self.unsafe = False
-        self._unsafe_from_start = ""
+        self._unsafe_from_start: UnsafeNotice | None = None
         self.plugged = PluggedNotice(info.name)
         self.pulled = False  # while it was being tested
         self.device: Device | None = None
@@ -193,7 +193,7 @@ class SlotModel:
     def unsafe_reason(self) -> str:
         return next(
             (s.record.reason for s in self.steps if s.record and _left_unsafe(s.record)),
-            self._unsafe_from_start,
+            self._unsafe_from_start.reason if self._unsafe_from_start else "",
         )
 
     def tell(self, message: str, until_s: float) -> None:
@@ -229,11 +229,11 @@ class SlotModel:
         self.pulled = self.running and notice.device is None
         self.plugged = notice
 
-    def is_unsafe(self, reason: str) -> None:
-        """From before its first run, until one has come to a verdict."""
+    def is_unsafe(self, notice: UnsafeNotice) -> None:
+        """From before its first run, until one has reached all of it."""
         self.revision += 1
         self.shape += 1
-        self.unsafe, self._unsafe_from_start = True, reason
+        self.unsafe, self._unsafe_from_start = True, notice
 
     def apply(self, event: Event, now_s: float) -> None:
         """Whatever comes, in whatever order: a screen may be attached in the middle of a run."""
@@ -315,8 +315,8 @@ class SlotModel:
         self.plan = self.plan or run.plan
         self.running, self.stopping = False, False
         self.step, self.question, self.keys = None, None, None
-        if run.verdict not in (Verdict.ERROR, Verdict.ABORTED):
-            self._unsafe_from_start = ""  # it has reached its whole bench
+        if self._unsafe_from_start and not self._unsafe_from_start.outlasts(run):
+            self._unsafe_from_start = None
         left_unsafe = any(_left_unsafe(record) for record in run.steps)
         self.unsafe = left_unsafe or bool(self._unsafe_from_start)
         self.shape += 1
@@ -386,9 +386,9 @@ class StationModel:
             case PluggedNotice(slot=name):
                 if name in self._by_name:
                     self._by_name[name].plug(notice)
-            case UnsafeNotice(slot=name, reason=reason):
+            case UnsafeNotice(slot=name):
                 if name in self._by_name:
-                    self._by_name[name].is_unsafe(reason)
+                    self._by_name[name].is_unsafe(notice)
             case DeliveryNotice():
                 self.delivery = notice
                 self.revision += 1

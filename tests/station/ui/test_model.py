@@ -1,5 +1,6 @@
 """The slots as the operator sees them, without a screen."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +12,12 @@ from station.events import (
     KeysSeen,
     Measured,
     NotSaved,
+    RunFinished,
     StepFinished,
     StepStarted,
     Waiting,
 )
-from station.records import Verdict
+from station.records import InstrumentUsed, Verdict
 from station.ui.model import Mood, Refused, Select, SlotModel, Start, StationModel
 from tests.station.ui.fake_console import (
     asked,
@@ -152,22 +154,29 @@ def test_a_bench_that_does_not_become_safe_dominates_everything() -> None:
     assert mood(slot) is Mood.RUNNING
 
 
+def over(verdict: Verdict, *reached: str) -> RunFinished:
+    """A run that has opened the instruments of these roles."""
+    event = finished(verdict, bench_ready(), step("No load", verdict), made_safe())
+    used = tuple(InstrumentUsed(role, "it8500", "", "", "", "", "") for role in reached)
+    return RunFinished(msgspec.structs.replace(event.record, instruments=used))
+
+
 def test_a_bench_that_was_not_safe_at_the_start_stays_so_until_a_run_has_reached_all_of_it() -> (
     None
 ):
     station = StationModel(SLOTS)
-    station.apply(UnsafeNotice("Slot-1", "load: usb:1-1.2 is not plugged in"), 1.0)
+    trouble = {"load": "usb:1-1.2 is not plugged in", "supply": "mute"}
+    station.apply(UnsafeNotice("Slot-1", trouble), 1.0)
     slot = station["Slot-1"]
     assert station.unsafe == [slot]
     assert mood(slot) is Mood.UNSAFE
-    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in"
+    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in\nsupply: mute"
     after(started(), slot=slot)
     assert mood(slot) is Mood.RUNNING
-    after(finished(Verdict.ERROR, step("No load", Verdict.ERROR), made_safe()), slot=slot)
-    assert mood(slot) is Mood.UNSAFE
-    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in"
-    after(started(), finished(Verdict.PASS, bench_ready(), step(), made_safe()), slot=slot)
-    assert mood(slot) is Mood.PASS
+    after(over(Verdict.PASS, "supply", "meter"), slot=slot)
+    assert mood(slot) is Mood.UNSAFE, "that plan needs no load, and the load may be on"
+    after(started(), over(Verdict.ERROR, "supply", "load"), slot=slot)
+    assert mood(slot) is Mood.ERROR
 
 
 def test_an_error_elsewhere_does_not_cry_danger() -> None:
