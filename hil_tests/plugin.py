@@ -5,7 +5,7 @@
                  --slot NAME                  only in this slot; otherwise in each that fits
                  --qa FILE                    what QA states; otherwise station.qa.toml beside it
                  --interactive                somebody is there to pull cables
-                 --cables MODULE:CLASS        relays pull them: your `hil_tests.cables.Cables`
+                 --cables MODULE:CLASS        relays pull them: your `hil_tests.rigs.cables.Cables`
 
 A test asks for an instrument by the name of its role: `supply`, `load`, `meter`, `mains_meter`,
 `zones`, `probe`, `light`, `keyboard`, `actuator`, `monitor`, `screen`, `port_power`. It runs once
@@ -49,11 +49,11 @@ from drivers.capabilities import (
 from drivers.errors import DriverError
 
 if TYPE_CHECKING:
-    from hil_tests.cables import Cables
-    from hil_tests.qa import Qa, SlotQa
-    from hil_tests.rig import Ask, Rig, RigBench
-    from hil_tests.twin_rig import Wire
-    from station.config import StationConfig
+    from hil_tests.rigs.cables import Cables
+    from hil_tests.rigs.qa import Qa, SlotQa
+    from hil_tests.rigs.rig import Ask, Rig, RigBench
+    from hil_tests.rigs.twin_rig import Wire
+    from station.rig.config import StationConfig
     from station.simulate.rig import World
 
 SIMULATED = Path(__file__).parent / "simulated.toml"
@@ -125,7 +125,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--cables",
         metavar="MODULE:CLASS",
-        help="what pulls cables instead, a hil_tests.cables.Cables made of the rig and a slot",
+        help="what pulls cables instead, a hil_tests.rigs.cables.Cables made of the rig and a slot",
     )
 
 
@@ -142,7 +142,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _cables(name: str | None) -> "Callable[[Rig, str], Cables] | None":
     if name is None:
         return None
-    from hil_tests.cables import Cables
+    from hil_tests.rigs.cables import Cables
 
     module, _, attribute = name.partition(":")
     try:
@@ -152,7 +152,7 @@ def _cables(name: str | None) -> "Callable[[Rig, str], Cables] | None":
             f"--cables {name}: {type(error).__name__}: {error}; say MODULE:CLASS"
         ) from error
     if not isinstance(made, type) or not issubclass(made, Cables):
-        raise pytest.UsageError(f"--cables {name}: {attribute} is no hil_tests.cables.Cables")
+        raise pytest.UsageError(f"--cables {name}: {attribute} is no hil_tests.rigs.cables.Cables")
     return made
 
 
@@ -167,8 +167,8 @@ def _described(config: pytest.Config) -> Described:
 
 
 def _describe(file: Path, slot: str | None, qa_file: Path | None) -> Described:
-    from hil_tests import qa
-    from station import config
+    from hil_tests.rigs import qa
+    from station.rig import config
 
     try:
         station = config.load(file)
@@ -205,7 +205,7 @@ def _needs_stated(node: pytest.Item) -> frozenset[str]:
 def _check_marks(node: pytest.Item) -> None:
     """A mistake must not run a test for which nothing was stated."""
     for mark in node.iter_markers("needs"):
-        from hil_tests.qa import NOT_BY_DEFAULT
+        from hil_tests.rigs.qa import NOT_BY_DEFAULT
 
         stated = mark.kwargs.get("stated", NOT_BY_DEFAULT[0])
         if mark.kwargs.keys() - {"stated"} or stated not in NOT_BY_DEFAULT:
@@ -290,8 +290,8 @@ def pytest_runtest_makereport(
 
 
 def _is_fault_of_bench(error: BaseException) -> bool:
-    from station.bench import BenchNotSafe
-    from station.steps import BenchFault
+    from station.engine.bench import BenchNotSafe
+    from station.engine.step import BenchFault
 
     return isinstance(error, DriverError | BenchNotSafe | BenchFault)
 
@@ -340,9 +340,9 @@ def record_value(request: pytest.FixtureRequest) -> RecordValue:
 @pytest.fixture(scope="session")
 def rig(request: pytest.FixtureRequest) -> "Iterator[Rig]":
     """The rig, and nobody else's until the end. `rig.open(slot)` gives a bench of any slot."""
-    from hil_tests.lock import RigInUse
-    from hil_tests.rig import LocalRig
-    from hil_tests.twin_rig import TwinRig
+    from hil_tests.rigs.lock import RigInUse
+    from hil_tests.rigs.rig import LocalRig
+    from hil_tests.rigs.twin_rig import TwinRig
 
     described = _described(request.config)
     kind = TwinRig if request.config.getoption("--rig") is None else LocalRig
@@ -433,7 +433,7 @@ def cables(
 @pytest.fixture
 def world(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[World]":
     """What is at the simulated slot; as it was, afterwards."""
-    from hil_tests.twin_rig import TwinRig
+    from hil_tests.rigs.twin_rig import TwinRig
 
     if not isinstance(rig, TwinRig):
         pytest.skip("only the simulated rig may be broken")
@@ -444,7 +444,7 @@ def world(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[World]":
 @pytest.fixture
 def wire(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[Wire]":
     """The slot's wires, to be cut, muted and garbled; mended afterwards."""
-    from hil_tests.twin_rig import TwinRig
+    from hil_tests.rigs.twin_rig import TwinRig
 
     if not isinstance(rig, TwinRig):
         pytest.skip("only the simulated rig may be broken")
@@ -475,7 +475,7 @@ def load(bench: "RigBench") -> ElectronicLoad:
 @pytest.fixture
 def meter(bench: "RigBench") -> PowerMeter:
     """The DC meter; `dc_meter` where plans call it so."""
-    from hil_tests.rig import meter_of
+    from hil_tests.rigs.rig import meter_of
 
     return bench.get(meter_of(bench), PowerMeter)
 

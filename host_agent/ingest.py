@@ -22,7 +22,7 @@ from host_agent import messages
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.store import Kept, Store
-from station.records import Receipt, Rejected, encode, topics
+from records import Receipt, Rejected, encode, topics
 
 log = logging.getLogger(__name__)
 

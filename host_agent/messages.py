@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from host_agent.mqtt import Message
-from station.records import RunRecord, StationState, contradiction, decode_run, decode_state, topics
+from records import RunRecord, StationState, contradiction, decode_run, decode_state, topics
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _HEAD_OF_A_RUN = re.compile(

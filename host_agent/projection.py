@@ -3,7 +3,7 @@
 import msgspec
 
 from host_agent.messages import utc_text
-from station.records import Limit, Measurement, RunRecord, StepRecord, Value
+from records import Limit, Measurement, RunRecord, StepRecord, Value
 
 Row = tuple[object, ...]
 

@@ -14,10 +14,10 @@ import uvicorn
 from host_agent.config import ListenAddress
 from host_agent.ingest import Ingest
 from host_agent.mqtt import Address, Version
-from host_agent.notify import sd_notify, watchdog_period_s
 from host_agent.store import Store
 from host_agent.web import create_app
 from host_agent.web.live import Live
+from records.notify import sd_notify, watchdog_period_s
 
 log = logging.getLogger(__name__)
 

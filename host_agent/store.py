@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from host_agent import migrations, projection, schema
 from host_agent.messages import Refusal, Run, Sorted, now_text, read_run
-from station.records import SlotState, StationState, Verdict, decode_run
+from records import SlotState, StationState, Verdict, decode_run
 
 _ROWS_ARE_AT_FAULT = (DataError, IntegrityError, ProgrammingError, OverflowError, ValueError)
 _IDS_PER_QUERY = 500

@@ -178,9 +178,9 @@ def _complain(text: str) -> int:
 
 
 def _station_run(chosen: argparse.Namespace) -> int:
-    from station.config import ConfigError
-    from station.outbox import OutboxError
-    from station.start import run_station
+    from station.compose import run_station
+    from station.delivery.outbox import OutboxError
+    from station.rig.config import ConfigError
 
     try:
         return run_station(chosen.config, ui=chosen.ui, data=chosen.data)
@@ -189,9 +189,9 @@ def _station_run(chosen: argparse.Namespace) -> int:
 
 
 def _simulate(chosen: argparse.Namespace) -> int:
-    from station.config import ConfigError
-    from station.outbox import OutboxError
-    from station.start import Simulation, simulate_station
+    from station.compose import Simulation, simulate_station
+    from station.delivery.outbox import OutboxError
+    from station.rig.config import ConfigError
 
     try:
         return simulate_station(
@@ -212,7 +212,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from station.config import ConfigError, load
+    from station.rig.config import ConfigError, load
 
     try:
         config = load(chosen.config)
@@ -242,7 +242,7 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def _plan_list(chosen: argparse.Namespace) -> int:
-    from station import plan as plans
+    from station.engine import plan as plans
 
     found, wrong = [], []
     for folder in (*chosen.folder, plans.SHIPPED):
@@ -267,7 +267,7 @@ def _plan_list(chosen: argparse.Namespace) -> int:
 
 
 def _plan_check(chosen: argparse.Namespace) -> int:
-    from station import plan as plans
+    from station.engine import plan as plans
 
     result = 0
     for path in chosen.files:
@@ -281,7 +281,7 @@ def _plan_check(chosen: argparse.Namespace) -> int:
 
 
 def _plan_show(chosen: argparse.Namespace) -> int:
-    from station import plan as plans
+    from station.engine import plan as plans
 
     try:
         if Path(chosen.plan).suffix == ".toml":
@@ -334,8 +334,8 @@ def _plan_as_data(loaded: Any) -> dict[str, Any]:
 
 
 def _rig_scan(chosen: argparse.Namespace) -> int:
-    from drivers.local import LocalHardware
-    from station.scan import as_data, describe, found
+    from drivers.linux.local import LocalHardware
+    from station.rig.scan import as_data, describe, found
 
     try:
         items = found()
@@ -350,8 +350,8 @@ def _rig_scan(chosen: argparse.Namespace) -> int:
 
 
 def _rig_rules(chosen: argparse.Namespace) -> int:
-    from station.config import ConfigError, load
-    from station.udev_rules import rules, slot_ports
+    from station.rig.config import ConfigError, load
+    from station.rig.udev_rules import rules, slot_ports
 
     try:
         config = load(chosen.config)
@@ -365,7 +365,7 @@ def _rig_rules(chosen: argparse.Namespace) -> int:
 
 
 def _decode_edid(chosen: argparse.Namespace) -> int:
-    from drivers import edid
+    from drivers.formats import edid
 
     def decode(line: str) -> dict[str, Any]:
         try:
@@ -378,13 +378,13 @@ def _decode_edid(chosen: argparse.Namespace) -> int:
 
 
 def _decode_ieee1284(chosen: argparse.Namespace) -> int:
-    from drivers import ieee1284
+    from drivers.formats import ieee1284
 
     return _decode(lambda line: ieee1284.parse(line)._asdict())
 
 
 def _decode_mccs(chosen: argparse.Namespace) -> int:
-    from drivers import mccs
+    from drivers.formats import mccs
 
     def decode(line: str) -> dict[str, Any]:
         """Codes and values as MCCS writes them: hexadecimal."""

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from station.events import Event
-from station.records import RunRecord
+from records import RunRecord
+from station.engine.events import Event
 
 
 class SlotInfo(msgspec.Struct, frozen=True):

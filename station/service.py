@@ -13,9 +13,7 @@ import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import PortPower
-from station.bench import SharedLock
-from station.clock import Clock, clock_is_synchronised
-from station.config import SlotConfig, StationConfig, open_bench
+from records import Device, RunRecord, SlotState, StationState, Verdict, encode, new_record_id
 from station.console import (
     AutopilotNotice,
     CannotKeep,
@@ -27,30 +25,17 @@ from station.console import (
     SlotNotice,
     UnsafeNotice,
 )
-from station.events import (
-    Event,
-    KeysSeen,
-    NotSaved,
-    RunFinished,
-    RunStarted,
-    StepStarted,
-)
-from station.outbox import Outbox, OutboxError
-from station.plan import Plan
-from station.plugged import Seat
-from station.prompts import Prompter
-from station.publisher import Delivery, Publisher
-from station.records import (
-    Device,
-    RunRecord,
-    SlotState,
-    StationState,
-    Verdict,
-    encode,
-    new_record_id,
-)
-from station.run import run
-from station.slot import Slot
+from station.delivery.outbox import Outbox, OutboxError
+from station.delivery.publisher import Delivery, Publisher
+from station.engine.bench import SharedLock
+from station.engine.clock import Clock, clock_is_synchronised
+from station.engine.events import Event, KeysSeen, NotSaved, RunFinished, RunStarted, StepStarted
+from station.engine.plan import Plan
+from station.engine.prompts import Prompter
+from station.engine.run import run
+from station.engine.slot import Slot
+from station.rig.config import SlotConfig, StationConfig, open_bench
+from station.rig.seats import Seat
 
 Result = TypeVar("Result")
 

@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from virtual_rig import cycle, frozen, kernel, machine, packages, root_disk
-from virtual_rig.frozen import Frozen
-from virtual_rig.guest import PLUGINS
-from virtual_rig.root_disk import ROOT
+from virtual_rig.guest.session import PLUGINS
+from virtual_rig.qemu import cycle, frozen, kernel, machine, packages, root_disk
+from virtual_rig.qemu.frozen import Frozen
+from virtual_rig.qemu.root_disk import ROOT
 
 CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
@@ -30,23 +30,23 @@ NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to loa
 NO_CACHE = ("-p", "no:cacheprovider")
 NOTHING_SELECTED = 5  # pytest's exit code
 LEFT_OUT = (
-    "test_faults.py*",  # only on the simulated rig: would be skipped, one by one and slowly
-    "test_make_safe.py::test_a*run_that*",  # each starts Python anew, which takes 5 s: by name only
+    "*/test_faults.py*",  # only on the simulated rig: would be skipped, one by one and slowly
+    "*/test_make_safe.py::test_a*run_that*",  # starts Python anew, 5 s each: by name only
 )
 PARTS = {
     "broken": [
-        *("test_kernel_runs.py::test_what_breaks_*", "test_kernel_hotplug.py*"),
-        *("test_kernel_i2c.py*", "test_kernel_user.py*", "test_make_safe.py*"),
+        *("*/test_kernel_runs.py::test_what_breaks_*", "*/test_kernel_hotplug.py*"),
+        *("*/test_kernel_i2c.py*", "*/test_kernel_user.py*", "*/test_make_safe.py*"),
         "*_meter_of_light_*",
     ],
     "displays": [
-        "test_kernel_runs.py*",
-        "test_kernel_display.py*",
-        "test_kernel_hub.py*",
-        "test_off_*",
+        "*/test_kernel_runs.py*",
+        "*/test_kernel_display.py*",
+        "*/test_kernel_hub.py*",
+        "*/test_off_*",
     ],
-    "kernel": ["test_kernel_*", "test_repeatability.py*"],
-    "suites": ["test_*"],
+    "kernel": ["*/test_kernel_*", "*/test_repeatability.py*"],
+    "suites": ["*/test_*"],
 }
 """What runs side by side, about as long each; a test is in the first part that names it.
 
@@ -90,8 +90,8 @@ def main(arguments: list[str]) -> int:
 
 def parts() -> dict[str, list[str]]:
     """What pytest is told to run in each: files, or tests where a file is in several."""
-    files = sorted(ROOT.glob("hil_tests/test_*.py"))
-    tests = {path.name: _tests_of(path) for path in files}
+    files = sorted(ROOT.glob("hil_tests/*/test_*.py"))
+    tests = {str(path.relative_to(ROOT)): _tests_of(path) for path in files}
     every = [f"{file}::{test}" for file, its in tests.items() for test in its]
     left = [test for test in every if not any(fnmatch(test, pattern) for pattern in LEFT_OUT)]
     parts: dict[str, list[str]] = {}
@@ -102,7 +102,7 @@ def parts() -> dict[str, list[str]]:
             file for file, its in tests.items() if {f"{file}::{test}" for test in its} <= {*mine}
         ]
         some = [test for test in mine if test.partition("::")[0] not in whole]
-        parts[part] = [f"hil_tests/{one}" for one in sorted([*whole, *some])]
+        parts[part] = sorted([*whole, *some])
     return parts
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from drivers.sim import SerialDevice
+from drivers.sim.hardware import SerialDevice
 
 
 class Mute:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from drivers.sim import I2cDevice, Nak
+from drivers.sim.hardware import I2cDevice, Nak
 
 
 class Recorded:

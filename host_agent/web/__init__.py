@@ -15,7 +15,8 @@ from litestar.types import ASGIApp
 
 from host_agent.ingest import Progress
 from host_agent.store import Store
-from host_agent.web import api, pages, words
+from host_agent.web import api, pages
+from host_agent.web import formatting as words
 from host_agent.web.guard import Guard
 from host_agent.web.live import Live
 

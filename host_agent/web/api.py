@@ -18,7 +18,7 @@ from host_agent.store import (
     Store,
     StoredRun,
 )
-from station.records import RunRecord, Verdict, decode_run
+from records import RunRecord, Verdict, decode_run
 
 TheStore = NamedDependency[SkipValidation[Store]]
 TheProgress = NamedDependency[SkipValidation[Progress]]

@@ -16,7 +16,7 @@ from host_agent.messages import printable
 from host_agent.store import RunFilter, Store
 from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
-from station.records import Verdict, decode_run
+from records import Verdict, decode_run
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
-from drivers.key_layouts import LAYOUTS
+from drivers.formats.key_layouts import LAYOUTS
+from records import RunRecord
 from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNotice
-from station.events import Answered, Asked, Question, RunFinished, RunStarted, StepStarted
-from station.prompts import DIGITS, NO, YES
-from station.records import RunRecord
+from station.engine.events import Answered, Asked, Question, RunFinished, RunStarted, StepStarted
+from station.engine.prompts import DIGITS, NO, YES
 from station.simulate.population import Case, draw
 from station.simulate.rig import SimulatedRig, World
 from station.steps.keyboard import DONE

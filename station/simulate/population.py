@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from drivers.key_layouts import LAYOUTS
-from drivers.sim.adapter import SimulatedAdapter
-from drivers.sim.hid_keyboard import SimulatedKeyboard
-from drivers.sim.monitor import SimulatedMonitor, build_edid
-from station.records import Verdict
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.devices.ddc_monitor import SimulatedMonitor, build_edid
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from records import Verdict
 from station.simulate.rig import World
 
 RATED_V, RATED_A = 19.5, 3.33

@@ -8,34 +8,34 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from drivers.buses import Hardware, I2cBus
-from drivers.key_layouts import LAYOUTS
-from drivers.sim import I2cDevice, SerialDevice, SimulatedHardware, SimulatedI2cBus
-from drivers.sim.adapter import AdapterCircuit, SimulatedAdapter
-from drivers.sim.hid_keyboard import SimulatedKeyboard
-from drivers.sim.ina219 import SimulatedIna219
-from drivers.sim.ina226 import SimulatedIna226
-from drivers.sim.ina228 import SimulatedIna228
-from drivers.sim.it8500 import SimulatedIt8500
-from drivers.sim.ka3000 import SimulatedKa3000
-from drivers.sim.kel103 import SimulatedKel103
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.instruments.fixtures.usb_hub import hub_of
+from drivers.linux.usb import open_port
+from drivers.sim.devices.ddc_monitor import SimulatedMonitor
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.laptop_adapter import AdapterCircuit, SimulatedAdapter
+from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedHardware, SimulatedI2cBus
+from drivers.sim.instruments.fixtures.pca9685 import SimulatedPca9685
+from drivers.sim.instruments.fixtures.tca9548a import SimulatedMuxedBus, SimulatedTca9548a
+from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub, SimulatedVbus
+from drivers.sim.instruments.light.tcs34725 import SimulatedTcs34725
+from drivers.sim.instruments.light.tsl2591 import SimulatedTsl2591
+from drivers.sim.instruments.light.veml7700 import SimulatedVeml7700
+from drivers.sim.instruments.mains.pzem004t import SimulatedPzem004t
+from drivers.sim.instruments.power.ina219 import SimulatedIna219
+from drivers.sim.instruments.power.ina226 import SimulatedIna226
+from drivers.sim.instruments.power.ina228 import SimulatedIna228
+from drivers.sim.instruments.power.it8500 import SimulatedIt8500
+from drivers.sim.instruments.power.ka3000 import SimulatedKa3000
+from drivers.sim.instruments.power.kel103 import SimulatedKel103
+from drivers.sim.instruments.power.rd60xx import SimulatedRd60xx
+from drivers.sim.instruments.power.scpi_load import SimulatedScpiLoad
+from drivers.sim.instruments.power.scpi_supply import SimulatedScpiSupply
+from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.mains import MainsLine
-from drivers.sim.monitor import SimulatedMonitor
-from drivers.sim.pca9685 import SimulatedPca9685
-from drivers.sim.pzem004t import SimulatedPzem004t
-from drivers.sim.rd60xx import SimulatedRd60xx
-from drivers.sim.scpi_load import SimulatedScpiLoad
-from drivers.sim.scpi_supply import SimulatedScpiSupply
-from drivers.sim.tca9548a import SimulatedMuxedBus, SimulatedTca9548a
-from drivers.sim.tcs34725 import SimulatedTcs34725
-from drivers.sim.tsl2591 import SimulatedTsl2591
-from drivers.sim.usb import SimulatedUsbBackend
-from drivers.sim.usb_hub import SimulatedHub, SimulatedVbus
-from drivers.sim.veml7700 import SimulatedVeml7700
 from drivers.sim.world import SimulatedTime
-from drivers.usb import open_port
-from drivers.usb_hub import hub_of
-from station import instruments as tables
-from station.config import Named, StationConfig
+from station.rig import instruments as tables
+from station.rig.config import Named, StationConfig
 
 SCREEN_PX = (1920, 1080)
 DARK = (0.3127, 0.3290)  # the chromaticity of nothing: D65, so that no sensor divides by zero

@@ -4,10 +4,18 @@ from statistics import fmean
 from typing import NamedTuple
 
 from drivers.capabilities import ElectronicLoad, MainsMeter, Power, PowerMeter
-from station.clock import Clock
-from station.prompts import Operator
-from station.records import Reading
-from station.steps import BenchFault, Count, NotApplicable, NotNegative, Positive, Yields, step
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import (
+    BenchFault,
+    Count,
+    NotApplicable,
+    NotNegative,
+    Positive,
+    Yields,
+    step,
+)
 
 LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 """Of rated current: the points of the external power supply efficiency test."""

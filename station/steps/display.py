@@ -11,7 +11,6 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from drivers import edid as edid_format
 from drivers.capabilities import (
     Colour,
     ColourMeter,
@@ -21,10 +20,11 @@ from drivers.capabilities import (
     PowerMeter,
 )
 from drivers.errors import BadReply, BusMissing, NoReply, NotConnected, Refused
-from station.clock import Clock
-from station.prompts import Operator
-from station.records import Reading
-from station.steps import (
+from drivers.formats import edid as edid_format
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import (
     BenchFault,
     Count,
     Learned,

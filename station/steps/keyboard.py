@@ -7,12 +7,12 @@ from typing import Literal
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource, LightMeter, PowerMeter
 from drivers.errors import NotConnected, Refused
-from drivers.key_layouts import LAYOUTS, Layout, usage_name
-from station.clock import Clock
-from station.events import Choice, KeysSeen
-from station.prompts import Operator
-from station.records import Reading
-from station.steps import (
+from drivers.formats.key_layouts import LAYOUTS, Layout, usage_name
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.events import Choice, KeysSeen
+from station.engine.prompts import Operator
+from station.engine.step import (
     BenchFault,
     Count,
     Learned,

@@ -1,9 +1,9 @@
 """Feeding the device under test from the bench's own supply."""
 
 from drivers.capabilities import PowerMeter, PowerSupply
-from station.clock import Clock
-from station.records import Reading
-from station.steps import BenchFault, NotNegative, Positive, Yields, step
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
 
 
 @step(supply_voltage="V", supply_current="A")

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from drivers.capabilities import PortPower, PowerMeter
-from station.clock import Clock
-from station.prompts import Operator
-from station.records import Reading
-from station.steps import BenchFault, NotNegative, Positive, Yields, step
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
 
 OFF_V = 0.8  # vSafe0V and tVBUSOFF: USB Type-C and Power Delivery specifications
 OFF_WITHIN_S = 0.65

@@ -19,7 +19,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from station.console import Console, Notice
-from station.ui.desk import Desk
+from station.ui.controls import Desk
 from station.ui.look import signs_for
 from station.ui.screen import ScreenPainter
 

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from station.records import Verdict
+from records import Verdict
 from station.ui import text
-from station.ui.figures import limit_text, name_text, value_text
 from station.ui.look import PLAIN, Line, Piece, Signs, line, shortened, wrapped
 from station.ui.model import SlotModel, StepModel
 from station.ui.paint import WIDEST_NAME, judgement
+from station.ui.values import limit_text, name_text, value_text
 
 
 class Row(NamedTuple):

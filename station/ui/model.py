@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from records import Device, Measurement, RunRecord, StepRecord, Verdict
 from station.console import (
     AutopilotNotice,
     DeliveryNotice,
@@ -14,7 +15,7 @@ from station.console import (
     SlotNotice,
     UnsafeNotice,
 )
-from station.events import (
+from station.engine.events import (
     Answered,
     Asked,
     Event,
@@ -28,7 +29,6 @@ from station.events import (
     StepStarted,
     Waiting,
 )
-from station.records import Device, Measurement, RunRecord, StepRecord, Verdict
 from station.ui import text
 
 MAKE_SAFE = "bench.make_safe"  # the step that ends every record

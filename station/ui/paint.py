@@ -6,11 +6,10 @@ from typing import NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 
-from station.events import Choice, KeysSeen
-from station.records import Measurement, Verdict
+from records import Measurement, Verdict
+from station.engine.events import Choice, KeysSeen
 from station.ui import text
 from station.ui.big import big_word
-from station.ui.figures import duration_text, limit_text, name_text, value_text
 from station.ui.keyboard import draw_keyboard
 from station.ui.look import (
     EDGE,
@@ -31,6 +30,7 @@ from station.ui.look import (
     wrapped,
 )
 from station.ui.model import Mood, SlotModel, StepModel
+from station.ui.values import duration_text, limit_text, name_text, value_text
 
 WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
 WIDEST_NAME = 40  # cells: farther away, the eye loses the line

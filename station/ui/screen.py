@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from station.ui import text
-from station.ui.desk import FUNCTION_KEYS, Desk
+from station.ui.controls import FUNCTION_KEYS, Desk
 from station.ui.detail import Row, paint_row, rows_of, state_of
 from station.ui.look import (
     BADGE,

@@ -3,7 +3,7 @@
 Braces are filled with `str.format`. What comes from devices, plans and instruments is not here.
 """
 
-from station.records import Verdict
+from records import Verdict
 
 # The words that are read across a room; only A to Z are drawn large.
 READY = "READY"

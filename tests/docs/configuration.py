@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from host_agent.config import HostConfig
-from station.config import _SlotTable, _StationTable
-from station.publisher import BrokerAddress
-from tests.docs.words import default_in_words, table, type_in_words
+from station.delivery.publisher import BrokerAddress
+from station.rig.config import _SlotTable, _StationTable
+from tests.docs.toml_types import default_in_words, table, type_in_words
 
 STATION = {
     "station": "its name: up to 63 letters, digits, `-`, `_` or `.`, a letter or digit first;"

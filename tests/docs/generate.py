@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.docs import configuration, instruments, plans, scans
 from tests.docs.pages import DOCS, files_of, run_console, write_files
-from tests.docs.words import table
+from tests.docs.toml_types import table
 
 _PART = re.compile(
     r"(?P<head>^<!-- generated: (?P<name>[a-z-]+)(?P<given>.*?)-->\n)"

@@ -1,4 +1,4 @@
-"""The reference of instruments, from `station.instruments.DRIVERS` and the drivers themselves."""
+"""Write the reference of instruments from the drivers themselves."""
 
 import sys
 
@@ -6,11 +6,11 @@ import msgspec
 
 from drivers import capabilities as can
 from drivers.capabilities import Instrument
-from drivers.scpi_load import DIALECTS as LOADS
-from drivers.scpi_supply import DIALECTS as SUPPLIES
-from station import instruments
-from station.instruments import DRIVERS, I2cTable, InstrumentTable, SerialTable
-from tests.docs.words import default_in_words, table, type_in_words
+from drivers.instruments.power.scpi_load import DIALECTS as LOADS
+from drivers.instruments.power.scpi_supply import DIALECTS as SUPPLIES
+from station.rig import instruments
+from station.rig.instruments import DRIVERS, I2cTable, InstrumentTable, SerialTable
+from tests.docs.toml_types import default_in_words, table, type_in_words
 
 ABILITIES: tuple[type[Instrument], ...] = (
     can.PowerMeter,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from station.plan import SHIPPED, Plan, PlannedStep, _PlanTable, _StepTable, load
-from station.records import Limit
-from station.steps import Step, step_modules
-from tests.docs.words import default_in_words, table, type_in_words
+from records import Limit
+from station.engine.plan import SHIPPED, Plan, PlannedStep, _PlanTable, _StepTable, load
+from station.engine.step import Step, step_modules
+from tests.docs.toml_types import default_in_words, table, type_in_words
 
 PLAN = {
     "id": "the file's name without `.toml`",

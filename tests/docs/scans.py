@@ -1,13 +1,13 @@
 """What `pace rig scan` prints for a small bench, from its real code and simulated instruments."""
 
-from drivers.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral
-from drivers.sim import SimulatedHardware
-from drivers.sim.adapter import AdapterCircuit
-from drivers.sim.it8500 import SimulatedIt8500
+from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral
+from drivers.sim.devices.laptop_adapter import AdapterCircuit
+from drivers.sim.hardware import SimulatedHardware
+from drivers.sim.instruments.mains.pzem004t import SimulatedPzem004t
+from drivers.sim.instruments.power.it8500 import SimulatedIt8500
 from drivers.sim.mains import MainsLine
-from drivers.sim.pzem004t import SimulatedPzem004t
 from drivers.sim.world import SimulatedTime
-from station.scan import describe
+from station.rig.scan import describe
 
 BENCH: tuple[Found, ...] = (
     SerialPort(

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from host_agent import cli as host_cli
+from records import Receipt, RunRecord, StationState
 from station import cli as station_cli
 from station.console import SlotNotice
-from station.instruments import DRIVERS
-from station.records import Receipt, RunRecord, StationState
+from station.rig.instruments import DRIVERS
 from station.ui import text as ui_text
 from tests.docs.generate import commands, fresh
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages

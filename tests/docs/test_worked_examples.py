@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from drivers.sim.adapter import SimulatedAdapter
-from drivers.tsl2591 import Tsl2591
-from station import instruments
-from station.clock import Clock
-from station.config import StationConfig, load
+from drivers.instruments.light.tsl2591 import Tsl2591
+from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from records import RunRecord, Verdict
 from station.console import Notice, SlotNotice
-from station.events import RunFinished
-from station.outbox import Outbox
-from station.records import RunRecord, Verdict
+from station.delivery.outbox import Outbox
+from station.engine.clock import Clock
+from station.engine.events import RunFinished
+from station.rig import instruments
+from station.rig.config import StationConfig, load
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
 from tests.docs.pages import DOCS, ROOT, write_files
@@ -66,7 +66,9 @@ def test_the_instrument_of_the_page_is_in_the_projects_style(with_bh1750: Path) 
 
 def test_the_table_of_the_page_is_one_that_the_station_can_use() -> None:
     text = INSTRUMENT.read_text(encoding="utf-8")
-    found = re.search(r"<!-- part of: station/instruments.py -->\n```python\n(.*?)```", text, re.S)
+    found = re.search(
+        r"<!-- part of: station/rig/instruments.py -->\n```python\n(.*?)```", text, re.S
+    )
     assert found is not None
     names = dict(vars(instruments)) | {"Bh1750": Tsl2591}
     exec(found[1], names)

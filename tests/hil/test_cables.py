@@ -4,7 +4,7 @@ import pytest
 
 from drivers.capabilities import Identity, Instrument
 from drivers.errors import NoReply
-from hil_tests.cables import Cables, CablesByHand, exchange
+from hil_tests.rigs.cables import Cables, CablesByHand, exchange
 
 
 class Stranger(Instrument):

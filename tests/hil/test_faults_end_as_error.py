@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hil_tests import qa
 from hil_tests.plugin import SIMULATED
-from hil_tests.rig import RigBench
-from hil_tests.twin_rig import TwinRig, Wire
-from station import config
-from station.events import Choice, RunFinished, StepStarted
-from station.prompts import NO, Operator
-from station.records import Device, RunRecord, Verdict, new_record_id
-from station.run import run
+from hil_tests.rigs import qa
+from hil_tests.rigs.rig import RigBench
+from hil_tests.rigs.twin_rig import TwinRig, Wire
+from records import Device, RunRecord, Verdict, new_record_id
+from station.engine.events import Choice, RunFinished, StepStarted
+from station.engine.prompts import NO, Operator
+from station.engine.run import run
+from station.rig import config
 
 BENCH = ("bench.open", "bench.make_safe")
 PLANNED = {slot.name: slot.plans[0] for slot in config.load(SIMULATED).slots.values()}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hil_tests import qa
-from hil_tests.other_run import run_pytest
 from hil_tests.plugin import ROLES
+from hil_tests.rigs import qa
+from hil_tests.rigs.other_run import run_pytest
 from tests.docs.pages import DOCS, write_files
 
 PAGE = (DOCS / "how-to" / "run-qa-suites.md").read_text(encoding="utf-8")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.lock import RigInUse, RigLock, lock_path
-from hil_tests.other_run import PROJECT, run_pytest
+from hil_tests.rigs.lock import RigInUse, RigLock, lock_path
+from hil_tests.rigs.other_run import PROJECT, run_pytest
 
 HOLDER = """
 import os, signal, sys
 from pathlib import Path
-from hil_tests.lock import RigLock
+from hil_tests.rigs.lock import RigLock
 RigLock(Path(sys.argv[1])).acquire()
 os.kill(os.getpid(), signal.SIGKILL)
 """

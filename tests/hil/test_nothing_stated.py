@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.other_run import PROJECT, Ended, run_pytest
+from hil_tests.rigs.other_run import PROJECT, Ended, run_pytest
 
 WATCH = """
 import pytest
@@ -31,7 +31,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     (folder / "watch.py").write_text(WATCH)
     (folder / "silent.qa.toml").write_text("")
     names = ("accuracy", "off_means_off", "stuck_actuators", "repeatability", "golden_unit")
-    suites = [str(PROJECT / "hil_tests" / f"test_{name}.py") for name in (*names, "make_safe")]
+    suites = [
+        str(PROJECT / "hil_tests" / "suites" / f"test_{name}.py") for name in (*names, "make_safe")
+    ]
     arguments = ("-p", "watch", "--qa=silent.qa.toml", "--import-mode=importlib")
     return run_pytest(folder, *arguments, *suites, paths=[folder])
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.other_run import Ended, run_pytest
+from hil_tests.rigs.other_run import Ended, run_pytest
 
 SUITE = """
 import os
 import pytest
 from drivers.capabilities import Instrument, MainsMeter, PowerMeter
 from drivers.errors import NoReply
-from station.bench import BenchNotSafe
+from station.engine.bench import BenchNotSafe
 
 @pytest.mark.needs("printer")
 def test_needs_a_printer(bench): ...
@@ -259,7 +259,7 @@ def test_the_marker_is_registered_where_the_project_does_not(tmp_path: Path) -> 
     [
         ("raise RuntimeError('no relays here')", "RuntimeError: no relays here; say MODULE:CLASS"),
         ("= 1", "SyntaxError: invalid syntax (relays.py, line 1); say MODULE:CLASS"),
-        ("def Relays(): ...", "Relays is no hil_tests.cables.Cables"),
+        ("def Relays(): ...", "Relays is no hil_tests.rigs.cables.Cables"),
         ("", "AttributeError: module 'relays' has no attribute 'Relays'; say MODULE:CLASS"),
     ],
 )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hil_tests.plugin import SIMULATED
-from hil_tests.qa import GOLDEN_VALUES, Qa, QaError, SlotQa, load, path_beside
-from station import config
+from hil_tests.rigs.qa import GOLDEN_VALUES, Qa, QaError, SlotQa, load, path_beside
+from station.rig import config
 
 STATED = """
 [slots.left]
@@ -86,5 +86,5 @@ def test_the_one_of_the_simulated_rig_states_a_golden_unit_for_each_kind_of_devi
 
 
 def test_every_value_that_may_be_stated_is_measured_by_a_test_and_the_other_way_round() -> None:
-    suite = (SIMULATED.parent / "test_golden_unit.py").read_text()
+    suite = (SIMULATED.parent / "suites" / "test_golden_unit.py").read_text()
     assert set(re.findall(r'golden\.measured\("(\w+)"', suite)) == set(GOLDEN_VALUES)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from hil_tests.other_run import PROJECT, Ended, run_pytest
+from hil_tests.rigs.other_run import PROJECT, Ended, run_pytest
 
 DEFECTS = """
 import itertools
 import pytest
-from drivers.sim.adapter import SimulatedAdapter
+from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.world import StiffSource
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     (folder / "defects.py").write_text(DEFECTS)
     names = ["accuracy", "off_means_off", "repeatability", "golden_unit"]
     names += ["stuck_actuators", "usb_power"]
-    suites = [str(PROJECT / "hil_tests" / f"test_{name}.py") for name in names]
+    suites = [str(PROJECT / "hil_tests" / "suites" / f"test_{name}.py") for name in names]
     chosen = "told or gives_nothing or repeats or golden or every_finger or sensor_see or port"
     return run_pytest(folder, "-p", "defects", "-k", chosen, IMPORTING, *suites, paths=[folder])
 

@@ -25,7 +25,7 @@ from multiprocessing.synchronize import Event, Semaphore
 
 import msgspec
 
-from station.records import (
+from records import (
     Basis,
     Device,
     Limit,

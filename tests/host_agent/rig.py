@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import aiomqtt
 import pytest
 
-from station.records import decode_receipt, topics
+from records import decode_receipt, topics
 
 Result = TypeVar("Result")
 Broker = tuple[str, int]

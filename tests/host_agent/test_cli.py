@@ -15,7 +15,7 @@ from host_agent.config import ListenAddress
 from host_agent.messages import Run, Sorted, now_text, read_run, sort
 from host_agent.mqtt import Message
 from host_agent.store import Store
-from station.records import Device, RunRecord, encode
+from records import Device, RunRecord, encode
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, Programs
 

@@ -16,7 +16,7 @@ from host_agent.ingest import Ingest, probe
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Version
 from host_agent.store import Kept, RunFilter, Store
-from station.records import StationState, encode, topics
+from records import StationState, encode, topics
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, Programs, needs_mosquitto, soon, speaker
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from host_agent.messages import Refusal, Run, Sorted, printable, read_run, sort, utc_text
 from host_agent.mqtt import Message
-from station.records import RunRecord, SlotState, StationState, Verdict, decode_run, encode, topics
+from records import RunRecord, SlotState, StationState, Verdict, decode_run, encode, topics
 from tests.host_agent.load import example_record, record_ending
 
 NOW = "2026-11-22T12:00:00.000000Z"

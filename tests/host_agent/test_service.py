@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from station.records import encode
+from records import encode
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import (
     Broker,

@@ -15,7 +15,7 @@ from host_agent import migrations, schema
 from host_agent.messages import Refusal, Run, Sorted, now_text, read_run, sort
 from host_agent.mqtt import Message
 from host_agent.store import Kept, RunFilter, Store, StoreError
-from station.records import (
+from records import (
     Basis,
     Device,
     Limit,

@@ -16,7 +16,7 @@ from host_agent.store import Store
 from host_agent.web import create_app
 from host_agent.web.guard import Guard
 from host_agent.web.live import Live
-from station.records import (
+from records import (
     Basis,
     Device,
     InstrumentUsed,

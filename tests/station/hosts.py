@@ -7,7 +7,7 @@ from types import TracebackType
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from station.records import (
+from records import (
     Receipt,
     Rejected,
     RunRecord,

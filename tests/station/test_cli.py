@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.sim.monitor import build_edid
+from drivers.sim.devices.ddc_monitor import build_edid
+from records import decode_run
 from station.cli import _parser, main
-from station.outbox import Outbox
-from station.plan import SHIPPED
-from station.publisher import BrokerAddress
-from station.records import decode_run
-from station.start import DEMO_RIG
+from station.compose import DEMO_RIG
+from station.delivery.outbox import Outbox
+from station.delivery.publisher import BrokerAddress
+from station.engine.plan import SHIPPED
 from tests.host_agent.rig import eventually
 from tests.station.hosts import Host
 
@@ -133,7 +133,7 @@ def test_help_imports_nothing_heavy() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"msgspec", "textual", "aiomqtt", "asyncio", "sqlite3", "serial", "usb", "pyudev"}
     heavy |= {"ssl", "socket", "smbus2", "amqtt", "sqlalchemy", "litestar", "drivers", "host_agent"}
-    heavy |= {"station.config", "station.plan", "station.start", "station.records"}
+    heavy |= {"station.rig.config", "station.engine.plan", "station.compose", "records"}
     assert not heavy & set(told.stderr.split())
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from drivers.key_layouts import LAYOUTS
-from drivers.sim.hid_keyboard import SimulatedKeyboard
-from station.clock import Clock
-from station.config import StationConfig, load
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from records import RunRecord, Verdict, decode_run
+from station.compose import DEMO_RIG
 from station.console import (
     CannotKeep,
     CommandRefused,
@@ -26,16 +26,16 @@ from station.console import (
     SlotNotice,
     WhenPlugged,
 )
-from station.events import Asked, Event, RunFinished, RunStarted, StepStarted
-from station.hotplug import watching
-from station.outbox import Outbox, OutboxError
-from station.plugged import SWAPPED
-from station.publisher import BrokerAddress
-from station.records import RunRecord, Verdict, decode_run
+from station.delivery.outbox import Outbox, OutboxError
+from station.delivery.publisher import BrokerAddress
+from station.engine.clock import Clock
+from station.engine.events import Asked, Event, RunFinished, RunStarted, StepStarted
+from station.rig.config import StationConfig, load
+from station.rig.hotplug import watching
+from station.rig.seats import SWAPPED
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
-from station.start import DEMO_RIG
-from tests.drivers.test_discovery import RecordedUdev, usb
+from tests.drivers.linux.test_discovery import RecordedUdev, usb
 from tests.host_agent.rig import eventually
 
 ISO = LAYOUTS["iso-105"].usages

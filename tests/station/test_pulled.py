@@ -12,20 +12,20 @@ from random import Random
 
 import pytest
 
-from drivers.key_layouts import LAYOUTS
-from station import steps
-from station.bench import SharedLock
-from station.clock import Clock
-from station.config import StationConfig, load, open_bench
-from station.events import Choice, RunFinished, StepFinished
-from station.plan import PlannedStep, find
-from station.prompts import Operator, Prompter
-from station.records import RunRecord, Verdict
-from station.run import run
+import station.steps as steps
+from drivers.formats.key_layouts import LAYOUTS
+from records import RunRecord, Verdict
+from station.compose import DEMO_RIG
+from station.engine.bench import SharedLock
+from station.engine.clock import Clock
+from station.engine.events import Choice, RunFinished, StepFinished
+from station.engine.plan import PlannedStep, find
+from station.engine.prompts import Operator, Prompter
+from station.engine.run import run
+from station.rig.config import StationConfig, load, open_bench
 from station.simulate.population import ISO, SPACE, E, adapter, keyboard, monitor
 from station.simulate.rig import SimulatedRig, World
-from station.start import DEMO_RIG
-from tests.station.rig import make_draft, make_plan
+from tests.station.benches import make_draft, make_plan
 
 SLOTS = {
     "laptop-adapter-65w": "adapter-1",

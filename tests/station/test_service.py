@@ -16,9 +16,8 @@ import pytest
 
 from drivers.buses import ByteStream
 from drivers.errors import NotConnected
-from drivers.sim.it8500 import SimulatedIt8500
-from station.clock import Clock
-from station.config import StationConfig, load
+from drivers.sim.instruments.power.it8500 import SimulatedIt8500
+from records import RunRecord, Verdict, decode_run
 from station.console import (
     CannotKeep,
     CommandRefused,
@@ -27,18 +26,12 @@ from station.console import (
     SlotNotice,
     UnsafeNotice,
 )
-from station.events import (
-    Event,
-    Measured,
-    NotSaved,
-    RunFinished,
-    RunStarted,
-    StepStarted,
-)
-from station.nowhere import Nowhere
-from station.outbox import Outbox, OutboxError
-from station.publisher import BrokerAddress
-from station.records import RunRecord, Verdict, decode_run
+from station.delivery.outbox import Outbox, OutboxError
+from station.delivery.publisher import BrokerAddress
+from station.engine.clock import Clock
+from station.engine.events import Event, Measured, NotSaved, RunFinished, RunStarted, StepStarted
+from station.rig.config import StationConfig, load
+from station.rig.rehearsal import Nowhere
 from station.service import SOFTWARE, StationService
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
@@ -561,11 +554,11 @@ KILLED = """
 import sys
 from pathlib import Path
 from random import Random
-from station.clock import Clock
-from station.config import load
+from station.engine.clock import Clock
+from station.rig.config import load
 from station.console import SlotNotice
-from station.events import Measured
-from station.outbox import Outbox
+from station.engine.events import Measured
+from station.delivery.outbox import Outbox
 from station.service import StationService
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig.debian import Debian, archive, can_be_made, make_newer, unpack
+from virtual_rig.qemu.debian import Debian, archive, can_be_made, make_newer, unpack
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("station", "host")

@@ -15,17 +15,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from station.clock import Clock
-from station.config import load
-from station.events import Event
-from station.outbox import Counts, Outbox, OutboxError
-from station.prompts import Prompter
-from station.publisher import BrokerAddress, Delivery, Publisher
-from station.records import StationState
+from records import StationState
+from station.compose import DEMO_RIG, _feed_watchdog
+from station.delivery.outbox import Counts, Outbox, OutboxError
+from station.delivery.publisher import BrokerAddress, Delivery, Publisher
+from station.engine.clock import Clock
+from station.engine.events import Event
+from station.engine.prompts import Prompter
+from station.engine.slot import Slot
+from station.rig.config import load
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
-from station.slot import Slot
-from station.start import DEMO_RIG, _feed_watchdog
 from tests.systemd.notify_socket import Manager, manager
 
 STATION = ("-m", "station", "station", "simulate", "--broker", "127.0.0.1:9", "--data")

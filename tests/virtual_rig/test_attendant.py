@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from station import config
-from virtual_rig.control import ControlServer
-from virtual_rig.far_ends import FarEnds
-from virtual_rig.hands import Hands, Where
+from station.rig import config
+from virtual_rig.far_ends.control import ControlServer
+from virtual_rig.far_ends.wiring import FarEnds
+from virtual_rig.guest.hands import Hands, Where
 from virtual_rig.installed import image
 from virtual_rig.installed.attendant import Attendant, where_told
 from virtual_rig.installed.bench import Bench

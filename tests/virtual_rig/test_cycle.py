@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from virtual_rig import __main__ as program
-from virtual_rig.root_disk import ROOT
+from virtual_rig.qemu.root_disk import ROOT
 
 
 def collected() -> set[str]:

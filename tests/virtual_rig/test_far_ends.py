@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from drivers.sim import SerialDevice
-from drivers.sim.usb import Setup, Stall
-from station import config
-from virtual_rig.cdc_acm import DATA_IN, DATA_OUT, SimulatedCdcAcm
-from virtual_rig.control import Control, ControlServer, commands
-from virtual_rig.far_ends import FarEnds, RigError, wire
-from virtual_rig.hands import Hands, RigRefused, Where, wait_for
-from virtual_rig.i2c_tiny_usb import (
+from drivers.sim.hardware import SerialDevice
+from drivers.sim.linux.usb import Setup, Stall
+from station.rig import config
+from virtual_rig.far_ends.cdc_acm import DATA_IN, DATA_OUT, SimulatedCdcAcm
+from virtual_rig.far_ends.control import Control, ControlServer, commands
+from virtual_rig.far_ends.i2c_tiny_usb import (
     CMD_I2C_BEGIN,
     CMD_I2C_END,
     CMD_I2C_IO,
@@ -22,6 +20,8 @@ from virtual_rig.i2c_tiny_usb import (
     STATUS_ADDRESS_NAK,
     SimulatedI2cTinyUsb,
 )
+from virtual_rig.far_ends.wiring import FarEnds, RigError, wire
+from virtual_rig.guest.hands import Hands, RigRefused, Where, wait_for
 
 STATION = Path("hil_tests/virtual.toml")
 WHOLE = CMD_I2C_IO | CMD_I2C_BEGIN | CMD_I2C_END

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig import frozen, machine
-from virtual_rig.kernel import Built
-from virtual_rig.machine import Places
-from virtual_rig.qmp import QmpError
+from virtual_rig.qemu import frozen, machine
+from virtual_rig.qemu.kernel import Built
+from virtual_rig.qemu.machine import Places
+from virtual_rig.qemu.qmp import QmpError
 
 BUILT = Built(Path("/b/linux-1/vmlinuz"), Path(), Path(), "6.1")
 

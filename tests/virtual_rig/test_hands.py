@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig import hands
+from virtual_rig.guest import hands
 
 
 @pytest.mark.parametrize(

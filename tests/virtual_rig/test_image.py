@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from station import config
-from virtual_rig.debian import CommandFailed, make_newer
-from virtual_rig.far_ends import wire
+from station.rig import config
+from virtual_rig.far_ends.wiring import wire
 from virtual_rig.installed import image
+from virtual_rig.qemu.debian import CommandFailed, make_newer
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mke2fs", path="/usr/sbin:/sbin") is None, reason="needs mke2fs: e2fsprogs"
@@ -55,7 +55,7 @@ def test_its_station_can_be_wired_and_starts_what_is_plugged_in() -> None:
 
 def test_everything_that_goes_on_the_disk_makes_a_new_one_when_it_changes() -> None:
     rig = image.RIG
-    wanted = {rig / "installed/attendant.py", rig / "hands.py", rig / "installed/image.py"}
+    wanted = {rig / "installed/attendant.py", rig / "guest/hands.py", rig / "installed/image.py"}
     assert wanted | {path for path in image.DISK.rglob("*") if path.is_file()} <= set(image.INPUTS)
 
 

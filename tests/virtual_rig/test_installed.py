@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from station.outbox import Outbox
-from station.records import Device, RunRecord, Verdict, new_record_id
-from virtual_rig.hands import Where
+from records import Device, RunRecord, Verdict, new_record_id
+from station.delivery.outbox import Outbox
+from virtual_rig.guest.hands import Where
 from virtual_rig.installed import __main__ as main
 from virtual_rig.installed import image, scenario
 from virtual_rig.installed.guest import Fault, command_line
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.power import Disk, OnDisk, outbox_on
 from virtual_rig.installed.record_host import BROKER_CONFIG, RecordHost, broker_config
-from virtual_rig.machine import Places
+from virtual_rig.qemu.machine import Places
 
 
 def record() -> RunRecord:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig import machine, packages
-from virtual_rig.kernel import Built
-from virtual_rig.machine import DIED, HUNG, Machine, Places
+from virtual_rig.qemu import machine, packages
+from virtual_rig.qemu.kernel import Built
+from virtual_rig.qemu.machine import DIED, HUNG, Machine, Places
 
 BUILT = Built(Path("/b/vmlinuz"), Path("/b/initramfs"), Path("/b/tree"), "6.1")
 DISKS = (Path("/f/disk"), Path("/f/checkout"))
@@ -73,7 +73,7 @@ def test_a_guest_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
     mark = tmp_path / "it-runs"
     guest = ["sh", "-c", f"echo $$ >{mark}; exec sleep 60"]
     starter = (
-        "import sys, time; from virtual_rig.machine import Machine;"
+        "import sys, time; from virtual_rig.qemu.machine import Machine;"
         f"guest = Machine({guest!r}); print('started', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE) as process:

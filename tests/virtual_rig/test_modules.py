@@ -2,7 +2,7 @@
 
 import pytest
 
-from virtual_rig.modules import ModuleTree, NoSuchModule, module_name
+from virtual_rig.qemu.modules import ModuleTree, NoSuchModule, module_name
 
 DEPENDENCIES = """\
 kernel/drivers/usb/usbip/vhci-hcd.ko: kernel/usb/usbip-core.ko kernel/usb/usbcore.ko kernel/c.ko

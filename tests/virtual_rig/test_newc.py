@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virtual_rig import newc
+from virtual_rig.qemu import newc
 
 
 def test_a_file_is_a_header_of_hexadecimal_a_name_and_content_each_on_a_multiple_of_four() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from virtual_rig.qmp import Qmp, QmpError
+from virtual_rig.qemu.qmp import Qmp, QmpError
 
 GREETING = {"QMP": {"version": {"qemu": {"major": 7}}, "capabilities": []}}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig.kernel import CannotBuild
-from virtual_rig.root_disk import Gathered
+from virtual_rig.qemu.kernel import CannotBuild
+from virtual_rig.qemu.root_disk import Gathered
 
 
 @pytest.fixture

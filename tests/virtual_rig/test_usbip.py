@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.sim.usb import Setup, Silence, Stall
-from virtual_rig import usbip
-from virtual_rig.scripted import ScriptedDevice
-from virtual_rig.usbip import Cable, ProtocolError, Submit, Unlink, UsbIpServer
+from drivers.sim.linux.usb import Setup, Silence, Stall
+from virtual_rig.far_ends import usbip
+from virtual_rig.far_ends.scripted import ScriptedDevice
+from virtual_rig.far_ends.usbip import Cable, ProtocolError, Submit, Unlink, UsbIpServer
 
 DEVICE = bytes.fromhex("12 01 00 02 00 00 00 40 09 12 02 70 10 01 01 02 03 01")
 CONFIGURATION = bytes.fromhex(

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from virtual_rig import debian, kernel, machine, packages
 from virtual_rig.installed import image
 from virtual_rig.installed.guest import Fault, GuestSilent
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.record_host import HostTrouble, RecordHost
 from virtual_rig.installed.scenario import Scenario
+from virtual_rig.qemu import debian, kernel, machine, packages
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache/installed-rig"

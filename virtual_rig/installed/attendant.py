@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from station.notify import sd_notify
-from virtual_rig.hands import DEVICES, Hands, Where, wait_for
+from records.notify import sd_notify
+from virtual_rig.guest.hands import DEVICES, Hands, Where, wait_for
 
 COMMAND_LINE = Path("/proc/cmdline")
 EAR = Path("/dev/virtio-ports/virtual-rig.attendant")

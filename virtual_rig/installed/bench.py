@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from drivers.key_layouts import LAYOUTS
-from drivers.sim.hid_keyboard import SimulatedKeyboard
-from drivers.sim.scpi_supply import BenchOutput
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.instruments.power.scpi_supply import BenchOutput
 from station.simulate.rig import World
-from virtual_rig.control import Control
-from virtual_rig.far_ends import FarEnds
+from virtual_rig.far_ends.control import Control
+from virtual_rig.far_ends.wiring import FarEnds
 
 SLOT, PORT = "keyboard", "3-7"  # as in disk/station.toml
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from virtual_rig import machine
-from virtual_rig.eye import Eye
-from virtual_rig.far_ends import FarEnds
-from virtual_rig.hands import Where
+from virtual_rig.far_ends.eye import Eye
+from virtual_rig.far_ends.wiring import FarEnds
+from virtual_rig.guest.hands import Where
 from virtual_rig.installed.image import Image
-from virtual_rig.qmp import Qmp
+from virtual_rig.qemu import machine
+from virtual_rig.qemu.qmp import Qmp
 
 UNIT = "pace-station.service"
 KIOSK = "pace-station-kiosk.service"

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from virtual_rig import debian, newc
-from virtual_rig.debian import CommandFailed, Debian
-from virtual_rig.kernel import BUSYBOX, Built
-from virtual_rig.modules import ModuleTree
+from virtual_rig.qemu import debian, newc
+from virtual_rig.qemu.debian import CommandFailed, Debian
+from virtual_rig.qemu.kernel import BUSYBOX, Built
+from virtual_rig.qemu.modules import ModuleTree
 
 RIG = Path(__file__).parent.parent
 DISK = RIG / "installed/disk"
@@ -29,10 +29,14 @@ NOT_NEEDED = (
 )
 UNITS_LESS = ("getty-static.service", "e2scrub_reap.service")
 """No part of a Pi's boot: the one replaces logind's consoles, the other is for LVM."""
-OURS = ("__init__.py", "hands.py", "usbip.py", "installed/__init__.py", "installed/attendant.py")
+OURS = (
+    *("__init__.py", "guest/__init__.py", "guest/hands.py"),
+    *("far_ends/__init__.py", "far_ends/usbip.py"),
+    *("installed/__init__.py", "installed/attendant.py"),
+)
 """What the attendant needs of the rig; `drivers` and `station` are the package's."""
 INPUTS = (
-    *(RIG / name for name in (*OURS, "installed/image.py", "debian.py")),
+    *(RIG / name for name in (*OURS, "installed/image.py", "qemu/debian.py")),
     *(path for path in sorted(DISK.rglob("*")) if path.is_file()),
 )
 
@@ -121,8 +125,8 @@ def _equip(root: Path, built: Built) -> None:
     (root / "etc/modules-load.d/virtual-rig.conf").write_text("\n".join(MODULES))
     shutil.copy(DISK / "50-virtual-rig.network", root / "etc/systemd/network")
     ours = root / "opt/virtual-rig/virtual_rig"
-    (ours / "installed").mkdir(parents=True)
     for name in OURS:
+        (ours / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(RIG / name, ours / name)
     unit = "virtual-rig-attendant.service"
     shutil.copy(DISK / unit, root / "etc/systemd/system")

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from station import config
-from virtual_rig import machine
-from virtual_rig.control import ControlServer
-from virtual_rig.eye import Level
-from virtual_rig.far_ends import FarEnds
-from virtual_rig.hands import Where
+from station.rig import config
+from virtual_rig.far_ends.control import ControlServer
+from virtual_rig.far_ends.eye import Level
+from virtual_rig.far_ends.wiring import FarEnds
+from virtual_rig.guest.hands import Where
 from virtual_rig.installed import image
 from virtual_rig.installed.bench import PORT, SLOT, Bench, FingeredKeyboard
 from virtual_rig.installed.guest import KIOSK, UNIT, Fault, Guest, GuestSilent, command_line, expect
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.power import Disk, OnDisk, outbox_on
 from virtual_rig.installed.record_host import Held, RecordHost
+from virtual_rig.qemu import machine
 
 RUN_WITHIN_S = 60.0
 PLAN_WITHIN_S = 200.0  # every key of a keyboard, several times

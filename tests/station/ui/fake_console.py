@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from records import Basis, Device, Limit, Measurement, RunRecord, StepRecord, Value, Verdict
 from station.console import (
     AutopilotNotice,
     CommandRefused,
@@ -19,7 +20,7 @@ from station.console import (
     SlotInfo,
     SlotNotice,
 )
-from station.events import (
+from station.engine.events import (
     Answered,
     Asked,
     Choice,
@@ -32,16 +33,6 @@ from station.events import (
     StepFinished,
     StepStarted,
     Waiting,
-)
-from station.records import (
-    Basis,
-    Device,
-    Limit,
-    Measurement,
-    RunRecord,
-    StepRecord,
-    Value,
-    Verdict,
 )
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -117,7 +117,7 @@ def live_values(columns: int, lines: int, seconds: float = 8.0) -> tuple[float, 
 
 def live(count: int) -> None:
     """The program that is measured: `count` values, each new ten times a second."""
-    from station.events import Measured, StepStarted
+    from station.engine.events import Measured, StepStarted
     from station.ui.app import StationApp
     from tests.station.ui.fake_console import FakeConsole, measurement, started
 

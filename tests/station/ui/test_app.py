@@ -7,9 +7,9 @@ import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
+from records import Verdict
 from station.console import PluggedDevice, PluggedNotice
-from station.events import Measured, StepStarted
-from station.records import Verdict
+from station.engine.events import Measured, StepStarted
 from station.ui.app import StationApp
 from tests.station.ui.fake_console import (
     FakeConsole,

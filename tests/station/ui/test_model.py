@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from records import InstrumentUsed, Verdict
 from station.console import AutopilotNotice, DeliveryNotice, SlotInfo, SlotNotice, UnsafeNotice
-from station.events import (
+from station.engine.events import (
     Answered,
     Event,
     KeysSeen,
@@ -17,7 +18,6 @@ from station.events import (
     StepStarted,
     Waiting,
 )
-from station.records import InstrumentUsed, Verdict
 from station.ui.model import Mood, Refused, Select, SlotModel, Start, StationModel
 from tests.station.ui.fake_console import (
     asked,

@@ -9,11 +9,10 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 
-from station.events import KeysSeen
-from station.records import Basis, Limit, Measurement, Value, Verdict
+from records import Basis, Limit, Measurement, Value, Verdict
+from station.engine.events import KeysSeen
 from station.ui import text
 from station.ui.big import big_word
-from station.ui.figures import duration_text, limit_text, value_text
 from station.ui.keyboard import draw_keyboard
 from station.ui.look import (
     CONSOLE_SIGNS,
@@ -28,6 +27,7 @@ from station.ui.look import (
     wrapped,
 )
 from station.ui.model import Mood
+from station.ui.values import duration_text, limit_text, value_text
 from tests.station.ui.fake_console import measurement
 
 WORDS = [*text.VERDICTS.values(), text.READY, text.MARGINAL, text.DANGER, text.UNSAVED]

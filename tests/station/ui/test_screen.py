@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from records import Device, Verdict
 from station.console import AutopilotNotice, DeliveryNotice, PluggedDevice, PluggedNotice
-from station.events import (
+from station.engine.events import (
     Choice,
     Event,
     KeysSeen,
@@ -16,8 +17,7 @@ from station.events import (
     StepStarted,
     Waiting,
 )
-from station.records import Device, Verdict
-from station.ui.desk import Desk
+from station.ui.controls import Desk
 from station.ui.look import CONSOLE_SIGNS, SIGNS
 from station.ui.screen import ScreenPainter, grid
 from tests.station.ui.fake_console import (

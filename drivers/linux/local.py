@@ -1,0 +1,124 @@
+"""The buses of this computer."""
+
+import contextlib
+import os
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
+from drivers.errors import NotPermitted
+
+if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one or two
+    from drivers.linux.discovery import SystemUdev
+    from drivers.linux.i2c_dev import I2cDev
+    from drivers.linux.kms import Card, KmsScreen
+    from drivers.linux.serial_line import SerialLine
+    from drivers.linux.usb import PyusbDevice
+
+
+class LocalHardware:
+    """Implements `drivers.buses.Hardware` on what is plugged in here.
+
+    A serial port, a USB port or a screen has one owner, who closes it before it can be opened
+    again; an I²C bus is shared, and so is a USB hub, of which nobody claims anything. What its
+    owner has closed, and an idle bus, keeps no file open; `close` closes the rest. Safe to share
+    between threads.
+    """
+
+    def __init__(self) -> None:
+        self.time: Time = time
+        self._lock = threading.RLock()
+        self._udev: SystemUdev | None = None
+        self._lines: dict[str, SerialLine] = {}
+        self._buses: dict[int, I2cDev] = {}
+        self._devices: list[PyusbDevice] = []
+        self._cards: dict[str, Card] = {}
+        self._screens: dict[str, KmsScreen] = {}
+
+    def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        """`port`: a device path, `usb:1-1.2` (physical port) or `serial:A50285BI` (its number)."""
+        from drivers.linux.discovery import SystemUdev, resolve_serial
+        from drivers.linux.serial_line import SerialLine
+
+        with self._lock:
+            self._udev = self._udev or SystemUdev()
+            path = os.path.realpath(resolve_serial(port, self._udev))
+            owner = self._lines.get(path)
+            if owner is not None and not owner.closed:
+                raise NotPermitted(f"{port}: already open in this program, as {owner.name}")
+            name = port if port == path else f"{port} ({path})"
+            line = SerialLine(path, baudrate=baudrate, timeout_s=timeout_s, name=name)
+            self._lines[path] = line
+            return line
+
+    def i2c(self, bus: int) -> I2cBus:
+        """`bus` as in `/dev/i2c-1`. Everybody gets the same one, with the same lock."""
+        from drivers.linux.i2c_dev import I2cDev
+
+        with self._lock:
+            if bus not in self._buses:
+                self._buses[bus] = I2cDev(bus)
+            shared = self._buses[bus]
+        shared.check()  # its adapter may have been pulled since
+        return shared
+
+    def usb(self, port: str) -> UsbDevice:
+        """`port` is the physical port path, such as `1-1.4`."""
+        from drivers.linux.usb import open_port
+
+        with self._lock:
+            self._check_free(port)
+        device = open_port(port)  # outside of the lock: one that hangs takes seconds
+        with self._lock:
+            try:
+                self._check_free(port)  # somebody else may have been as fast
+            except NotPermitted:
+                device.close()
+                raise
+            self._devices.append(device)
+        return device
+
+    def _check_free(self, port: str) -> None:
+        self._devices = [each for each in self._devices if not each.closed]
+        if any(each.port == port and not each.is_hub and each.is_there() for each in self._devices):
+            raise NotPermitted(f"USB port {port}: already open in this program")
+
+    def screen(self, connector: str) -> Screen:
+        """`connector` as the kernel names it, such as `HDMI-A-1`."""
+        from drivers.linux.kms import Card, KmsScreen, find_card
+
+        with self._lock:
+            owner = self._screens.get(connector)
+            if owner is not None and not owner.closed:
+                raise NotPermitted(f"{connector}: already open in this program")
+            path = find_card(connector)
+            if path not in self._cards:  # one for all its outputs: a card has one master
+                self._cards[path] = Card(path)
+            screen = self._screens[connector] = KmsScreen(self._cards[path], connector)
+            return screen
+
+    def close(self) -> None:
+        """Close what is still open, whatever fails on the way. Closing twice is fine."""
+        with self._lock, contextlib.ExitStack() as closing:
+            for screen in self._screens.values():
+                closing.callback(screen.close)
+            for device in self._devices:
+                closing.callback(device.close)
+            for line in self._lines.values():
+                closing.callback(line.close)
+            self._screens.clear()
+            self._devices.clear()
+            self._lines.clear()
+
+    def __enter__(self) -> "LocalHardware":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,453 @@
+"""A monitor under test: its EDID memory, its DDC/CI controls, its light, and the power it takes.
+
+After VESA E-EDID A.2 (EDID 1.4), E-DDC 1.3, DDC/CI 1.1 and MCCS 2.2a.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import pi
+
+from drivers.buses import Time
+from drivers.sim.hardware import I2cDevice, Nak
+from drivers.sim.mains import MainsLoad
+
+EDID_ADDRESS = 0x50
+SEGMENT_ADDRESS = 0x30
+DDC_CI_ADDRESS = 0x37
+
+ZONES = 9
+UNIFORMITY = (0.90, 0.95, 0.91, 0.94, 1.00, 0.95, 0.88, 0.93, 0.89)
+"""Luminance of nine zones over that of the middle; left to right, top to bottom."""
+
+SRGB_PRIMARIES = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
+D65 = (0.3127, 0.3290)
+YELLOWED = (0.365, 0.385)
+"""The white of a panel whose lamps and diffusers have aged."""
+
+Xy = tuple[float, float]
+
+
+def build_edid(
+    *,
+    manufacturer: str = "SIM",
+    product_code: int = 0x2401,
+    serial_number: int = 0,
+    name: str = "SIM24",
+    serial_text: str = "",
+    week: int = 0,
+    year: int = 2015,
+    model_year: bool = False,
+    width_cm: int = 53,
+    height_cm: int = 30,
+    version: str = "1.3",
+    extensions: Sequence[bytes] = (),
+) -> bytes:
+    """A valid EDID of a 1920 × 1080 display. `model_year` says that `year` is that, not of making.
+
+    An empty `name` or `serial_text` is left out. `extensions` are whole blocks of 128 bytes, put
+    after the base block as they are. What does not fit its field is a `ValueError`.
+    """
+    if len(manufacturer) != 3 or not all("A" <= letter <= "Z" for letter in manufacturer):
+        raise ValueError(f"manufacturer {manufacturer!r} is not three capital letters")
+    if version not in ("1.3", "1.4"):
+        raise ValueError(f"EDID version {version!r}: only 1.3 and 1.4 are built")
+    if not (0 <= product_code < 1 << 16 and 0 <= serial_number < 1 << 32):
+        raise ValueError(f"product code {product_code}, serial number {serial_number}: too large")
+    if model_year and version == "1.3":
+        raise ValueError("EDID 1.3 has no model year")
+    first, second, third = (ord(letter) - ord("@") for letter in manufacturer)
+    old = version == "1.3"
+    base = bytearray.fromhex("00 ff ff ff ff ff ff 00")
+    base += (first << 10 | second << 5 | third).to_bytes(2, "big")
+    base += product_code.to_bytes(2, "little") + serial_number.to_bytes(4, "little")
+    base += bytes([0xFF if model_year else week, year - 1990, 1, int(version[2])])
+    # Digital input (1.4 adds: 8 bits per colour, DisplayPort), gamma 2.2, power-down by DPMS off,
+    # RGB, sRGB, first timing preferred; then the chromaticities of sRGB.
+    base += bytes([0x80 if old else 0xA5, width_cm, height_cm, 120, 0x2E if old else 0x26])
+    base += bytes.fromhex("ee 91 a3 54 4c 99 26 0f 50 54")
+    base += bytes.fromhex("21 08 00") + bytes.fromhex("d1 c0") + bytes.fromhex("01 01") * 7
+    width_mm, height_mm = width_cm * 10, height_cm * 10
+    base += bytes.fromhex("02 3a 80 18 71 38 2d 40 58 2c 45 00")
+    base += bytes([width_mm & 0xFF, height_mm & 0xFF, width_mm >> 8 << 4 | height_mm >> 8])
+    base += bytes.fromhex("00 00 1e")
+    base += bytes.fromhex("00 00 00 fd 00 32 4c 1e 53 11")
+    base += bytes.fromhex("00 0a" if old else "01 0a") + b" " * 6
+    base += _text_descriptor(0xFC, name) + _text_descriptor(0xFF, serial_text)
+    base.append(len(extensions))
+    base.append(-sum(base) % 256)
+    return bytes(base) + b"".join(extensions)
+
+
+def _text_descriptor(tag: int, text: str) -> bytes:
+    if not text:
+        return bytes([0, 0, 0, 0x10, 0]) + bytes(13)  # a dummy
+    if len(text) > 13:
+        raise ValueError(f"{text!r} is longer than 13 characters")
+    return bytes([0, 0, 0, tag, 0]) + (text.encode("ascii") + b"\n" * (len(text) < 13)).ljust(13)
+
+
+@dataclass
+class Control:
+    """One VCP feature. What is written above its maximum, a monitor takes no notice of."""
+
+    value: int
+    maximum: int
+    settable: bool = True
+
+
+class SimulatedMonitor:
+    """A monitor on the bench: an LCD with nine zones, as the instruments meet it.
+
+    Its far ends on the I²C bus are `i2c_devices()`. It hangs on the mains (`load_at`) or on a DC
+    circuit (`current_at`), and is the scene for light sensors on its glass (`illuminance_lux`,
+    `chromaticity`). Defects are keyword arguments, off by default, and combine.
+    """
+
+    TRANSITION_S = 2.0
+    """Waking or going to sleep takes so long, and meanwhile it has nothing to say."""
+
+    def __init__(
+        self,
+        edid: bytes,
+        *,
+        time: Time,
+        capabilities: str = (
+            "(prot(monitor)type(LCD)model(SIM24)cmds(01 02 03 07 0C E3 F3)"
+            "vcp(02 04 10 12 16 18 1A 60(01 03 11) AC AE B6 C0 C6 C8 D6(01 04 05) DF)"
+            "mccs_ver(2.1))"
+        ),
+        peak_luminance_cd_m2: float = 250.0,
+        contrast_ratio: float = 1000.0,
+        usage_hours: int = 8760,
+        rated_voltage_v: float = 230.0,
+        on_power_w: float = 22.0,
+        standby_power_w: float = 0.3,
+        edid_bit_flip: int | None = None,
+        ddc_mute: bool = False,
+        ddc_null_responses: int = 0,
+        first_write_ignored: bool = False,
+        segment_survives_stop: bool = True,
+        brightness_stuck: bool = False,
+        brightness_non_monotonic: bool = False,
+        dim_zone: tuple[int, float] | None = None,
+        backlight_dead: bool = False,
+        low_contrast: bool = False,
+        yellow_white: bool = False,
+        high_standby: bool = False,
+        bright_pixels: int = 0,
+        dark_pixels: int = 0,
+    ) -> None:
+        """`edid_bit_flip` is the number of the bit, from bit 0 of byte 0.
+
+        `ddc_null_responses`: so many requests are answered with a null message, then it is well.
+        `dim_zone`: which zone, and by which factor. Pixel counts are for an operator's eyes.
+        `segment_survives_stop`: whether EDID blocks after the second can be read at all here.
+        """
+        memory = bytearray(edid)
+        if edid_bit_flip is not None:
+            memory[edid_bit_flip // 8] ^= 1 << edid_bit_flip % 8
+        self.time = time
+        self.capabilities = capabilities
+        self.peak_luminance_cd_m2 = peak_luminance_cd_m2
+        self.contrast_ratio = 120.0 if low_contrast else contrast_ratio
+        self.white_xy = YELLOWED if yellow_white else D65
+        self.rated_voltage_v = rated_voltage_v
+        self.on_power_w = on_power_w
+        self.standby_power_w = 3.5 if high_standby else standby_power_w
+        self.mains_on = True
+        self.ddc_mute = ddc_mute
+        self.ddc_null_responses = ddc_null_responses
+        self.first_write_ignored = first_write_ignored
+        self.brightness_stuck = brightness_stuck
+        self.brightness_non_monotonic = brightness_non_monotonic
+        self.backlight_dead = backlight_dead
+        self.bright_pixels = bright_pixels
+        self.dark_pixels = dark_pixels
+        zones = list(UNIFORMITY)
+        if dim_zone is not None:
+            zones[dim_zone[0]] *= dim_zone[1]
+        self._zones = tuple(zones)
+        self._drive: tuple[float, float, float] | None = (0.0, 0.0, 0.0)
+        self._changing_until_s = 0.0
+        self.controls = _factory_settings(usage_hours)
+        eeprom = _Eeprom(bytes(memory))
+        self.edid_device: I2cDevice = eeprom
+        self.segment_device: I2cDevice = _SegmentPointer(eeprom, segment_survives_stop)
+        self.ddc_device: I2cDevice = _DdcCi(self)
+
+    def i2c_devices(self) -> Mapping[int, I2cDevice]:
+        """Its far ends, by address; `SimulatedI2cBus` takes them."""
+        return {
+            SEGMENT_ADDRESS: self.segment_device,
+            DDC_CI_ADDRESS: self.ddc_device,
+            EDID_ADDRESS: self.edid_device,
+        }
+
+    def show_level(self, red: float, green: float, blue: float) -> None:
+        """The whole screen in one colour; 0.0 to 1.0 of full drive."""
+        if not all(0 <= level <= 1 for level in (red, green, blue)):
+            raise ValueError(f"drive {red}, {green}, {blue} is outside 0 to 1")
+        self._drive = (red, green, blue)
+
+    def lose_signal(self) -> None:
+        """Nobody sends a picture: it goes to standby until somebody does."""
+        self._drive = None
+
+    @property
+    def is_lit(self) -> bool:
+        return self.mains_on and self._drive is not None and self.controls[0xD6].value == 1
+
+    @property
+    def power_w(self) -> float:
+        """What it takes at its rated voltage."""
+        if not self.mains_on:
+            return 0.0
+        if not self.is_lit:
+            return self.standby_power_w
+        return self.on_power_w * (0.25 + 0.75 * self._backlight())
+
+    def load_at(self, voltage_v: float) -> MainsLoad:
+        """On the mains: its converter takes the same power at any voltage."""
+        return MainsLoad(self.power_w, power_factor=0.6)
+
+    def current_at(self, voltage_v: float) -> float:
+        """On a DC adapter: as at its rated voltage, until below three quarters of it it fades."""
+        rated_a = self.power_w / self.rated_voltage_v
+        return rated_a * min(1.0, max(0.0, voltage_v) / (0.75 * self.rated_voltage_v))
+
+    def luminance_cd_m2(self, zone: int) -> float:
+        return self._xyz(zone)[1]
+
+    def illuminance_lux(self, zone: int) -> float:
+        """What a sensor that lies on the glass sees: a Lambertian emitter gives π lux per cd/m²."""
+        return pi * self.luminance_cd_m2(zone)
+
+    def chromaticity(self, zone: int) -> Xy:
+        """CIE 1931 x, y. Of no light at all it is equal-energy white, for want of anything."""
+        x, y, z = self._xyz(zone)
+        total = x + y + z
+        return (x / total, y / total) if total else (1 / 3, 1 / 3)
+
+    def _backlight(self) -> float:
+        """How bright the lamps are, 0 to 1. They do not go out at the lowest setting."""
+        if self.backlight_dead or not self.is_lit:
+            return 0.0
+        setting = 75 if self.brightness_stuck else self.controls[0x10].value
+        if self.brightness_non_monotonic and 50 <= setting < 80:
+            setting = 100 - setting
+        return 0.2 + 0.8 * setting / 100
+
+    def _xyz(self, zone: int) -> tuple[float, float, float]:
+        """Tristimulus values of a zone; Y is its luminance in cd/m²."""
+        if not 0 <= zone < ZONES:
+            raise ValueError(f"zone {zone}: there are {ZONES}")
+        lamp = self.peak_luminance_cd_m2 * self._backlight() * self._zones[zone]
+        contrast = min(1.0, self.controls[0x12].value / 75)
+        gains = [self.controls[code].value / 100 for code in (0x16, 0x18, 0x1A)]
+        drive = self._drive or (0.0, 0.0, 0.0)
+        passed = [
+            gain * (level * contrast) ** 2.2 for gain, level in zip(gains, drive, strict=True)
+        ]
+        leak = 1 / self.contrast_ratio
+        parts = list(zip(passed, _primaries(self.white_xy), strict=True))
+        white = _direction(self.white_xy)
+        x, y, z = (
+            lamp * (leak * white[axis] + (1 - leak) * sum(p * c[axis] for p, c in parts))
+            for axis in range(3)
+        )
+        return x, y, z
+
+    def answer(self, message: bytes) -> bytes | None:
+        """What it replies to a DDC/CI message, both without frames; None is a null message."""
+        if self.time.monotonic() < self._changing_until_s:
+            return None
+        if self.ddc_null_responses and message[:1] != b"\x03":
+            self.ddc_null_responses -= 1
+            return None
+        match tuple(message):
+            case (0x01, code):
+                return self._get(code)
+            case (0x03, code, high, low):
+                self._set(code, high << 8 | low)
+            case (0xF3, high, low) if self.is_lit:
+                offset = high << 8 | low
+                part = self.capabilities.encode("latin-1")[offset : offset + 32]
+                return bytes([0xE3, high, low]) + part
+        return None
+
+    def _get(self, code: int) -> bytes | None:
+        if not self.is_lit and code != 0xD6:
+            return None  # asleep: only the power mode is served
+        control = self.controls.get(code)
+        if control is None:
+            return bytes([0x02, 0x01, code, 0, 0, 0, 0, 0])
+        levels = control.maximum.to_bytes(2, "big") + control.value.to_bytes(2, "big")
+        return bytes([0x02, 0x00, code, 0x00]) + levels
+
+    def _set(self, code: int, value: int) -> None:
+        if self.first_write_ignored:
+            self.first_write_ignored = False
+            return
+        if not self.is_lit and code != 0xD6:
+            return
+        if code == 0x04 and value:  # write-only: restore factory defaults
+            self.controls = _factory_settings(self.controls[0xC0].value)
+        control = self.controls.get(code)
+        if control is None or not control.settable or value > control.maximum:
+            return
+        if code == 0xD6 and value != control.value:
+            self._changing_until_s = self.time.monotonic() + self.TRANSITION_S
+        # 5 is its power button; what can be read afterwards is 4, off.
+        control.value = 4 if code == 0xD6 and value == 5 else value
+
+
+def _factory_settings(usage_hours: int) -> dict[int, Control]:
+    """Features by MCCS 2.2a code. 0xB6 3 is an active matrix LCD, 0xDF the version, 2.1."""
+    return {
+        0x02: Control(1, 2),
+        0x10: Control(75, 100),
+        0x12: Control(75, 100),
+        0x16: Control(100, 100),
+        0x18: Control(100, 100),
+        0x1A: Control(100, 100),
+        0x60: Control(0x03, 0x11),
+        0xAC: Control(67500 & 0xFFFF, 67500 >> 16, settable=False),  # Hz, in three bytes
+        0xAE: Control(6000, 0xFFFF, settable=False),
+        0xB6: Control(3, 5, settable=False),
+        0xC0: Control(usage_hours, 0xFFFF, settable=False),
+        0xC6: Control(0x45, 0xFFFF, settable=False),
+        0xC8: Control(0x09, 0xFFFF, settable=False),
+        0xD6: Control(1, 5),
+        0xDF: Control(0x0201, 0xFFFF, settable=False),
+    }
+
+
+class _Eeprom:
+    """24C02-like: an address byte, then reads that run on; what is written to it is not kept."""
+
+    def __init__(self, memory: bytes) -> None:
+        self._memory = memory
+        self._address = 0
+        self.segment = 0
+
+    @property
+    def segments(self) -> int:
+        return -(-len(self._memory) // 256)
+
+    def transfer(self, write: bytes, read_size: int) -> bytes:
+        if write:
+            self._address = write[0]
+        data = bytes(self._byte(self._address + n) for n in range(read_size))
+        self._address = (self._address + read_size) % 256
+        return data
+
+    def _byte(self, address: int) -> int:
+        if len(self._memory) == 128:
+            return self._memory[address % 128]  # a 24C01: half as large, its address wraps
+        place = self.segment * 256 + address % 256
+        return self._memory[place] if place < len(self._memory) else 0xFF
+
+
+class _SegmentPointer:
+    """E-DDC 1.3, 2.2.5. Only displays with more than 256 bytes of EDID have one.
+
+    It is to be forgotten at the end of the transaction, which many displays do not do. A transfer
+    ends with a stop here, so those that do never read but segment 0.
+    """
+
+    def __init__(self, eeprom: _Eeprom, survives_stop: bool) -> None:
+        self._eeprom = eeprom
+        self._survives_stop = survives_stop
+
+    def transfer(self, write: bytes, read_size: int) -> bytes:
+        if read_size or len(write) != 1 or self._eeprom.segments == 1:
+            raise Nak
+        if write[0] >= self._eeprom.segments:
+            raise Nak
+        self._eeprom.segment = write[0] if self._survives_stop else 0
+        return b""
+
+
+class _DdcCi:
+    """The frames of DDC/CI 1.1: checked when they come, ready to be fetched 40 ms later."""
+
+    NULL = bytes.fromhex("6e 80 be")
+    READY_S = 0.040
+    BUSY_AFTER_SET_S = 0.050
+
+    def __init__(self, monitor: SimulatedMonitor) -> None:
+        self._monitor = monitor
+        self._reply: bytes | None = None
+        self._ready_at_s = 0.0
+        self._busy_until_s = 0.0
+
+    def transfer(self, write: bytes, read_size: int) -> bytes:
+        if self._monitor.ddc_mute or not self._monitor.mains_on:
+            raise Nak
+        if write:
+            self._receive(write)
+        if not read_size:
+            return b""
+        # Asked too early, it has nothing to say and forgets what it was asked.
+        early = self._monitor.time.monotonic() < self._ready_at_s
+        frame = self.NULL if early or self._reply is None else self._reply
+        self._reply = None
+        return frame[:read_size].ljust(read_size, b"\0")
+
+    def _receive(self, frame: bytes) -> None:
+        self._reply = None
+        now_s = self._monitor.time.monotonic()
+        message = self._unframed(frame)
+        if message is None or now_s < self._busy_until_s:
+            return
+        reply = self._monitor.answer(message)
+        if message[:1] == b"\x03":
+            self._busy_until_s = now_s + self.BUSY_AFTER_SET_S
+        if reply is not None:
+            head = bytes([0x6E, 0x80 | len(reply)]) + reply
+            self._reply = head + bytes([_xor(0x50, head)])
+            self._ready_at_s = now_s + self.READY_S
+
+    @staticmethod
+    def _unframed(frame: bytes) -> bytes | None:
+        if len(frame) < 3 or frame[0] != 0x51 or frame[1] != 0x80 | len(frame) - 3:
+            return None
+        return frame[2:-1] if _xor(0x6E, frame) == 0 else None
+
+
+def _xor(start: int, data: bytes) -> int:
+    for byte in data:
+        start ^= byte
+    return start
+
+
+def _direction(xy: Xy) -> tuple[float, float, float]:
+    """Tristimulus values of that chromaticity with Y = 1."""
+    x, y = xy
+    return x / y, 1.0, (1 - x - y) / y
+
+
+def _primaries(white: Xy) -> list[tuple[float, float, float]]:
+    """Tristimulus values of red, green and blue that add up to this white with Y = 1."""
+    red, green, blue = (_direction(xy) for xy in SRGB_PRIMARIES)
+    goal = _direction(white)
+    whole = _determinant(red, green, blue)
+    shares = (
+        _determinant(goal, green, blue) / whole,
+        _determinant(red, goal, blue) / whole,
+        _determinant(red, green, goal) / whole,
+    )
+    return [
+        (share * x, share * y, share * z)
+        for share, (x, y, z) in zip(shares, (red, green, blue), strict=True)
+    ]
+
+
+def _determinant(
+    a: tuple[float, float, float], b: tuple[float, float, float], c: tuple[float, float, float]
+) -> float:
+    return (
+        a[0] * (b[1] * c[2] - b[2] * c[1])
+        - b[0] * (a[1] * c[2] - a[2] * c[1])
+        + c[0] * (a[1] * b[2] - a[2] * b[1])
+    )

@@ -1,0 +1,395 @@
+"""A simulated USB keyboard: switches, matrix, firmware, LEDs. From HID 1.11 and HUT 1.5."""
+
+import heapq
+import itertools
+import math
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from drivers.buses import Time
+from drivers.sim.linux.usb import Setup, Stall, Unplugged, UsbFunction
+
+MODIFIERS = range(0xE0, 0xE8)
+ANSI_104 = frozenset({*range(0x04, 0x66), *MODIFIERS} - {0x32, 0x64})
+
+# HID 1.11 appendix E.6, with the key array opened up to all usages as boards do now
+BOOT_REPORT_DESCRIPTOR = bytes.fromhex(
+    "05 01 09 06 a1 01"  # Generic Desktop, Keyboard, Application
+    "05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02"  # modifiers
+    "95 01 75 08 81 01"  # reserved byte
+    "95 05 75 01 05 08 19 01 29 05 91 02 95 01 75 03 91 01"  # five LEDs, three bits of padding
+    "95 06 75 08 15 00 26 ff 00 05 07 19 00 2a ff 00 81 00"  # six keys
+    "c0"
+)
+NKRO_USAGES = 0x98
+NKRO_REPORT_DESCRIPTOR = bytes.fromhex(
+    "05 01 09 06 a1 01 85 01"  # Keyboard, report 1
+    "05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02"  # modifiers
+    "19 00 29 97 95 98 81 02"  # a bit for each of the usages 0x00 to 0x97
+    "05 08 19 01 29 05 95 05 91 02 95 03 91 01"  # LEDs
+    "c0"
+    "05 0c 09 01 a1 01 85 03"  # Consumer Control, report 3
+    "15 00 26 ff 03 19 00 2a ff 03 75 10 95 01 81 00"
+    "c0"
+)
+BOOT_ENDPOINT = 0x81
+NKRO_ENDPOINT = 0x82
+LED_NAMES = ("num", "caps", "scroll", "compose", "kana")
+
+ROLL_OVER = 0x01
+QUEUE_REPORTS = 32
+BOUNCE_S = 0.001
+CHATTER_AFTER_S = 0.015
+
+
+class SimulatedKeyboard(UsbFunction):
+    """A keyboard whose switches fingers close: `press` and `release`, by the usage on the cap.
+
+    Interface 0 is a boot keyboard with an array of six keys. With `nkro` there is interface 1,
+    whose report 1 has one bit for each key and takes over in report protocol.
+    `diodes=False` is a matrix in which three keys at the corners of a rectangle close the fourth;
+    a firmware with `blocking` then says rollover, without it the fourth key is reported.
+    """
+
+    IDLE_A = 0.028
+    LED_A = 0.009
+    LOWEST_V = 3.0
+
+    def __init__(
+        self,
+        time: Time,
+        *,
+        keys: Iterable[int] = ANSI_104,
+        nkro: bool = False,
+        diodes: bool = True,
+        blocking: bool = True,
+        debounce_s: float = 0.005,
+        dead_keys: Iterable[int] = (),
+        stuck_keys: Iterable[int] = (),
+        chattering_keys: Iterable[int] = (),
+        chatter_every: int = 1,
+        chatter_open_s: float = 0.012,
+        swapped_keys: Mapping[int, int] | None = None,
+        led_dead: Iterable[str] = (),
+        does_not_enumerate: bool = False,
+        unplug_after: int | None = None,
+        ambient_lux: float = 2.0,
+        led_lux: float = 38.0,
+        vendor_id: int = 0x1209,
+        product_id: int = 0x7002,
+        maker: str = "ACME",
+        product: str = "Keyboard",
+        serial_number: str = "",
+    ) -> None:
+        super().__init__(
+            _device_descriptor(vendor_id, product_id, has_serial=bool(serial_number)),
+            _configuration_descriptor(nkro=nkro),
+            *filter(None, (maker, product, serial_number)),
+        )
+        self.speed = 2 if nkro else 1
+        self.enumerates = not does_not_enumerate
+        self.keys = frozenset(keys)
+        self.ambient_lux = ambient_lux
+        self.led_lux = led_lux
+        self._time = time
+        self._lock = threading.RLock()
+        self._nkro = nkro
+        self._diodes = diodes
+        self._blocking = blocking
+        self._debounce_s = debounce_s
+        self._dead = frozenset(dead_keys)
+        self._stuck = frozenset(stuck_keys)
+        self._chattering = frozenset(chattering_keys)
+        self._chatter_every = chatter_every
+        self._chatter_open_s = chatter_open_s
+        swapped = dict(swapped_keys or {})
+        self._keymap = {**swapped, **{b: a for a, b in swapped.items()}}
+        self._led_dead = frozenset(led_dead)
+        self._reports_left = math.inf if unplug_after is None else unplug_after
+        self._place = _wiring(self.keys)
+        self._key_at = {place: key for key, place in self._place.items()}
+        self._presses: dict[int, int] = {}
+        self._contacts: set[int] = set(self._stuck)
+        self._coming: list[tuple[float, int, int, bool]] = []  # at, order, key, closed
+        self._order = itertools.count()
+        self._queues: dict[int, deque[bytes]] = {BOOT_ENDPOINT: deque(), NKRO_ENDPOINT: deque()}
+        self._last: dict[int, bytes] = {}
+        self._told_s = 0.0
+        self.reset()
+
+    # Fingers
+
+    def press(self, usage: int) -> None:
+        """Push the key down and hold it. The contact bounces for 2 ms."""
+        with self._lock:
+            self._check_key(usage)
+            now_s = self._let_time_pass()
+            self._presses[usage] = self._presses.get(usage, 0) + 1
+            if usage in self._dead:
+                return
+            self._bounce(usage, now_s, closed=True)
+            if usage in self._chattering and self._presses[usage] % self._chatter_every == 0:
+                open_s = now_s + CHATTER_AFTER_S
+                self._plan(open_s, usage, closed=False)
+                self._plan(open_s + self._chatter_open_s, usage, closed=True)
+
+    def release(self, usage: int) -> None:
+        """Let go of the key; fine if nobody held it."""
+        with self._lock:
+            self._check_key(usage)
+            now_s = self._let_time_pass()
+            if usage in self._contacts or any(key == usage for _, _, key, _ in self._coming):
+                self._bounce(usage, now_s, closed=False)
+
+    # Eyes, and the cable's copper
+
+    @property
+    def leds(self) -> frozenset[str]:
+        """The LEDs that are lit: `num`, `caps`, `scroll`, `compose`, `kana`."""
+        lit = {name for bit, name in enumerate(LED_NAMES) if self._led_bits >> bit & 1}
+        return frozenset(lit - self._led_dead)
+
+    def caps_lock_illuminance_lux(self) -> float:
+        """What a light sensor over the Caps Lock LED sees."""
+        return self.ambient_lux + (self.led_lux if "caps" in self.leds else 0.0)
+
+    def current_at(self, voltage_v: float) -> float:
+        """A `drivers.sim.world.Sink`: its regulator drops out below 3 V."""
+        if voltage_v < self.LOWEST_V:
+            return 0.0
+        return self.IDLE_A + self.LED_A * len(self.leds)
+
+    # USB
+
+    def reset(self) -> None:
+        with self._lock:
+            super().reset()
+            self._led_bits = 0
+            self._boot_protocol = False
+            self._idle_s = 0.5  # HID 1.11, 7.2.4: recommended for keyboards
+            self._settled: set[int] = set()
+            self._settling: dict[int, float] = {}
+            self._clear_reports()
+            self._scan(self._time.monotonic())
+
+    def transfer_in(self, endpoint: int) -> bytes | None:
+        with self._lock:
+            if not self.configuration:
+                return None
+            now_s = self._let_time_pass()
+            if not self._reports_left:
+                raise Unplugged
+            queue = self._queues[endpoint]
+            if queue:
+                report = queue.popleft()
+            elif endpoint == self._endpoint and 0 < self._idle_s <= now_s - self._told_s:
+                report = self._last[endpoint]
+            else:
+                return None
+            self._told_s = now_s
+            self._reports_left -= 1
+            return report
+
+    def keys_in(self, endpoint: int, report: bytes) -> frozenset[int]:
+        if endpoint == NKRO_ENDPOINT:
+            if report[0] != 1:
+                return frozenset()
+            bits = int.from_bytes(report[2:], "little")
+            plain = {usage for usage in range(NKRO_USAGES) if bits >> usage & 1}
+            modifiers = report[1]
+        else:
+            plain = {code for code in report[2:8] if code > 3}
+            modifiers = report[0]
+        return frozenset(plain | {0xE0 + bit for bit in range(8) if modifiers >> bit & 1})
+
+    def function_control(self, setup: Setup, data: bytes) -> bytes:
+        """HID 1.11, 7.1 and 7.2. What it does not know, it stalls."""
+        with self._lock:
+            self._let_time_pass()
+            number = setup.index
+            if number > self._nkro:
+                raise Stall
+            match setup:
+                case Setup(0x81, 0x06, 0x2200):
+                    return NKRO_REPORT_DESCRIPTOR if number else BOOT_REPORT_DESCRIPTOR
+                case Setup(0x81, 0x06, 0x2100):
+                    return _hid_descriptor(nkro=bool(number))
+                case Setup(0xA1, 0x01, value) if value in (0x0100, 0x0101):
+                    return self._last[NKRO_ENDPOINT if number else BOOT_ENDPOINT]
+                case Setup(0xA1, 0x02):
+                    return bytes([round(self._idle_s / 0.004)])
+                case Setup(0xA1, 0x03) if not number:
+                    return bytes([not self._boot_protocol])
+                case Setup(0x21, 0x09, 0x0200) if not number and len(data) == 1:
+                    self._led_bits = data[0] & 0x1F
+                case Setup(0x21, 0x09, 0x0201) if number and len(data) == 2 and data[0] == 1:
+                    self._led_bits = data[1] & 0x1F
+                case Setup(0x21, 0x0A, value) if not data:
+                    self._idle_s = (value >> 8) * 0.004
+                case Setup(0x21, 0x0B, 0 | 1) if not number and not data:
+                    self._boot_protocol = setup.value == 0
+                    self._clear_reports()
+                    self._report()
+                case _:
+                    raise Stall
+            return b""
+
+    # Firmware
+
+    @property
+    def _endpoint(self) -> int:
+        return NKRO_ENDPOINT if self._nkro and not self._boot_protocol else BOOT_ENDPOINT
+
+    def _let_time_pass(self) -> float:
+        """Everything that has happened to contacts, and become a report, until now."""
+        now_s = self._time.monotonic()
+        while True:
+            contact_s = self._coming[0][0] if self._coming else math.inf
+            settled_s = min(self._settling.values(), default=math.inf)
+            at_s = min(contact_s, settled_s)
+            if at_s > now_s:
+                return now_s
+            if contact_s <= settled_s:
+                _, _, key, closed = heapq.heappop(self._coming)
+                (self._contacts.add if closed else self._contacts.discard)(key)
+                self._contacts |= self._stuck
+                self._scan(at_s)
+            else:
+                for key in [key for key, due_s in self._settling.items() if due_s <= at_s]:
+                    del self._settling[key]
+                    self._settled ^= {key}
+                self._report()
+
+    def _scan(self, at_s: float) -> None:
+        """A key counts as changed when it has read the same for the debounce time."""
+        seen = self._seen()
+        for key in seen ^ self._settled:
+            self._settling.setdefault(key, at_s + self._debounce_s)
+        for key in [key for key in self._settling if (key in seen) == (key in self._settled)]:
+            del self._settling[key]
+
+    def _seen(self) -> set[int]:
+        """The keys that the matrix shows as closed, phantoms included."""
+        if self._diodes:
+            return set(self._contacts)
+        line: dict[tuple[str, int], set[tuple[str, int]]] = {}
+        for key in self._contacts:
+            row, column = self._place[key]
+            joined = line.get(("row", row), {("row", row)}) | line.get(
+                ("column", column), {("column", column)}
+            )
+            line.update(dict.fromkeys(joined, joined))
+        return {
+            key
+            for key, (row, column) in self._place.items()
+            if ("column", column) in line.get(("row", row), ())
+        }
+
+    def _ambiguous(self) -> bool:
+        """Four keys at the corners of a rectangle: any three of them would look the same."""
+        columns: dict[int, set[int]] = {}
+        for key in self._settled:
+            row, column = self._place[key]
+            columns.setdefault(row, set()).add(column)
+        return any(len(a & b) > 1 for a, b in itertools.combinations(columns.values(), 2))
+
+    def _clear_reports(self) -> None:
+        self._last = {BOOT_ENDPOINT: bytes(8), NKRO_ENDPOINT: b"\x01" + bytes(20)}
+        self._told_s = self._time.monotonic()
+        for queue in self._queues.values():
+            queue.clear()
+
+    def _report(self) -> None:
+        report = self._nkro_report() if self._endpoint == NKRO_ENDPOINT else self._boot_report()
+        if report == self._last[self._endpoint]:
+            return
+        self._last[self._endpoint] = report
+        queue = self._queues[self._endpoint]
+        if len(queue) == QUEUE_REPORTS:
+            queue.pop()  # nobody listens: keep the oldest, and how it is now
+        queue.append(report)
+
+    def _down(self) -> tuple[int, list[int]]:
+        """Modifier bits, and the other usages in order."""
+        usages = {self._keymap.get(key, key) for key in self._settled}
+        bits = sum(1 << (usage - 0xE0) for usage in usages if usage in MODIFIERS)
+        return bits, sorted(usage for usage in usages if usage not in MODIFIERS)
+
+    def _boot_report(self) -> bytes:
+        bits, plain = self._down()
+        if len(plain) > 6 or (self._blocking and not self._diodes and self._ambiguous()):
+            return bytes([bits, 0, *[ROLL_OVER] * 6])
+        return bytes([bits, 0, *plain, *bytes(6 - len(plain))])
+
+    def _nkro_report(self) -> bytes:
+        bits, plain = self._down()
+        if self._blocking and not self._diodes and self._ambiguous():
+            return self._last[NKRO_ENDPOINT]
+        keys = sum(1 << usage for usage in plain if usage < NKRO_USAGES)
+        return bytes([1, bits]) + keys.to_bytes(NKRO_USAGES // 8, "little")
+
+    # Switches
+
+    def _check_key(self, usage: int) -> None:
+        if usage not in self.keys:
+            raise ValueError(f"the keyboard has no key {usage:#04x}")
+
+    def _plan(self, at_s: float, key: int, *, closed: bool) -> None:
+        heapq.heappush(self._coming, (at_s, next(self._order), key, closed))
+
+    def _bounce(self, key: int, at_s: float, *, closed: bool) -> None:
+        self._coming = [each for each in self._coming if each[2] != key]
+        heapq.heapify(self._coming)
+        self._plan(at_s, key, closed=closed)
+        self._plan(at_s + BOUNCE_S, key, closed=not closed)
+        self._plan(at_s + 2 * BOUNCE_S, key, closed=closed)
+
+
+def _wiring(keys: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Row and column of each key: eight rows, and a column of its own for each modifier."""
+    plain = sorted(set(keys) - set(MODIFIERS))
+    wiring = {key: (index % 8, index // 8) for index, key in enumerate(plain)}
+    columns = itertools.count(len(plain) // 8 + 1)
+    return wiring | {key: (key - 0xE0, next(columns)) for key in MODIFIERS if key in keys}
+
+
+def _device_descriptor(vendor_id: int, product_id: int, *, has_serial: bool) -> bytes:
+    """USB 2.0, table 9-8."""
+    return b"".join(
+        [
+            bytes.fromhex("12 01 00 02 00 00 00 08"),
+            vendor_id.to_bytes(2, "little"),
+            product_id.to_bytes(2, "little"),
+            bytes.fromhex("10 01 01 02"),
+            bytes([3 if has_serial else 0, 1]),
+        ]
+    )
+
+
+def _hid_descriptor(*, nkro: bool) -> bytes:
+    """HID 1.11, 6.2.1."""
+    size = len(NKRO_REPORT_DESCRIPTOR if nkro else BOOT_REPORT_DESCRIPTOR)
+    return bytes.fromhex("09 21 11 01 00 01 22") + size.to_bytes(2, "little")
+
+
+def _configuration_descriptor(*, nkro: bool) -> bytes:
+    """Bus-powered, remote wakeup, at most 100 mA. Cheap boards are asked every 10 ms."""
+    interval = 1 if nkro else 10
+    body = b"".join(
+        [
+            bytes.fromhex("09 04 00 00 01 03 01 01 00"),
+            _hid_descriptor(nkro=False),
+            bytes([7, 5, BOOT_ENDPOINT, 3, 8, 0, interval]),
+        ]
+    )
+    if nkro:
+        body += b"".join(
+            [
+                bytes.fromhex("09 04 01 00 01 03 00 00 00"),
+                _hid_descriptor(nkro=True),
+                bytes([7, 5, NKRO_ENDPOINT, 3, 32, 0, interval]),
+            ]
+        )
+    total = (9 + len(body)).to_bytes(2, "little")
+    return bytes([9, 2]) + total + bytes([2 if nkro else 1, 1, 0, 0xA0, 50]) + body

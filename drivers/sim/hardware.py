@@ -1,0 +1,146 @@
+"""Simulated instruments, written from the datasheets and not from the drivers.
+
+They answer on the bus; the real drivers run on top of them, unmodified. Their state is in one
+shared world (`world.Circuit`, a panel, a key matrix), so that what the supply does, the meter sees.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
+from drivers.errors import NotConnected
+from drivers.sim.world import SimulatedTime
+
+
+class I2cDevice(Protocol):
+    """The far end of one I²C address."""
+
+    def transfer(self, write: bytes, read_size: int) -> bytes:
+        """One transaction as on the wire. Raise `Nak` when the chip would not acknowledge."""
+
+
+class Nak(Exception):
+    """The simulated chip does not acknowledge."""
+
+
+class SerialDevice(Protocol):
+    """The far end of a serial line."""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes as they come, framed or not, and return what goes back."""
+
+
+class SimulatedI2cBus:
+    """Implements `drivers.buses.I2cBus` over twins by address."""
+
+    def __init__(self, devices: Mapping[int, I2cDevice], name: str = "simulated I²C bus") -> None:
+        self.devices = dict(devices)
+        self.name = name
+        self.unplugged = False
+        self._lock = threading.RLock()
+
+    def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
+        with self._lock:
+            if self.unplugged or address not in self.devices:
+                raise NotConnected(f"{self.name}: no acknowledge from {address:#04x}")
+            try:
+                return self.devices[address].transfer(write, read_size)
+            except Nak as nak:
+                raise NotConnected(f"{self.name}: no acknowledge from {address:#04x}") from nak
+
+    def hold(self) -> AbstractContextManager[object]:
+        return self._lock
+
+
+class SimulatedSerial:
+    """Implements `drivers.buses.ByteStream` with a twin at the far end, in memory.
+
+    A read that finds too little lets the line's timeout pass in simulated time.
+    """
+
+    def __init__(
+        self, device: SerialDevice, *, time: Time | None = None, timeout_s: float = 1.0
+    ) -> None:
+        self._device = device
+        self._time = time or SimulatedTime()
+        self._timeout_s = timeout_s
+        self._inbox = b""
+        self.unplugged = False
+
+    def _check(self) -> None:
+        if self.unplugged:
+            raise NotConnected("simulated serial line: unplugged")
+
+    def write(self, data: bytes, /) -> int:
+        self._check()
+        self._inbox += self._device.receive(data)
+        return len(data)
+
+    def read(self, size: int = 1, /) -> bytes:
+        self._check()
+        if len(self._inbox) < size:
+            self._time.sleep(self._timeout_s)
+        taken, self._inbox = self._inbox[:size], self._inbox[size:]
+        return taken
+
+    def read_until(self, expected: bytes, /) -> bytes:
+        self._check()
+        head, found, self._inbox = self._inbox.partition(expected)
+        if not found:
+            self._time.sleep(self._timeout_s)
+        return head + found
+
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        self._check()
+        if len(self._inbox) < size:
+            self._time.sleep(quiet_s if self._inbox else self._timeout_s)
+        taken, self._inbox = self._inbox[:size], self._inbox[size:]
+        return taken
+
+    def reset_input_buffer(self) -> None:
+        self._check()
+        self._inbox = b""
+
+    def close(self) -> None:
+        self._inbox = b""
+
+
+class SimulatedHardware:
+    """Implements `drivers.buses.Hardware`. What is not in the mappings is not plugged in."""
+
+    def __init__(
+        self,
+        *,
+        time: Time,
+        serial: Mapping[str, SerialDevice] | None = None,
+        i2c: Mapping[int, I2cBus] | None = None,
+        usb: Mapping[str, Callable[[], UsbDevice]] | None = None,
+        screens: Mapping[str, Screen] | None = None,
+    ) -> None:
+        self.time: Time = time
+        self._serial = serial or {}
+        self._i2c = i2c or {}
+        self._usb = usb or {}
+        self._screens = screens or {}
+
+    def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        if port not in self._serial:
+            raise NotConnected(f"{port}: no such serial port")
+        return SimulatedSerial(self._serial[port], time=self.time, timeout_s=timeout_s)
+
+    def i2c(self, bus: int) -> I2cBus:
+        if bus not in self._i2c:
+            raise NotConnected(f"/dev/i2c-{bus}: no such bus")
+        return self._i2c[bus]
+
+    def usb(self, port: str) -> UsbDevice:
+        if port not in self._usb:
+            raise NotConnected(f"USB port {port}: nothing is plugged in")
+        return self._usb[port]()
+
+    def screen(self, connector: str) -> Screen:
+        if connector not in self._screens:
+            raise NotConnected(f"{connector}: no such video output")
+        return self._screens[connector]

@@ -1,0 +1,122 @@
+"""What several suites do on a bench."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from drivers.capabilities import Identity, Instrument, PatternSource, Power, PowerMeter, PowerSupply
+from drivers.errors import BadReply
+from hil_tests.rigs.qa import SlotQa
+from hil_tests.rigs.ratings import Figures, figures
+from hil_tests.rigs.rig import Rig, RigBench, meter_of
+from station.engine.clock import Clock
+
+USUAL_V = 12.0  # to feed a load with, where more may be put on
+HEADROOM = 1.05  # of the supply's limit above what a load is told to sink
+UNSTATED_A = 0.5
+
+
+class Reach(NamedTuple):
+    """How far a slot may be driven: what QA states, but never more than its meter bears."""
+
+    voltage_v: float
+    current_a: float
+
+
+def limit_a(stated: SlotQa) -> float:
+    """What a supply may give while it is not the current that matters."""
+    return (stated.max_current_a or UNSTATED_A) * HEADROOM
+
+
+def reach_v(stated: SlotQa, meter: Figures) -> float:
+    """Skips the test where nobody stated it."""
+    if stated.max_voltage_v is None:
+        pytest.skip("QA states no max_voltage_v for this slot, so nothing is put on it")
+    return min(stated.max_voltage_v, meter.max_v)
+
+
+def reach_a(stated: SlotQa, meter: Figures) -> float:
+    """Skips the test where nobody stated it."""
+    if stated.max_current_a is None:
+        pytest.skip("QA states no max_current_a for this slot, so nothing is drawn from it")
+    return min(stated.max_current_a, meter.max_a)
+
+
+def figures_of(rig: Rig, bench: RigBench, role: str) -> Figures:
+    named = rig.named(bench.slot, role)
+    return figures(named, bench.get(role, Instrument).identity)
+
+
+def meters_figures(rig: Rig, bench: RigBench) -> Figures:
+    """Without asking it: whether it may be driven at all is known before it is opened."""
+    return figures(rig.named(bench.slot, meter_of(bench)), Identity("", ""))
+
+
+def tolerance_v(stated: SlotQa, voltage_v: float, *instruments: Figures) -> float:
+    budget_v = stated.budget_v + stated.budget_percent / 100 * abs(voltage_v)
+    return budget_v + sum(one.resolution_v for one in instruments)
+
+
+def tolerance_a(stated: SlotQa, current_a: float, *instruments: Figures) -> float:
+    budget_a = stated.budget_a + stated.budget_percent / 100 * abs(current_a)
+    return budget_a + sum(one.resolution_a for one in instruments)
+
+
+def feed(bench: RigBench, stated: SlotQa, voltage_v: float, current_a: float) -> PowerSupply | None:
+    """From the slot's supply; where there is none, the golden unit feeds, and None comes back."""
+    if "supply" not in bench.places:
+        return None
+    supply = bench.get("supply", PowerSupply)
+    supply.set_voltage(voltage_v)
+    supply.set_current_limit(current_a)
+    supply.switch(on=True)
+    bench.clock.sleep(stated.settle_s)
+    return supply
+
+
+def usual_v(rig: Rig, bench: RigBench, stated: SlotQa) -> float:
+    return min(USUAL_V, reach_v(stated, meters_figures(rig, bench)))
+
+
+def feed_as_usual(rig: Rig, bench: RigBench, stated: SlotQa) -> PowerSupply | None:
+    return feed(bench, stated, usual_v(rig, bench, stated), limit_a(stated))
+
+
+def show_white(bench: RigBench, stated: SlotQa) -> None:
+    """On the display under test, awake."""
+    bench.get("screen", PatternSource).show_level(1.0, 1.0, 1.0)
+    bench.clock.sleep(stated.wake_s)
+
+
+def until(
+    clock: Clock, within_s: float, condition: Callable[[], bool], *, every_s: float = 0.05
+) -> float:
+    """How long it took until `condition` held; `within_s` when it did not."""
+    start_s = clock.monotonic()
+    while not condition():
+        if clock.monotonic() - start_s >= within_s:
+            return within_s
+        clock.sleep(every_s)
+    return min(clock.monotonic() - start_s, within_s)
+
+
+def agreed(stated: SlotQa, first: PowerMeter, second: PowerMeter, *instruments: Figures) -> Power:
+    """A sample of `first` that `second` does not contradict.
+
+    Raises `BadReply` when it does: then nothing that either says is worth judging a device by.
+    """
+    one, other = first.read(), second.read()
+    off_v = abs(one.voltage_v - other.voltage_v)
+    off_a = abs(one.current_a - other.current_a)
+    if off_v > tolerance_v(stated, one.voltage_v, *instruments):
+        raise BadReply(
+            f"{first.identity.model} sees {one.voltage_v:.3f} V and {second.identity.model}"
+            f" {other.voltage_v:.3f} V: one of them is wrong, or a lead is loose"
+        )
+    if off_a > tolerance_a(stated, one.current_a, *instruments):
+        raise BadReply(
+            f"{first.identity.model} sees {one.current_a:.4f} A and {second.identity.model}"
+            f" {other.current_a:.4f} A: one of them is wrong, or current goes another way"
+        )
+    return one

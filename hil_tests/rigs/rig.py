@@ -1,0 +1,191 @@
+"""A rig in the hands of tests: benches that are safe before and after, and lent when need be."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from drivers.buses import Hardware
+from drivers.capabilities import Power, PowerMeter
+from hil_tests.rigs.cables import Cables
+from hil_tests.rigs.lock import RigLock, lock_path
+from hil_tests.rigs.qa import Qa
+from station.engine.bench import Bench, BenchNotSafe
+from station.engine.clock import Clock
+from station.engine.prompts import Prompter
+from station.rig.config import Named, StationConfig, open_bench
+
+Capability = TypeVar("Capability")
+
+Ask = Callable[[str], None]
+"""Tells somebody what to do, and returns when it is done."""
+
+
+class RigBench(Bench):
+    """A bench whose instruments a test asks for by role, each opened when it is first wanted."""
+
+    def get(self, role: str, kind: type[Capability]) -> Capability:
+        """Raises `LookupError` when the slot has no such role, or something else plays it."""
+        if role not in self.places:
+            raise LookupError(f"slot {self.slot} has no {role}, but {', '.join(self.places)}")
+        if not issubclass(self.places[role].kind, kind):
+            raise LookupError(f"slot {self.slot}: {role} is {self.places[role].driver}")
+        instrument = self._opened(role)
+        if not isinstance(instrument, kind):
+            raise LookupError(f"slot {self.slot}: {role} became {type(instrument).__name__}")
+        return instrument
+
+    def reopen(self, role: str, kind: type[Capability]) -> Capability:
+        """The same over a new connection, as after a cable was lost."""
+        if role in self._open:
+            self._close(role)
+        return self.get(role, kind)
+
+
+class Lent(NamedTuple):
+    """A slot in the hands of another run, which `file` describes.
+
+    `read_meter` looks at the slot's meter from outside, and touches nothing else.
+    """
+
+    file: Path
+    read_meter: Callable[[], Power]
+
+
+class Rig(ABC):
+    """Every slot is made safe before its bench is first handed out: nobody knows who was here."""
+
+    simulated: bool
+
+    def __init__(self, config: StationConfig, qa: Qa) -> None:
+        self.config = config
+        self.qa = qa
+        self._safe: dict[str, float] = {}
+
+    def open(self, slot: str) -> RigBench:
+        """A fresh bench. Raises `BenchNotSafe` when an actuator of the slot does not let go."""
+        if slot not in self._safe:
+            first = self._bench(slot)
+            start_s = first.clock.monotonic()
+            troubles = first.release_everything()
+            if troubles:
+                told = "; ".join(f"{role}: {why}" for role, why in troubles.items())
+                raise BenchNotSafe(f"slot {slot}, before anything began: {told}")
+            self._safe[slot] = first.clock.monotonic() - start_s
+        return self._bench(slot)
+
+    def made_safe_at_start_s(self, slot: str) -> float:
+        """How long that took, opening included."""
+        return self._safe[slot]
+
+    def named(self, slot: str, role: str) -> Named:
+        """The instrument in that role, as the configuration says."""
+        its = self.config.slots[slot]
+        return its.roles[role] if role in its.roles else self.config.shared[its.shared[role]]
+
+    @abstractmethod
+    def cables(self, slot: str, ask: Ask) -> Cables:
+        """The slot's cables, to be pulled: by the simulation, or by whoever `ask` reaches."""
+
+    def keeps(self, slot: str) -> str:
+        """Why the slot cannot be lent; empty if it can."""
+        return ""
+
+    @abstractmethod
+    def lend(self, slot: str, folder: Path) -> AbstractContextManager[Lent]:
+        """Let another run have the slot. Files that it takes go to `folder`."""
+
+    @abstractmethod
+    def _bench(self, slot: str) -> RigBench: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def bench_on(
+    config: StationConfig, slot: str, hardware: Hardware, shared: Hardware, clock: Clock
+) -> RigBench:
+    """Nobody answers prompts here, and nobody else is on the rig, so nothing needs a lock."""
+    nobody = Prompter(lambda event: None, clock)
+    bench = open_bench(config, slot, hardware, clock, nobody, {}, shared)
+    return RigBench(bench.slot, bench.places, bench.clock, bench.operator)
+
+
+def read_meter(bench: RigBench, role: str) -> Power:
+    """Through a connection for this one reading."""
+    try:
+        return bench.get(role, PowerMeter).read()
+    finally:
+        bench.close()
+
+
+METERS = ("meter", "dc_meter")
+
+
+def meter_of(bench: Bench) -> str:
+    """The role of the slot's DC meter; plans call it one or the other."""
+    return next(role for role in METERS if role in bench.places)
+
+
+class LocalRig(Rig):
+    """What is plugged into this computer. Holds the rig's lock until it is closed.
+
+    Raises `RigInUse` when another run does.
+    """
+
+    simulated = False
+
+    def __init__(self, file: Path, config: StationConfig, qa: Qa) -> None:
+        from drivers.linux.local import LocalHardware
+
+        super().__init__(config, qa)
+        self._file = file
+        self._lock = RigLock(lock_path(config.station))
+        self._lock.acquire()
+        self._hardware = LocalHardware()
+
+    def cables(self, slot: str, ask: Ask) -> Cables:
+        from hil_tests.rigs.cables import CablesByHand
+
+        return CablesByHand(lambda role: self._whereabouts(slot, role), ask)
+
+    @contextmanager
+    def lend(self, slot: str, folder: Path) -> Iterator[Lent]:
+        self._hardware.close()
+        self._lock.release()
+        try:
+            yield Lent(self._file.resolve(), lambda: self._look(slot))
+        finally:
+            self._hardware.close()
+            self._lock.acquire()
+
+    def close(self) -> None:
+        try:
+            self._hardware.close()
+        finally:
+            self._lock.release()
+
+    def _bench(self, slot: str) -> RigBench:
+        return bench_on(self.config, slot, self._hardware, self._hardware, Clock())
+
+    def _look(self, slot: str) -> Power:
+        bench = self._bench(slot)
+        return read_meter(bench, meter_of(bench))
+
+    def _whereabouts(self, slot: str, role: str) -> str:
+        table = self.named(slot, role).table
+        place = getattr(table, "port", None) or f"I2C bus {getattr(table, 'bus', '?')}"
+        return f"{role} of slot {slot} ({self.named(slot, role).driver}, {place})"

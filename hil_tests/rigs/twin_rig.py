@@ -1,0 +1,317 @@
+"""The simulated rig in the hands of tests: golden units plugged in, wires that can be broken."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from drivers.buses import ByteStream, Hardware, I2cBus, Screen, Time, UsbDevice
+from drivers.capabilities import Actuator, Power
+from drivers.errors import NotConnected
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim import faults, i2c_faults
+from drivers.sim.devices.ddc_monitor import SimulatedMonitor, build_edid
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus, SimulatedSerial
+from drivers.sim.linux.pty import PtyHost
+from hil_tests.rigs.cables import Cables
+from hil_tests.rigs.lock import lock_path
+from hil_tests.rigs.qa import Qa
+from hil_tests.rigs.rig import Ask, Lent, Rig, RigBench, bench_on, meter_of, read_meter
+from station.engine.clock import Clock
+from station.rig.config import Named, SlotConfig, StationConfig
+from station.rig.instruments import SerialTable, UsbPortPowerTable
+from station.simulate.rig import SimulatedRig, World
+
+SHARED = ""
+"""What `SimulatedRig.hardware` calls the instruments that several slots use."""
+
+
+class _FarEnd:
+    """The twin behind an open line, as a `SerialDevice`."""
+
+    def __init__(self, line: ByteStream) -> None:
+        self._line = line
+
+    def receive(self, data: bytes) -> bytes:
+        self._line.write(data)
+        return self._line.read(4096)  # its timeout is nothing: this is all there is
+
+
+class SerialSocket:
+    """One serial port of the rig. `device` is what is at its far end now."""
+
+    def __init__(self, line: ByteStream) -> None:
+        self.instrument: SerialDevice = _FarEnd(line)
+        self.device: SerialDevice = self.instrument
+        self._lines: list[SimulatedSerial] = []
+        self._unplugged = False
+
+    def receive(self, data: bytes) -> bytes:
+        return self.device.receive(data)
+
+    def open(self, time: Time, timeout_s: float) -> ByteStream:
+        if self._unplugged:
+            raise NotConnected("simulated serial line: no such port")
+        self._lines.append(line := SimulatedSerial(self, time=time, timeout_s=timeout_s))
+        return line
+
+    def unplug(self, *, unplugged: bool) -> None:
+        self._unplugged = unplugged
+        for line in self._lines:
+            line.unplugged = unplugged
+
+
+class Sockets:
+    """Implements `drivers.buses.Hardware` over a simulated one, whose wires can be broken."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.time: Time = hardware.time
+        self._hardware = hardware
+        self._serial: dict[str, SerialSocket] = {}
+
+    def socket(self, port: str) -> SerialSocket:
+        if port not in self._serial:
+            line = self._hardware.serial(port, baudrate=9600, timeout_s=0.0)
+            self._serial[port] = SerialSocket(line)
+        return self._serial[port]
+
+    def bus(self, number: int) -> SimulatedI2cBus:
+        bus = self._hardware.i2c(number)
+        if not isinstance(bus, SimulatedI2cBus):
+            raise TypeError(f"bus {number} is not a simulated one")
+        return bus
+
+    def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        return self.socket(port).open(self.time, timeout_s)
+
+    def i2c(self, bus: int) -> I2cBus:
+        return self._hardware.i2c(bus)
+
+    def usb(self, port: str) -> UsbDevice:
+        return self._hardware.usb(port)
+
+    def screen(self, connector: str) -> Screen:
+        return self._hardware.screen(connector)
+
+
+class Wire(Cables):
+    """The wires of one slot, by role. What breaks them lasts until `mend`.
+
+    A fault that a wire cannot have is a `ValueError`: nobody hangs on I²C but by not answering.
+    """
+
+    def __init__(
+        self, world: World, sockets: Mapping[str, Sockets], named: Mapping[str, Named]
+    ) -> None:
+        self._world = world
+        self._sockets = sockets
+        self._named = named
+        self._mending = ExitStack()
+
+    def cut(self, role: str) -> None:
+        """The cable is out."""
+        self._pull(role)
+        self._mending.callback(self._plug, role)
+
+    def mute(self, role: str) -> None:
+        """The instrument hangs: it hears everything and says nothing."""
+        self.hang(role, after=0)
+
+    def hang(self, role: str, *, after: int) -> None:
+        """The instrument hangs, but first it still answers so many questions."""
+        if (socket := self._serial(role)) is not None:
+            socket.device = faults.Stuck(socket.instrument, fail_after=after)
+            self._mending.callback(self._restore, socket)
+        else:
+            self._replace(role, lambda chip: i2c_faults.Gone(chip, fail_after=after))
+
+    def garble(self, role: str) -> None:
+        """A bit in the middle of each answer is another one."""
+        if (socket := self._serial(role)) is None:
+            raise ValueError(f"{role}: I²C has no checksum that a flipped bit could hurt")
+        socket.device = faults.Altered(socket.instrument, _flipped)
+        self._mending.callback(self._restore, socket)
+
+    def shorten(self, role: str) -> None:
+        """The last two bytes of each answer are missing: some send one that nobody needs."""
+        if (socket := self._serial(role)) is not None:
+            socket.device = faults.Altered(socket.instrument, lambda answer: answer[:-2])
+            self._mending.callback(self._restore, socket)
+        else:
+            self._replace(role, lambda chip: i2c_faults.Altered(chip, _shortened))
+
+    def deafen(self, role: str, to: bytes) -> None:
+        """The instrument takes no notice of what begins with `to`: an actuator that is stuck."""
+        if (socket := self._serial(role)) is None:
+            raise ValueError(f"{role} is not on a serial line")
+        socket.device = _Deaf(socket.instrument, to)
+        self._mending.callback(self._restore, socket)
+
+    def mend(self) -> None:
+        """Everything works again."""
+        self._mending.close()
+
+    def on_serial(self, role: str) -> bool:
+        return self._serial(role) is not None
+
+    def _pull(self, role: str) -> None:
+        self._unplug(role, unplugged=True)
+
+    def _plug(self, role: str) -> None:
+        self._unplug(role, unplugged=False)
+
+    def _unplug(self, role: str, *, unplugged: bool) -> None:
+        if (socket := self._serial(role)) is not None:
+            socket.unplug(unplugged=unplugged)
+        elif (bus := self._bus(role)) is not None:
+            bus.unplugged = unplugged
+        elif isinstance(self._named[role].table, UsbPortPowerTable):
+            for hub in self._world.hubs:
+                if unplugged:
+                    self._world.usb.unplug(hub.port)
+                else:
+                    self._world.usb.plug(hub.port, hub)
+        elif self._named[role].driver != "hid_keyboard" or self._world.keyboard is None:
+            raise ValueError(f"{role} has no cable whose loss anybody would notice")
+        elif unplugged:
+            self._world.usb.unplug(self._world.usb_port)
+        else:
+            self._world.usb.plug(self._world.usb_port, self._world.keyboard)
+
+    def _serial(self, role: str) -> SerialSocket | None:
+        table = self._named[role].table
+        return self._sockets[role].socket(table.port) if isinstance(table, SerialTable) else None
+
+    def _bus(self, role: str) -> SimulatedI2cBus | None:
+        number = getattr(self._named[role].table, "bus", None)
+        return self._sockets[role].bus(number) if isinstance(number, int) else None
+
+    def _replace(self, role: str, put_between: Callable[[I2cDevice], I2cDevice]) -> None:
+        bus = self._bus(role)
+        address = getattr(self._named[role].table, "address", None)
+        if bus is None or address not in bus.devices:
+            raise ValueError(f"{role} is not a chip that sits on a bus by itself")
+        chip = bus.devices[address]
+        bus.devices[address] = put_between(chip)
+        self._mending.callback(bus.devices.__setitem__, address, chip)
+
+    @staticmethod
+    def _restore(socket: SerialSocket) -> None:
+        socket.device = socket.instrument
+
+
+class _Deaf:
+    def __init__(self, device: SerialDevice, to: bytes) -> None:
+        self._device = device
+        self._to = to
+
+    def receive(self, data: bytes) -> bytes:
+        return b"" if data.startswith(self._to) else self._device.receive(data)
+
+
+def _flipped(answer: bytes) -> bytes:
+    middle = len(answer) // 2
+    return answer[:middle] + bytes([answer[middle] ^ 0x80]) + answer[middle + 1 :]
+
+
+def _shortened(write: bytes, answer: bytes) -> bytes:
+    return answer[:-2]
+
+
+class TwinRig(Rig):
+    """Instruments in memory, and in each slot the golden unit of its kind.
+
+    Time passes when somebody waits for it. Nobody else can get at this rig, so it has no lock.
+    """
+
+    simulated = True
+
+    def __init__(self, file: Path, config: StationConfig, qa: Qa) -> None:
+        super().__init__(config, qa)
+        self._file = file
+        self._twins = SimulatedRig(config)
+        self._sockets = {name: Sockets(one) for name, one in self._twins.hardware.items()}
+        self._sources = {name: one.circuit.source for name, one in self._twins.worlds.items()}
+        for slot in config.slots:
+            self.restore(slot)
+
+    def world(self, slot: str) -> World:
+        return self._twins.worlds[slot]
+
+    def restore(self, slot: str) -> None:
+        """The slot's device, source and fingers as they were, whatever a test did to them."""
+        world = self.world(slot)
+        world.unplug()
+        world.circuit.source = self._sources[slot]
+        plug_golden_unit(self.config.slots[slot], world)
+
+    def cables(self, slot: str, ask: Ask | None = None) -> Wire:
+        its = self.config.slots[slot]
+        named = {role: self.named(slot, role) for role in (*its.roles, *its.shared)}
+        sockets = {role: self._sockets[slot if role in its.roles else SHARED] for role in named}
+        return Wire(self.world(slot), sockets, named)
+
+    def keeps(self, slot: str) -> str:
+        """It lends the first slot whose actuators are all on serial lines: others have no pty."""
+        lent = next((name for name in self.config.slots if self._has_ptys(name)), "none")
+        return "" if slot == lent else f"of the simulated slots only {lent} is lent"
+
+    @contextmanager
+    def lend(self, slot: str, folder: Path) -> Iterator[Lent]:
+        """The slot's twins behind ptys, in the time of this computer, as a rig of their own."""
+        twins = SimulatedRig(self.config, speed=1.0)
+        plug_golden_unit(self.config.slots[slot], twins.worlds[slot])
+        text = self._file.read_text()
+        with ExitStack() as hosting:
+            sockets = Sockets(twins.hardware[slot])
+            for named in self.config.slots[slot].roles.values():
+                if isinstance(named.table, SerialTable):
+                    port = named.table.port
+                    path = hosting.enter_context(PtyHost(sockets.socket(port)))
+                    text = text.replace(f'"{port}"', f'"{path}"')
+            name = f"lent-by-{os.getpid()}"  # for its lock must be nobody else's
+            hosting.callback(lock_path(name).unlink, missing_ok=True)
+            file = folder / self._file.name
+            file.write_text(text.replace(f'"{self.config.station}"', f'"{name}"'))
+            (folder / "plans").symlink_to(self._file.parent / "plans")
+
+            def look() -> Power:
+                bench = bench_on(
+                    self.config, slot, sockets, sockets, Clock(twins.worlds[slot].time)
+                )
+                return read_meter(bench, meter_of(bench))
+
+            yield Lent(file, look)
+
+    def _has_ptys(self, slot: str) -> bool:
+        roles = self.config.slots[slot].roles
+        wire = self.cables(slot)
+        acting = [role for role, one in roles.items() if issubclass(one.table.kind, Actuator)]
+        return "supply" in roles and all(wire.on_serial(role) for role in acting)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _bench(self, slot: str) -> RigBench:
+        self._twins.probe.over = self.world(slot)
+        clock = Clock(self.world(slot).time)
+        return bench_on(self.config, slot, self._sockets[slot], self._sockets[SHARED], clock)
+
+
+def plug_golden_unit(slot: SlotConfig, world: World) -> None:
+    """A device whose every property is known, of the kind that the slot is for."""
+    match slot.kind:
+        case "laptop adapter":
+            world.plug_adapter(
+                SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
+            )
+        case "LCD monitor":
+            edid = build_edid(manufacturer="GLD", serial_text="GOLDEN-1", name="GOLDEN24")
+            world.plug_monitor(SimulatedMonitor(edid, time=world.time, rated_voltage_v=19.0))
+        case "USB keyboard":
+            keys = LAYOUTS["iso-105"].usages
+            world.plug_keyboard(SimulatedKeyboard(world.time, keys=keys, serial_number="GOLDEN-1"))
+        case _ if world.hubs:
+            world.plug_keyboard(SimulatedKeyboard(world.time, serial_number="GOLDEN-2"))

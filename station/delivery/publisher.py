@@ -1,0 +1,332 @@
+"""Carries records from the outbox to the host, until the host says it has them.
+
+The broker's acknowledgement proves nothing (a broker that is killed forgets what it acknowledged),
+so a record is sent again until its receipt is here: after every reconnect, and after pauses that
+double from the first to the last of `RESEND_S`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import aiomqtt
+import msgspec
+
+from records import StationState, decode_receipt, encode, topics
+from station.delivery.outbox import Outbox, OutboxError, Waiting
+
+log = logging.getLogger(__name__)
+
+NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+
+
+class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the broker is, and who we are there. `password_file` holds one line.
+
+    Its name may hold variables, as in `$CREDENTIALS_DIRECTORY/mqtt-password`.
+    """
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    mqtt_version: int = 5
+
+    def __post_init__(self) -> None:
+        if self.mqtt_version not in (3, 5):
+            raise ValueError("mqtt_version is 3 (for 3.1.1) or 5")
+        if "/" in self.host or self.host.count(":") == 1:
+            raise ValueError(
+                f"host {self.host!r} is not a name or an address alone; the port is the key `port`"
+            )
+        if not 0 < self.port < 65536:
+            raise ValueError(f"port {self.port} is not between 1 and 65535")
+
+
+class Delivery(NamedTuple):
+    connected: bool
+    delivered: int
+    waiting: int
+    rejected: int
+
+
+class _Sent(NamedTuple):
+    """When to send a record again that has no receipt by then."""
+
+    again_s: float
+    pause_s: float
+
+
+class Publisher:
+    """Runs its own event loop in its own thread; may be told things from any thread."""
+
+    RESEND_S = (2.0, 60.0)
+    WINDOW = 64
+    LIVE_S = 0.1
+    BACKOFF_S = (0.5, 60.0)
+    PATIENCE_S = 10.0
+
+    def __init__(
+        self,
+        station: str,
+        broker: BrokerAddress,
+        outbox: Outbox,
+        *,
+        state: Callable[[], StationState],
+        on_delivery: Callable[[Delivery], None],
+    ) -> None:
+        """`state` says what is to be retained; `on_delivery` hears every change of the counts."""
+        self._station = station
+        self._broker = broker
+        self._outbox = outbox
+        self._state = state
+        self._on_delivery = on_delivery
+        self._connected = False
+        self._in_flight: dict[str, _Sent] = {}
+        self._sending = ""
+        self._live: deque[bytes] = deque(maxlen=1000)
+        self._loop = asyncio.new_event_loop()
+        self._records_wake = asyncio.Event()
+        self._state_wake = asyncio.Event()
+        self._live_wake = asyncio.Event()
+        self._reported: Delivery | None = None
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say goodbye to the broker and end. What waits keeps waiting on disk."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+        self._loop.close()
+
+    def answers(self, within_s: float) -> bool:
+        """Whether its loop turns: for a watchdog."""
+        turned = threading.Event()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(within_s if self._thread.is_alive() else 0.0)
+
+    def wake(self) -> None:
+        """There is a new record."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._on_record)
+
+    def state_changed(self) -> None:
+        """`state` would say something else now."""
+        self._wake_up(self._state_wake)
+
+    def tell_live(self, payload: bytes) -> None:
+        """Send a notice to the live topic if that is possible now; else it is forgotten."""
+        if self._connected:
+            self._live.append(payload)
+            self._wake_up(self._live_wake)
+
+    def _wake_up(self, sleeper: asyncio.Event) -> None:
+        """Once: runs tell of thousands of events a second, and a wake-up costs more than a step.
+
+        Whoever sleeps clears the event before it looks for what there is to do.
+        """
+        if not sleeper.is_set() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(sleeper.set)
+
+    def _on_record(self) -> None:
+        self._records_wake.set()
+        if not self._connected:  # nobody sends it, and yet somebody wants to see it waiting
+            self._report()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self._report()
+        work = asyncio.create_task(self._stay_connected())
+        await self._stop.wait()
+        while not work.done():  # a client that breaks while it leaves swallows a cancellation
+            work.cancel()
+            await asyncio.wait({work}, timeout=1.0)
+
+    async def _stay_connected(self) -> None:
+        delay_s = self.BACKOFF_S[0]
+        while not self._stop.is_set():
+            try:
+                async with self._client() as client:
+                    log.info("connected to %s:%d", self._broker.host, self._broker.port)
+                    delay_s = self.BACKOFF_S[0]
+                    await self._converse(client)
+            except (aiomqtt.MqttError, OSError, ValueError) as error:
+                log.warning("%s:%d: %s", self._broker.host, self._broker.port, error)
+            except OutboxError as error:
+                log.warning("%s", error)
+            except Exception:  # whatever it is, the records that wait must go on being sent
+                log.exception("the conversation with the broker broke off")
+            finally:
+                self._set_connected(connected=False)
+            await asyncio.sleep(delay_s * random.uniform(0.75, 1.25))
+            delay_s = min(delay_s * 2, self.BACKOFF_S[1])
+
+    def _client(self) -> aiomqtt.Client:
+        broker = self._broker
+        password = None
+        if broker.password_file:
+            password = Path(os.path.expandvars(broker.password_file)).read_text().strip()
+        five = broker.mqtt_version == 5
+        gone = StationState(station=self._station, online=False)
+        return aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.username or None,
+            password=password,
+            identifier=f"pace-station-{self._station}",
+            protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
+            clean_session=None if five else True,
+            will=aiomqtt.Will(topics.state(self._station), encode(gone), qos=1, retain=True),
+            keepalive=30,
+            socket_options=NO_DELAY,
+            tls_context=ssl.create_default_context() if broker.tls else None,
+            timeout=self.PATIENCE_S,
+        )
+
+    async def _converse(self, client: aiomqtt.Client) -> None:
+        """Until the connection breaks, which the first task to notice raises."""
+        await client.subscribe(topics.receipt(self._station), qos=1)
+        self._forget_what_was_sent()
+        self._set_connected(connected=True)
+        tasks = [
+            asyncio.create_task(job(client))
+            for job in (self._hear_receipts, self._send_records, self._send_state, self._send_live)
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await self._publish_state(client, StationState(station=self._station, online=False))
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hear_receipts(self, client: aiomqtt.Client) -> None:
+        ours = topics.receipt(self._station)
+        async for message in client.messages:
+            if str(message.topic) != ours:  # some brokers send what nobody subscribed to
+                continue
+            try:
+                receipt = decode_receipt(bytes(message.payload))
+            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
+                log.warning("%s: not a receipt: %s", message.topic, error)
+                continue
+            rejected = [(one.record_id, one.reason) for one in receipt.rejected]
+            for record_id, reason in rejected:
+                log.error("the host holds record %.64r in quarantine: %.200r", record_id, reason)
+            self._outbox.receipt(receipt.stored, rejected)
+            for record_id in (*receipt.stored, *(one for one, _ in rejected)):
+                self._in_flight.pop(record_id, None)
+            self._report()
+            self._records_wake.set()
+
+    async def _send_records(self, client: aiomqtt.Client) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._records_wake.clear()
+            for record in self._next_records():
+                self._note_sent(record.record_id, loop.time())
+                self._sending = record.record_id
+                await client.publish(topics.run(self._station), record.body, qos=1)
+                self._sending = ""
+            self._report()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.RESEND_S[0] / 4):
+                    await self._records_wake.wait()
+
+    def _forget_what_was_sent(self) -> None:
+        """A new connection: everything is sent again.
+
+        But what was being sent when the last one broke waits its pause: a broker throws out
+        whoever sends it a record that is too large for it, and the others must get past that one.
+        """
+        suspect = self._in_flight.get(self._sending)
+        self._in_flight.clear()
+        if suspect is not None:
+            self._in_flight[self._sending] = suspect
+        self._sending = ""
+
+    def _note_sent(self, record_id: str, now_s: float) -> None:
+        before = self._in_flight.get(record_id)
+        pause_s = self.RESEND_S[0] if before is None else before.pause_s * 2
+        pause_s = min(pause_s, self.RESEND_S[1])
+        self._in_flight[record_id] = _Sent(now_s + pause_s, pause_s)
+        if before is not None and pause_s > 4 * self.RESEND_S[0] >= before.pause_s:
+            log.warning(
+                "record %s was sent three times and has no receipt: does a host listen on this"
+                " broker, and may this station publish there?",
+                record_id,
+            )
+
+    def _next_records(self) -> tuple[Waiting, ...]:
+        """The oldest that wait and are not on their way, or have been for too long."""
+        now_s = self._loop.time()
+        on_their_way = [one for one, sent in self._in_flight.items() if sent.again_s > now_s]
+        room = self.WINDOW - len(on_their_way)
+        return self._outbox.waiting(room, but_not=on_their_way) if room > 0 else ()
+
+    async def _send_state(self, client: aiomqtt.Client) -> None:
+        """Whenever it has changed, at most once a second."""
+        last: StationState | None = None
+        while True:
+            self._state_wake.clear()
+            if (state := self._state()) != last:
+                await self._publish_state(client, state)
+                last = state
+            await asyncio.sleep(1.0)
+            await self._state_wake.wait()
+
+    async def _publish_state(self, client: aiomqtt.Client, state: StationState) -> None:
+        await client.publish(
+            topics.state(self._station), encode(state), qos=1, retain=True, timeout=2.0
+        )
+
+    async def _send_live(self, client: aiomqtt.Client) -> None:
+        """A list of what happens within `LIVE_S`: a message of its own costs more than a step."""
+        self._live.clear()
+        while True:
+            await self._live_wake.wait()
+            await asyncio.sleep(self.LIVE_S)
+            self._live_wake.clear()
+            if happened := [self._live.popleft() for _ in range(len(self._live))]:
+                listed = b"[" + b",".join(happened) + b"]"
+                await client.publish(topics.live(self._station), listed, qos=0)
+
+    def _set_connected(self, *, connected: bool) -> None:
+        if connected != self._connected:
+            self._connected = connected
+            self._report()
+
+    def _report(self) -> None:
+        try:
+            delivery = Delivery(self._connected, *self._outbox.counts())
+        except OutboxError as error:
+            log.warning("%s", error)
+            return
+        if delivery != self._reported:
+            self._reported = delivery
+            self._state_wake.set()
+            try:
+                self._on_delivery(delivery)
+            except Exception:
+                log.exception("a listener raised on %s", delivery)

@@ -1,0 +1,237 @@
+"""The instruments of one slot, by the role they play there."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivers.capabilities import Actuator, Instrument
+from drivers.errors import DriverError, NotConnected
+from records import InstrumentUsed
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import Role, Step
+
+log = logging.getLogger(__name__)
+
+
+class SharedLock:
+    """One instrument, several slots: whoever holds this may use it. Not re-entrant."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.holder = ""
+        self._lock = threading.Lock()
+
+    def acquire(self, holder: str, *, timeout_s: float) -> bool:
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self.holder = holder
+        return True
+
+    def release(self) -> None:
+        self.holder = ""
+        self._lock.release()
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a role is filled.
+
+    `open` builds the driver, which verifies who answers, and leaves with the stack what gives
+    back what it holds.
+    A `device` is the device under test itself: it is opened when a step first needs it.
+    """
+
+    driver: str
+    kind: type[object]
+    open: Callable[[ExitStack], Instrument]
+    device: bool = False
+    calibrated_until: str = ""
+    shared: SharedLock | None = None
+
+
+class BenchNotSafe(Exception):
+    """An actuator could not be made to let go of the device."""
+
+
+@dataclass
+class Bench:
+    """Opens instruments, hands them to steps, and lets go of the device.
+
+    Every run opens its bench anew: the identities in a record are of this run, and no driver
+    carries over what it believed before. Instruments that other slots use, too, are opened only
+    while a step holds their lock, and made safe before it is given back.
+    """
+
+    slot: str
+    places: Mapping[str, Place]
+    clock: Clock
+    operator: Operator
+    instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
+    _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
+    _remarks: list[str] = field(default_factory=list)
+
+    def check(self, step: Step) -> None:
+        """Raises `LookupError` when the slot lacks what the step needs. Touches no hardware."""
+        for name, role in step.roles.items():
+            if name == "clock" or name == "operator":
+                continue
+            if name not in self.places:
+                raise LookupError(f"{step.name} needs a {name}, which slot {self.slot} has not")
+            place = self.places[name]
+            if not issubclass(place.kind, role.kind):
+                raise LookupError(
+                    f"{step.name} needs a {role.kind.__name__} as {name}, and in slot {self.slot}"
+                    f" that is {place.driver}"
+                )
+
+    def open_own(self, names: set[str]) -> None:
+        """Open every instrument of these roles that is neither shared nor the device."""
+        for name, place in self.places.items():
+            if name in names and place.shared is None and not place.device:
+                self._opened_by_name(name)
+
+    def shared_by(self, step: Step) -> list[SharedLock]:
+        """The locks a step needs, in the one order that everybody takes them in."""
+        locks = {
+            place.shared.name: place.shared
+            for name in step.roles
+            if (place := self.places.get(name)) is not None and place.shared is not None
+        }
+        return [locks[name] for name in sorted(locks)]
+
+    @contextmanager
+    def holding(self, step: Step, locks: list[SharedLock]) -> Iterator[list[Any]]:
+        """What the step's roles stand for. Releases `locks`, which the caller has acquired."""
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.callback(lock.release)
+            for name in step.roles:
+                if (place := self.places.get(name)) is not None and place.shared is not None:
+                    stack.callback(self._put_back, name)
+            yield [self._fill(name, role) for name, role in step.roles.items()]
+
+    def _fill(self, name: str, role: Role) -> object:
+        if name == "clock":
+            return self.clock
+        if name == "operator":
+            return self.operator
+        return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
+
+    def _opened_by_name(self, name: str) -> Instrument:
+        """A port alone tells nobody what is missing there."""
+        try:
+            return self._opened(name)
+        except DriverError as error:
+            raise type(error)(f"{name}: {error}") from error
+
+    def _opened(self, name: str) -> Instrument:
+        if name not in self._open:
+            place = self.places[name]
+            with ExitStack() as closing:
+                instrument = place.open(closing)
+                self._open[name] = (instrument, closing.pop_all())
+            who = instrument.identity
+            self.instruments[name] = InstrumentUsed(
+                role=name,
+                driver=place.driver,
+                maker=_printable(who.maker),
+                model=_printable(who.model),
+                serial_number=_printable(who.serial_number),
+                firmware=_printable(who.firmware),
+                calibrated_until=place.calibrated_until,
+            )
+        return self._open[name][0]
+
+    def _put_back(self, name: str) -> None:
+        if name in self._open:
+            try:
+                if unsafe := self._let_go(name):
+                    raise BenchNotSafe(unsafe)
+            finally:
+                self._close(name)
+
+    def make_safe(self) -> str:
+        """Let go of the device: every actuator gets its chance, whatever the others do.
+
+        Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
+        not be made safe even after opening it once more.
+        """
+        if unsafe := [trouble for name in list(self._open) if (trouble := self._let_go(name))]:
+            raise BenchNotSafe("; ".join(unsafe))
+        return "; ".join(self._remarks)
+
+    def _let_go(self, name: str) -> str:
+        """Make one role safe. Returns why it is not; what went well after all is remarked."""
+        instrument = self._open[name][0]
+        if not isinstance(instrument, Actuator):
+            return ""
+        try:
+            instrument.make_safe()
+        except Exception as error:
+            if not self.places[name].device:
+                return self._let_go_anew(name, error)
+            if not isinstance(error, NotConnected):
+                self._remarks.append(f"{name}: {error}")
+        return ""
+
+    def _let_go_anew(self, name: str, first: Exception) -> str:
+        """A new connection knows nothing of the trouble the old one is in."""
+        try:
+            self._close(name)
+            instrument = self._opened(name)
+            if isinstance(instrument, Actuator):
+                instrument.make_safe()
+        except Exception as second:
+            return f"{name}: {first}; opened again: {second}"
+        self._remarks.append(f"{name}: safe after opening it again ({first})")
+        return ""
+
+    def release_everything(self) -> dict[str, str]:
+        """Before the first run: nobody knows what the last one left behind.
+
+        Opens every actuator, shared ones too, makes it safe and closes it. Returns the troubles, by
+        role.
+        """
+        troubles = {}
+        for name, place in self.places.items():
+            if place.device or not issubclass(place.kind, Actuator):
+                continue
+            try:
+                self._opened(name)
+                self._put_back(name)
+            except Exception as error:
+                troubles[name] = str(error)
+        return troubles
+
+    def close(self) -> None:
+        """Give every port back. The instruments stay as they are."""
+        for name in list(self._open):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        _, closing = self._open.pop(name, (None, None))
+        if closing is not None:
+            try:
+                closing.close()
+            except Exception as error:  # it is gone already, and the others must be closed
+                log.warning("slot %s: %s does not close: %s", self.slot, name, error)
+
+
+def _printable(text: str) -> str:
+    """What an instrument calls itself may end in U+0000, with which no host keeps the record."""
+    return "".join(letter for letter in text if letter.isprintable())
+
+
+@dataclass(frozen=True)
+class _OpenLater:
+    """Implements `station.steps.Socket`."""
+
+    bench: Bench
+    name: str
+
+    def open(self) -> Instrument:
+        return self.bench._opened(self.name)

@@ -1,0 +1,111 @@
+"""What happens during a run, as it happens. Small frozen facts; a listener may live anywhere."""
+
+import msgspec
+
+from records import Device, Measurement, RunRecord, StepRecord
+
+
+class _Event(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class RunStarted(_Event, frozen=True):
+    """`titles` are the plan's steps in order; the last step, making safe, is not among them."""
+
+    record_id: str
+    sequence: int
+    device: Device
+    plan: str
+    titles: tuple[str, ...]
+
+
+class StepStarted(_Event, frozen=True):
+    """`number` counts from 0 in the plan's order."""
+
+    number: int
+    title: str
+    step: str = ""
+
+
+class Waiting(_Event, frozen=True):
+    """The step cannot go on before another slot lets go of a shared instrument."""
+
+    instrument: str
+    held_by: str
+
+
+class Acquired(_Event, frozen=True):
+    """The wait for a shared instrument is over."""
+
+    instrument: str
+
+
+class Measured(_Event, frozen=True):
+    measurement: Measurement
+
+
+class Choice(_Event, frozen=True):
+    """One answer: the key that gives it, and what it means."""
+
+    key: str
+    label: str
+
+
+class Question(_Event, frozen=True):
+    """What the operator is asked.
+
+    `about` names the fact for programs (`display.bright_pixels`), `text` asks people. Keys are
+    single characters, unique within the question.
+    """
+
+    about: str
+    text: str
+    choices: tuple[Choice, ...]
+
+
+class Asked(_Event, frozen=True):
+    question: Question
+
+
+class Answered(_Event, frozen=True):
+    key: str
+
+
+class KeysSeen(_Event, frozen=True):
+    """A keyboard while it is being tested; usages are from HID usage page 0x07."""
+
+    layout: str
+    down: tuple[int, ...]
+    seen: tuple[int, ...]
+    suspicious: tuple[int, ...] = ()
+
+
+class StepFinished(_Event, frozen=True):
+    record: StepRecord
+
+
+class NotSaved(_Event, frozen=True):
+    """The record cannot be written to disk. It is kept in memory and tried again."""
+
+    reason: str
+
+
+class RunFinished(_Event, frozen=True):
+    """The last event of a run. When listeners hear it, the record is on disk."""
+
+    record: RunRecord
+
+
+Event = (
+    RunStarted
+    | StepStarted
+    | Waiting
+    | Acquired
+    | Measured
+    | Asked
+    | Answered
+    | KeysSeen
+    | StepFinished
+    | NotSaved
+    | RunFinished
+)

@@ -1,0 +1,140 @@
+"""A test plan: TOML in, checked and frozen out. A plan that loads has no silly mistakes left."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from records import Limit
+from records.toml_tables import MistakeInFile, TableError, convert
+from station.engine import step as steps
+
+SHIPPED = Path(__file__).parents[1] / "plans"
+
+
+class PlanError(MistakeInFile):
+    """The plan file is wrong. One line: file, place, and what would be right."""
+
+
+class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    use: str
+    title: str
+    clause: str = ""
+    settings: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    stop_on_fail: bool = False
+
+
+class _PlanTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    title: str
+    kind: str
+    guideline: str
+    settings: dict[str, Any] = {}
+    step: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a plan, with its settings complete and its limits checked."""
+
+    use: str
+    title: str
+    clause: str
+    step: steps.Step
+    settings: Mapping[str, Any]
+    limits: Mapping[str, Limit]
+    stop_on_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`kind` is the equipment it is for, `guideline` the profile it follows."""
+
+    id: str
+    title: str
+    kind: str
+    guideline: str
+    sha256: str
+    steps: tuple[PlannedStep, ...]
+
+
+def load(path: Path) -> Plan:
+    """Raises `PlanError` with the first mistake."""
+    try:
+        text = path.read_bytes()
+        table = convert(tomllib.loads(text.decode()), _PlanTable)
+    except OSError as error:
+        raise PlanError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PlanError(f"{path}: not TOML: {error}") from error
+    except TableError as error:
+        raise PlanError(f"{path}: {error}") from error
+    if table.id != path.stem:
+        raise PlanError(f"{path}: id is {table.id!r}, but the file's name says {path.stem!r}")
+    if not table.step:
+        raise PlanError(f"{path}: a plan needs at least one [[step]]")
+    checked, used = [], set[str]()
+    for number, raw in enumerate(table.step, start=1):
+        place = f"{path}, step {number} ({raw.get('use', 'no `use`')})"
+        try:
+            planned = _check(convert(raw, _StepTable), table.settings)
+        except TableError as error:
+            raise PlanError(f"{place}: {error}") from error
+        except LookupError as error:
+            raise PlanError(f"{place}: {error.args[0]}") from error
+        used |= table.settings.keys() & set(planned.step.settings.__struct_fields__)
+        checked.append(planned)
+    if unused := table.settings.keys() - used:
+        raise PlanError(
+            f"{path}: no step has the setting {', '.join(sorted(unused))} of [settings]"
+        )
+    return Plan(
+        id=table.id,
+        title=table.title,
+        kind=table.kind,
+        guideline=table.guideline,
+        sha256=hashlib.sha256(text).hexdigest(),
+        steps=tuple(checked),
+    )
+
+
+def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
+    step = steps.find(table.use)
+    known = step.settings.__struct_fields__
+    settings = {name: value for name, value in common.items() if name in known} | table.settings
+    limits = {}
+    for name, raw in table.limits.items():
+        if name not in step.units:
+            raise LookupError(
+                f"a limit for {name!r}, but it measures {', '.join(step.units) or 'nothing'}"
+            )
+        limit = limits[name] = convert(raw, Limit, f"limits.{name}")
+        if limit.unit != step.units[name]:
+            raise LookupError(
+                f"the limit of {name} is in {limit.unit!r}, but it is measured in"
+                f" {step.units[name]!r}"
+            )
+    return PlannedStep(
+        use=table.use,
+        title=table.title,
+        clause=table.clause,
+        step=step,
+        settings=step.check(settings),
+        limits=limits,
+        stop_on_fail=table.stop_on_fail,
+    )
+
+
+def find(plan_id: str, folders: Iterable[Path] = (SHIPPED,)) -> Plan:
+    """The plan of that id from the first folder that has it."""
+    searched = list(folders)
+    for folder in searched:
+        if (path := folder / f"{plan_id}.toml").is_file():
+            return load(path)
+    known = sorted({path.stem for folder in searched for path in folder.glob("*.toml")})
+    raise PlanError(f"no plan {plan_id!r}; there are {', '.join(known) or 'none'}")

@@ -1,0 +1,73 @@
+"""The operator as an instrument: is asked, and answers with one key."""
+
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from station.engine.clock import Cancelled, Clock
+from station.engine.events import Answered, Asked, Choice, Event, Question
+
+YES = Choice("y", "Yes")
+NO = Choice("n", "No")
+DIGITS = (*(Choice(str(n), str(n)) for n in range(9)), Choice("9", "9 or more"))
+
+
+class Operator(ABC):
+    """A person at the bench, or what stands in for one."""
+
+    @abstractmethod
+    def ask(self, about: str, text: str, *choices: Choice) -> str:
+        """The key of the choice that was made. Waits as long as it takes."""
+
+    def confirm(self, about: str, text: str) -> bool:
+        """A question for yes or no."""
+        return self.ask(about, text, YES, NO) == YES.key
+
+    def count(self, about: str, text: str) -> int:
+        """How many; nine stands for nine or more."""
+        return int(self.ask(about, text, *DIGITS))
+
+
+class Prompter(Operator):
+    """Asks through events, and hears through `answer` from any thread."""
+
+    def __init__(self, emit: Callable[[Event], None], clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._keys: frozenset[str] = frozenset()  # what the open question may be answered with
+
+    def ask(self, about: str, text: str, *choices: Choice) -> str:
+        keys = frozenset(choice.key for choice in choices)
+        if len(keys) != len(choices) or not choices or any(len(key) != 1 for key in keys):
+            raise ValueError(f"{about}: the answers need one distinct key each")
+        with self._lock:
+            self._answers = queue.SimpleQueue()
+            self._keys = keys
+        try:
+            self._emit(Asked(Question(about, text, choices)))
+            key = self._wait()
+        finally:
+            with self._lock:
+                self._keys = frozenset()
+        self._emit(Answered(key))
+        return key
+
+    def answer(self, key: str) -> bool:
+        """Whether `key` answers what is being asked now. A question is answered once."""
+        with self._lock:
+            if key not in self._keys:
+                return False
+            self._keys = frozenset()
+            self._answers.put(key)
+            return True
+
+    def _wait(self) -> str:
+        while not self._clock.cancelled:
+            try:
+                return self._answers.get(timeout=0.05)
+            except queue.Empty:
+                continue
+        raise Cancelled

@@ -1,0 +1,183 @@
+"""Steps are functions; their signature is their schema.
+
+    @step(idle_power="W")                      # what it measures, and in which unit
+    def idle_power(meter: PowerMeter,          # what it needs, by role in the slot
+                   clock: Clock,
+                   *,
+                   settle_s: float = 30.0):    # what a plan may set
+        ...
+        yield Reading("idle_power", watts)
+
+A plan names a step by where it lives: `power.idle_power` is `idle_power` in `steps/power.py`.
+A step yields readings; it may also yield what it learned about the device (`Learned`) and what an
+operator should see meanwhile (`KeysSeen`). It never judges: only a limit of the plan does.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Generator, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import msgspec
+
+from drivers.errors import NoReply, NotConnected
+from records import Reading
+from records.toml_tables import convert, suggest
+from station.engine.clock import Clock
+from station.engine.events import KeysSeen
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+"""What a setting may be, for annotations in a step's signature."""
+
+
+class NotApplicable(Exception):
+    """The device has no such part, or this bench cannot judge it. The step is skipped."""
+
+
+class BenchFault(Exception):
+    """The bench contradicts itself, so nothing it measured says anything about the device."""
+
+
+class Learned(NamedTuple):
+    """What the device says of itself. What it does not say is empty."""
+
+    maker: str = ""
+    model: str = ""
+    serial_number: str = ""
+    year: int | None = None
+
+
+Kind_co = TypeVar("Kind_co", covariant=True)
+
+
+class Socket(Protocol[Kind_co]):
+    """Where a device under test is connected, for steps to which its silence is a finding."""
+
+    def open(self) -> Kind_co:
+        """The device; the same one during the whole run. Raises `DriverError` when it is mute."""
+
+
+Answer = TypeVar("Answer")
+LOOK_AGAIN_S = 0.25
+
+
+def patiently(ask: Callable[[], Answer], clock: Clock, patience_s: float) -> Answer:
+    """What a device says, which may have been plugged in just now.
+
+    Asks until it no longer raises `NotConnected` or `NoReply`; after `patience_s` that is raised.
+    """
+    deadline_s = clock.monotonic() + patience_s
+    while True:
+        try:
+            return ask()
+        except (NotConnected, NoReply):
+            if clock.monotonic() >= deadline_s:
+                raise
+        clock.sleep(LOOK_AGAIN_S)
+
+
+Yielded = Reading | Learned | KeysSeen
+Yields = Generator[Yielded, None, None]
+"""What a step function returns, in its signature."""
+
+StepFunction = Callable[..., Yields]
+
+
+class Role(NamedTuple):
+    """What a step needs of the bench. A `socket` is handed over unopened."""
+
+    kind: type[object]
+    socket: bool = False
+
+
+class Step:
+    """A step function and what its signature says."""
+
+    def __init__(self, function: StepFunction, units: Mapping[str, str]) -> None:
+        self.function = function
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        self.units = units
+        hints = get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(function).parameters.values()
+        self.roles: dict[str, Role] = {
+            p.name: _role(hints[p.name]) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD
+        }
+        self.settings = msgspec.defstruct(
+            function.__name__,
+            [
+                (p.name, hints[p.name], p.default)
+                if p.default is not p.empty
+                else (p.name, hints[p.name])
+                for p in parameters
+                if p.kind is p.KEYWORD_ONLY
+            ],
+            kw_only=True,
+            forbid_unknown_fields=True,
+        )
+
+    def check(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """A plan's settings against the signature, defaults filled in.
+
+        Raises `TableError` or `LookupError` that says what would be right.
+        """
+        known = self.settings.__struct_fields__
+        for name in settings:
+            if name not in known:
+                raise LookupError(f"no setting {name!r}; {suggest(name, known)}")
+        checked = msgspec.structs.asdict(convert(settings, self.settings, "settings"))
+        for name, value in checked.items():
+            if isinstance(value, float) and not isfinite(value):
+                raise LookupError(f"settings.{name}: {value} is no figure")
+        return checked
+
+    def __call__(self, *roles: Any, **settings: Any) -> Yields:
+        return self.function(*roles, **settings)
+
+
+def _role(hint: Any) -> Role:
+    if get_origin(hint) is Socket:
+        return Role(get_args(hint)[0], socket=True)
+    return Role(hint)
+
+
+def step(**units: str) -> Callable[[StepFunction], Step]:
+    """Declare a step and the measurements it yields, each with its unit (empty for none)."""
+    return lambda function: Step(function, units)
+
+
+def find(name: str) -> Step:
+    """`power.idle_power` → the step of that name in `station/steps/power.py`."""
+    module_name, _, function_name = name.partition(".")
+    modules = step_modules()
+    if re.fullmatch(r"[a-z_]+\.[a-z_]+", name) is None or module_name not in modules:
+        raise LookupError(
+            f"no step {name!r}; steps are called module.name, modules are {', '.join(modules)}"
+        )
+    module = importlib.import_module(f"station.steps.{module_name}")
+    found = getattr(module, function_name, None)
+    if not isinstance(found, Step):
+        names = [key for key, value in vars(module).items() if isinstance(value, Step)]
+        raise LookupError(f"no step {name!r}; {suggest(function_name, names)}")
+    return found
+
+
+def step_modules() -> list[str]:
+    """The modules that hold steps, by name."""
+    return sorted(
+        p.stem for p in (Path(__file__).parents[1] / "steps").glob("*.py") if p.stem != "__init__"
+    )

@@ -1,0 +1,154 @@
+"""What is plugged into this machine, as the beginning of a `station.toml`."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import msgspec
+
+from drivers.buses import Hardware
+from drivers.capabilities import Identity
+from drivers.errors import DriverError
+from drivers.instruments.fixtures.usb_hub import Switching, UsbHub
+from drivers.instruments.power.scpi_load import DIALECTS as LOADS
+from drivers.instruments.power.scpi_supply import DIALECTS as SUPPLIES
+from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral, scan
+from station.rig.instruments import DRIVERS, SerialTable
+
+HID, PRINTER, HUB = 0x03, 0x07, 0x09
+BOOT, KEYBOARD = 1, 1
+SAYS: dict[Switching, str] = {
+    "individual": "switches the power of each by itself",
+    "ganged": "switches their power only together",
+    "none": "cannot switch their power",
+}
+
+
+def found() -> tuple[Found, ...]:
+    """Serial ports, USB devices, I²C buses and video outputs of this machine."""
+    return scan()
+
+
+def as_data(items: Iterable[Found]) -> list[dict[str, Any]]:
+    """The same for programs: every fact, and what kind of thing it is."""
+    return [{"what": type(item).__name__, **item._asdict()} for item in items]
+
+
+def identify(hardware: Hardware, port: str) -> tuple[str, dict[str, str], Identity] | None:
+    """Try every serial driver on a port: the driver's name, its settings, and who answered.
+
+    This talks to whatever is there, and switches off what it recognises.
+    """
+    for driver, settings in _candidates():
+        table = DRIVERS[driver]
+        with ExitStack() as closing:
+            try:
+                config = msgspec.convert({"port": port, **settings}, table)
+                return driver, settings, config.open(hardware, closing).identity
+            except (DriverError, ValueError):
+                continue
+    return None
+
+
+def _candidates() -> Iterator[tuple[str, dict[str, str]]]:
+    """Plain text first: a binary frame may leave a text parser confused."""
+    for dialect in SUPPLIES:
+        yield "scpi_supply", {"dialect": dialect}
+    for dialect in LOADS:
+        yield "scpi_load", {"dialect": dialect}
+    for driver, table in DRIVERS.items():
+        if issubclass(table, SerialTable) and not driver.startswith("scpi"):
+            yield driver, {}
+
+
+def describe(items: Iterable[Found], hardware: Hardware | None = None) -> str:
+    """TOML to start from. With `hardware`, serial instruments are asked who they are, and hubs
+    what they say of their power switches.
+    """
+    everything = list(items)
+    lines = [
+        "# What is plugged into this machine. Give every slot its roles; docs/how-to tells how."
+    ]
+    lines += ['station = "name-this-station"', ""]
+    lines += _section("Serial instruments", _serial(everything, hardware))
+    lines += _section("I²C buses", _i2c(everything))
+    lines += _section("Video outputs", _screens(everything))
+    lines += _section("Keyboards on USB ports", _keyboards(everything))
+    lines += _section("Other USB devices", _others(everything, hardware))
+    return "\n".join(lines).rstrip()
+
+
+def _section(title: str, body: Iterable[str]) -> list[str]:
+    return [f"# {title}", *(list(body) or ["#   none"]), ""]
+
+
+def _serial(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
+    known = ", ".join(name for name, table in DRIVERS.items() if issubclass(table, SerialTable))
+    ports = [item for item in items if isinstance(item, SerialPort)]
+    devices = Counter(item.port for item in ports)
+    for number, item in enumerate(ports, start=1):
+        several = item.exact if devices[item.port] > 1 else ""
+        port = several or item.port or item.by_id or item.path
+        said = " ".join(part for part in (item.maker, item.product) if part) or "does not say"
+        serial = f", serial number {item.serial_number}" if item.serial_number else ""
+        yield f"# {item.path}: {said}{serial}"
+        answer = identify(hardware, port) if hardware is not None else None
+        if answer is None:
+            yield f"# [slots.left.roles.role{number}]"
+            yield f'# driver = "?"  # one of {known}'
+            yield f'# port = "{port}"'
+        else:
+            driver, settings, who = answer
+            yield f"# answers as {' '.join(part for part in who if part)}"
+            yield f"[slots.left.roles.role{number}]"
+            yield f'driver = "{driver}"'
+            yield from (f'{name} = "{value}"' for name, value in settings.items())
+            yield f'port = "{port}"'
+
+
+def _i2c(items: list[Found]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, I2cAdapter):
+            use = f"the DDC channel of {item.connector}" if item.connector else "for instruments"
+            yield f"# bus = {item.bus}  ({item.name}, {use})"
+
+
+def _screens(items: list[Found]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Connector):
+            yield f'# connector = "{item.name}"  ({item.card}, {item.status})'
+
+
+def _is_keyboard(item: Found) -> bool:
+    return isinstance(item, UsbPeripheral) and (HID, BOOT, KEYBOARD) in item.interfaces
+
+
+def _keyboards(items: list[Found]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, UsbPeripheral) and _is_keyboard(item):
+            yield f'# port = "{item.port}"  ({item.maker} {item.product})'
+
+
+def _others(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
+    serial_ports = {item.port for item in items if isinstance(item, SerialPort)}
+    for item in items:
+        if not isinstance(item, UsbPeripheral) or _is_keyboard(item):
+            continue
+        if f"usb:{item.port}" not in serial_ports:
+            who = f"{item.vendor_id:04x}:{item.product_id:04x} {item.maker} {item.product}"
+            if any(usb_class == HUB for usb_class, _, _ in item.interfaces):
+                who = f"{who.strip()}; {_hub(item.port, hardware)}"
+            yield f"# {item.port}  ({who.strip()})"
+
+
+def _hub(port: str, hardware: Hardware | None) -> str:
+    """What it says; whether that is so only a meter can tell."""
+    if hardware is None:
+        return "a hub"
+    try:
+        with closing(hardware.usb(port)) as device:
+            hub = UsbHub(device, port)
+    except DriverError as error:
+        return f"a hub that does not tell: {error}"
+    return f"a hub of {hub.ports} ports, says that it {SAYS[hub.switching]}"

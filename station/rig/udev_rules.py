@@ -1,0 +1,91 @@
+"""Which USB ports belong to slots, as the udev rules that keep what is plugged in there at bay.
+
+What becomes of a device at such a port stands in systemd/udev/65-pace-station.rules and
+90-pace-station.rules. Sources: udev(7); Linux Documentation/ABI/testing/sysfs-bus-usb, for the
+names of ports and for `peer`, the port of the other speed in the same socket.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from station.rig.config import ConfigError, StationConfig, check_no_instrument_at
+
+DEVICES = Path("/sys/bus/usb/devices")
+RULES_FILE = "/etc/udev/rules.d/59-pace-slots.rules"
+
+_PORT = re.compile(r"([1-9]\d*)-([1-9]\d*(?:\.[1-9]\d*)*)")
+_PEER = re.compile(r"(usb)?([1-9]\d*(?:-[1-9]\d*(?:\.[1-9]\d*)*)?)-port([1-9]\d*)")
+_ODD = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str]:
+    """Every USB port at which a device is tested, with its slot. `also`: more, as `left=2-1`.
+
+    Raises `ConfigError` when there is none, or when an instrument is plugged in at one.
+    """
+    ports = {port: slot.name for slot in config.slots.values() for port in slot.device_ports()}
+    for one in also:
+        slot, _, port = one.rpartition("=")
+        if slot not in config.slots:
+            known = ", ".join(config.slots)
+            raise ConfigError(f"--also {one!r}: SLOT=PORT is right, with one of the slots {known}")
+        ports[port] = slot
+    for port, slot in ports.items():
+        if not _PORT.fullmatch(port):
+            raise ConfigError(f"slot {slot}: {port!r} is no USB port; one looks like 1-1.4")
+    if not ports:
+        raise ConfigError("no slot has a device at a USB port: there is nothing to keep at bay")
+    check_no_instrument_at(ports, config)
+    return ports
+
+
+def rules(ports: Mapping[str, str], devices: Path = DEVICES) -> str:
+    """The text of `RULES_FILE`. `ports` as from `slot_ports`; `devices` as in sysfs."""
+    everywhere = dict(ports)
+    for port, slot in ports.items():
+        if peer := _peer(port, devices):
+            everywhere.setdefault(peer, slot)
+    lines = [
+        f"# {RULES_FILE}: what is under test, made by `pace rig rules`.",
+        "# When slots move to other ports, make it again, and then:",
+        "#   udevadm control --reload && udevadm trigger --subsystem-match=usb --action=add",
+        "",
+    ]
+    lines += [_rule(port, slot) for port, slot in sorted(everywhere.items())]
+    lines += ["", "# Hubs that may switch the power of these ports."]
+    lines += [
+        f'SUBSYSTEM=="usb", KERNEL=="{hub}", ENV{{PACE_HUB}}="1"'
+        for hub in sorted({_hub(port) for port in everywhere})
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rule(port: str, slot: str) -> str:
+    """For the device, its interfaces, what drivers make of them, and all behind it if it is a hub.
+
+    KERNELS is the name of the device itself or of any that it hangs on.
+    """
+    name = _ODD.sub("_", slot)  # a name could hold quotes, or what udev would replace
+    return f'SUBSYSTEMS=="usb", KERNELS=="{port}", ENV{{PACE_SLOT}}="{name}"'
+
+
+def _hub(port: str) -> str:
+    above, dot, _ = port.rpartition(".")
+    return above if dot else f"usb{port.partition('-')[0]}"
+
+
+def _peer(port: str, devices: Path) -> str:
+    """The same socket at the other speed: SuperSpeed has a port of its own. Empty if not known."""
+    hub = _hub(port)
+    number = re.split(r"[-.]", port)[-1]
+    interface = f"{hub.removeprefix('usb')}-0:1.0" if hub.startswith("usb") else f"{hub}:1.0"
+    try:
+        link = (devices / interface / f"{hub}-port{number}" / "peer").readlink()
+    except OSError:
+        return ""
+    found = _PEER.fullmatch(link.name)
+    if found is None:
+        return ""
+    root, above, port_number = found.groups()
+    return f"{above}-{port_number}" if root else f"{above}.{port_number}"

@@ -1,0 +1,141 @@
+"""A question is answered once, by one of its keys, or the run is stopped."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station.engine.clock import Cancelled, Clock
+from station.engine.events import Answered, Asked, Choice, Event
+from station.engine.prompts import DIGITS, NO, YES, Operator, Prompter
+from tests.station.benches import make_clock
+
+
+class Desk:
+    """An operator who does something for every event that arrives."""
+
+    def __init__(self, *keys: str) -> None:
+        self.clock: Clock = make_clock()
+        self.prompter = Prompter(self.hear, self.clock)
+        self.keys = list(keys)
+        self.heard: list[Event] = []
+        self.taken: list[bool] = []
+
+    def hear(self, event: Event) -> None:
+        self.heard.append(event)
+        if isinstance(event, Asked):
+            self.taken += [self.prompter.answer(key) for key in self.keys]
+
+
+def test_the_key_that_was_pressed_is_the_answer() -> None:
+    desk = Desk("b")
+    assert desk.prompter.ask("x.y", "Which?", Choice("a", "A"), Choice("b", "B")) == "b"
+    asked, answered = desk.heard
+    assert isinstance(asked, Asked)
+    assert (asked.question.about, asked.question.text) == ("x.y", "Which?")
+    assert answered == Answered("b")
+
+
+@pytest.mark.parametrize(("key", "meaning"), [("y", True), ("n", False)])
+def test_yes_and_no(key: str, meaning: bool) -> None:
+    assert Desk(key).prompter.confirm("x", "Sure?") is meaning
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_how_many(number: int) -> None:
+    assert Desk(str(number)).prompter.count("x", "How many?") == number
+
+
+@given(st.lists(st.text(max_size=2), max_size=4))
+def test_keys_that_are_no_answers_are_refused(wrong: list[str]) -> None:
+    desk = Desk(*(key for key in wrong if key not in ("y", "n")), "n")
+    assert desk.prompter.confirm("x", "Sure?") is False
+    assert desk.taken == [False] * (len(desk.taken) - 1) + [True]
+
+
+def test_a_second_answer_is_refused_and_answers_no_later_question() -> None:
+    """An operator's key that bounced must not say anything about the next picture."""
+    desk = Desk("y", "y", "n")
+    assert desk.prompter.confirm("x", "First?")
+    assert desk.taken == [True, False, False]
+    desk.keys = ["n"]
+    assert not desk.prompter.confirm("x", "Second?")
+
+
+def test_nobody_can_answer_before_and_after_the_question() -> None:
+    desk = Desk("y")
+    assert not desk.prompter.answer("y")
+    desk.prompter.confirm("x", "Sure?")
+    assert not desk.prompter.answer("y")
+
+
+def test_a_question_ends_when_the_run_is_stopped() -> None:
+    desk = Desk()
+    stopper = threading.Thread(target=desk.clock.cancel)
+    stopper.start()
+    with pytest.raises(Cancelled):
+        desk.prompter.confirm("x", "Sure?")
+    stopper.join()
+    assert not desk.prompter.answer("y")
+
+
+def test_a_run_that_was_stopped_asks_nothing_any_more() -> None:
+    desk = Desk("y")
+    desk.clock.cancel()
+    with pytest.raises(Cancelled):
+        desk.prompter.confirm("x", "Sure?")
+    assert not any(isinstance(event, Answered) for event in desk.heard)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [(), (YES, YES), (Choice("yy", "Yes"),), (Choice("", "Nothing"),), (YES, Choice("y", "Yet"))],
+)
+def test_a_question_without_distinct_keys_is_a_bug(choices: tuple[Choice, ...]) -> None:
+    with pytest.raises(ValueError, match="one distinct key each"):
+        Desk("y").prompter.ask("x", "Sure?", *choices)
+
+
+def test_many_threads_answer_and_only_one_is_taken() -> None:
+    desk = Desk()
+    taken: list[bool] = []
+    go = threading.Barrier(9)
+
+    def press() -> None:
+        go.wait(10)
+        taken.append(desk.prompter.answer("y"))
+
+    threads = [threading.Thread(target=press) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Asked):
+            go.wait(10)
+
+    desk.prompter = Prompter(hear, desk.clock)
+    assert desk.prompter.confirm("x", "Sure?")
+    for thread in threads:
+        thread.join(10)
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+def test_an_answer_wakes_the_slot_from_another_thread() -> None:
+    desk = Desk()
+    asked = threading.Event()
+    desk.prompter = Prompter(lambda event: asked.set(), desk.clock)
+
+    def person() -> None:
+        asked.wait(10)
+        desk.prompter.answer("n")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    assert not desk.prompter.confirm("x", "Sure?")
+    thread.join(10)
+
+
+def test_the_usual_answers_have_keys_of_their_own() -> None:
+    assert len({choice.key for choice in (YES, NO, *DIGITS)}) == 12
+    assert issubclass(Prompter, Operator)

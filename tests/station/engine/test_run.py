@@ -1,0 +1,772 @@
+"""A broken bench never condemns a device, a bad device never passes, and power always goes off."""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.capabilities import Actuator, Power, PowerMeter
+from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refused, WrongDevice
+from records import Reading, RunRecord, StepRecord, Value, Verdict, decode_run, encode
+from station.engine.bench import Bench, SharedLock
+from station.engine.clock import Cancelled, Clock
+from station.engine.events import (
+    Acquired,
+    Asked,
+    Event,
+    KeysSeen,
+    Measured,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+from station.engine.plan import PlannedStep
+from station.engine.prompts import Operator, Prompter
+from station.engine.run import run
+from station.engine.step import BenchFault, Learned, NotApplicable, Yields, step
+from tests.station.benches import (
+    Meter,
+    Relay,
+    Socketed,
+    events,
+    finish,
+    make_bench,
+    make_clock,
+    make_draft,
+    make_plan,
+    planned,
+    silence,
+)
+
+
+@step(volts="V", amperes="A")
+def measure(relay: Actuator, meter: PowerMeter, clock: Clock) -> Yields:
+    """Closes the relay, and reads."""
+    assert isinstance(relay, Relay)
+    relay.close_contact()
+    clock.sleep(1.0)
+    yield Reading("volts", meter.read().voltage_v)
+    yield Reading("amperes", meter.read().current_a)
+
+
+GOOD = planned(measure, volts=(4.5, 5.5), amperes=(0.0, 0.2))
+
+
+class Rig:
+    """A relay and a meter at a bench."""
+
+    def __init__(self) -> None:
+        self.clock = make_clock()
+        self.relay, self.meter = Relay(), Meter()
+        self.relay_socket, self.meter_socket = Socketed(self.relay), Socketed(self.meter)
+        self.bench = make_bench(
+            self.clock, relay=self.relay_socket.place(), meter=self.meter_socket.place()
+        )
+
+    @property
+    def is_safe(self) -> bool:
+        return not (self.relay.closed or self.relay_socket.is_open or self.meter_socket.is_open)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def verdicts(record: RunRecord) -> list[tuple[str, Verdict]]:
+    return [(one.step.partition(".")[2], one.verdict) for one in record.steps]
+
+
+def named(record: RunRecord, name: str) -> StepRecord:
+    (found,) = [one for one in record.steps if one.step.endswith(name)]
+    return found
+
+
+# The verdict
+
+
+def test_a_good_device_passes(rig: Rig) -> None:
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.PASS
+    assert verdicts(record) == [
+        ("open", Verdict.PASS),
+        ("measure", Verdict.PASS),
+        ("make_safe", Verdict.PASS),
+    ]
+    assert record.steps[1].clause == "1.2"
+    assert record.steps[1].duration_s == record.duration_s == 1.0
+    assert [one.model for one in record.instruments] == ["relay", "Meter"]
+    assert rig.is_safe
+
+
+def test_a_bad_device_fails_on_the_limit_it_broke(rig: Rig) -> None:
+    rig.meter.current_a = 0.2001
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.FAIL
+    broken = [m.name for s in record.steps for m in s.measurements if m.verdict is Verdict.FAIL]
+    assert broken == ["amperes"]
+    assert rig.is_safe
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotConnected("gone"),
+        WrongDevice("another"),
+        NoReply("mute"),
+        BadReply("garbled"),
+        Refused("no"),
+        NotPermitted("forbidden"),
+        BenchFault("the meters disagree"),
+        ValueError("out of range"),
+        ZeroDivisionError("bug"),
+        KeyError("bug"),
+        OSError(5, "input/output error"),
+        StopIteration("bug"),
+        RuntimeError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_the_bench_does_is_an_error_and_never_a_failure(
+    rig: Rig, error: Exception
+) -> None:
+    def trouble() -> None:
+        raise error
+
+    rig.meter.trouble = trouble
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.ERROR
+    assert named(record, "measure").reason
+    assert named(record, "measure").measurements == ()
+    assert rig.is_safe
+
+
+def test_what_a_driver_says_is_the_reason_and_a_bug_reads_as_one(rig: Rig) -> None:
+    rig.meter.trouble = silence
+    assert named(finish(rig.bench, GOOD), "measure").reason == "it was asked, and said nothing"
+
+    def bug() -> None:
+        raise KeyError("volts")
+
+    rig.meter.trouble = bug
+    assert named(finish(rig.bench, GOOD), "measure").reason == "KeyError('volts')"
+
+
+def test_an_error_after_a_failed_measurement_is_an_error_with_the_measurement_kept(
+    rig: Rig,
+) -> None:
+    rig.meter.voltage_v = 0.0
+    asked = []
+
+    def second_time() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            silence()
+
+    rig.meter.trouble = second_time
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.ERROR
+    (kept,) = named(record, "measure").measurements
+    assert (kept.name, kept.verdict) == ("volts", Verdict.FAIL)
+    assert rig.is_safe
+
+
+def test_a_limit_nobody_measured_is_an_error(rig: Rig) -> None:
+    @step(volts="V", amperes="A")
+    def forgetful(meter: PowerMeter) -> Yields:
+        yield Reading("volts", meter.read().voltage_v)
+
+    record = finish(rig.bench, planned(forgetful, volts=(0.0, 9.0), amperes=(0.0, 1.0)))
+    assert record.verdict is Verdict.ERROR
+    assert "never measured amperes" in named(record, "forgetful").reason
+
+
+def test_a_step_that_ends_early_after_a_failure_failed(rig: Rig) -> None:
+    @step(there="", volts="V")
+    def absent(meter: PowerMeter) -> Yields:
+        yield Reading("there", False)
+
+    record = finish(rig.bench, planned(absent, there=True, volts=(0.0, 9.0)))
+    assert record.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_reading_that_is_no_number_is_an_error(rig: Rig, value: float, limited: bool) -> None:
+    rig.meter.voltage_v = value
+    one = planned(measure, volts=(0.0, 9.0)) if limited else planned(measure, amperes=(0.0, 9.0))
+    record = finish(rig.bench, one)
+    assert record.verdict is Verdict.ERROR
+    assert f"volts is {value}" in named(record, "measure").reason
+
+
+@pytest.mark.parametrize(
+    "value", [None, 1 + 2j, b"raw", (1.0,), 2**64, -(2**63) - 1, "half a pair \ud800", "zero \0"]
+)
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_reading_that_no_record_can_hold_is_an_error(
+    rig: Rig, value: Value, limited: bool
+) -> None:
+    @step(thing="", other="")
+    def odd(meter: PowerMeter) -> Yields:
+        yield Reading("other", 1)
+        yield Reading("thing", value)
+
+    one = planned(odd, other=(0, 2), thing=(0, 2)) if limited else planned(odd, other=(0, 2))
+    record = finish(rig.bench, one)
+    assert record.verdict is Verdict.ERROR
+    assert "thing" in named(record, "odd").reason
+    assert decode_run(encode(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(1, True), (True, 1), ("1", 1), (0, False), (True, (0, 2))]
+)
+def test_a_value_of_another_kind_than_its_limit_is_an_error(
+    rig: Rig, value: Value, wanted: Value | tuple[int, int]
+) -> None:
+    @step(thing="")
+    def odd(meter: PowerMeter) -> Yields:
+        yield Reading("thing", value)
+
+    assert finish(rig.bench, planned(odd, thing=wanted)).verdict is Verdict.ERROR
+
+
+def test_a_reading_that_the_step_never_declared_is_an_error(rig: Rig) -> None:
+    @step(volts="V")
+    def chatty(meter: PowerMeter) -> Yields:
+        yield Reading("volts", 1.0)
+        yield Reading("watts", 5.0)
+
+    record = finish(rig.bench, planned(chatty, volts=(0.0, 9.0)))
+    assert record.verdict is Verdict.ERROR
+    assert "watts" in named(record, "chatty").reason
+
+
+@given(st.lists(st.sampled_from([4.0, 5.0, 5.45, 6.0]), min_size=1, max_size=4))
+def test_the_worst_of_many_readings_counts(values: list[float]) -> None:
+    @step(volts="V")
+    def often(meter: PowerMeter) -> Yields:
+        for value in values:
+            yield Reading("volts", value)
+
+    record = finish(Rig().bench, planned(often, volts=(4.5, 5.5)))
+    bad = any(not 4.5 <= value <= 5.5 for value in values)
+    assert record.verdict is (Verdict.FAIL if bad else Verdict.PASS)
+
+
+# Nothing judged
+
+
+def test_a_run_in_which_nothing_was_judged_is_no_pass(rig: Rig) -> None:
+    record = finish(rig.bench, planned(measure))
+    assert record.verdict is Verdict.ERROR
+    assert named(record, "conclude").reason == "nothing was judged, so nothing has passed"
+    assert record.steps[-1].step == "bench.make_safe"
+
+
+def test_a_run_in_which_everything_was_skipped_is_no_pass(rig: Rig) -> None:
+    @step(volts="V")
+    def without(meter: PowerMeter) -> Yields:
+        raise NotApplicable("no battery fitted")
+        yield
+
+    record = finish(rig.bench, planned(without, volts=(0.0, 9.0)))
+    assert named(record, "without").verdict is Verdict.SKIPPED
+    assert named(record, "without").reason == "no battery fitted"
+    assert record.verdict is Verdict.ERROR
+
+
+def test_a_missing_part_is_skipped_and_the_run_still_passes(rig: Rig) -> None:
+    @step(volts="V")
+    def without(meter: PowerMeter) -> Yields:
+        raise NotApplicable("no battery fitted")
+        yield
+
+    record = finish(rig.bench, planned(without, volts=(0.0, 9.0)), GOOD)
+    assert record.verdict is Verdict.PASS
+
+
+def test_what_was_measured_before_a_step_gave_up_still_counts(rig: Rig) -> None:
+    @step(volts="V", amperes="A")
+    def halfway(meter: PowerMeter) -> Yields:
+        yield Reading("volts", meter.read().voltage_v)
+        raise NotApplicable("no ammeter")
+
+    one = planned(halfway, volts=(4.5, 5.5), amperes=(0.0, 1.0))
+    rig.meter.voltage_v = 0.0
+    assert finish(rig.bench, one).verdict is Verdict.FAIL
+
+
+def test_a_step_cannot_skip_the_limits_that_are_left_after_it_has_passed_one(rig: Rig) -> None:
+    """It would be a pass with a limit that nobody measured."""
+
+    @step(volts="V", amperes="A")
+    def halfway(meter: PowerMeter) -> Yields:
+        yield Reading("volts", meter.read().voltage_v)
+        raise NotApplicable("no ammeter")
+
+    record = finish(rig.bench, planned(halfway, volts=(4.5, 5.5), amperes=(0.0, 1.0)))
+    assert record.verdict is Verdict.ERROR
+    assert named(record, "halfway").reason == "never measured amperes: no ammeter"
+
+
+# Marginal
+
+
+@pytest.mark.parametrize(
+    ("volts", "verdict", "marginal"),
+    [(5.0, Verdict.PASS, False), (5.45, Verdict.PASS, True), (5.6, Verdict.FAIL, False)],
+)
+def test_only_a_pass_can_be_marginal(
+    rig: Rig, volts: float, verdict: Verdict, marginal: bool
+) -> None:
+    from records import Basis, Limit
+
+    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5, guard=0.1)
+    rig.meter.voltage_v = volts
+    record = finish(rig.bench, planned(measure, volts=near))
+    assert (record.verdict, record.marginal) == (verdict, marginal)
+
+
+def test_a_marginal_measurement_in_a_run_that_fails_is_no_warning(rig: Rig) -> None:
+    from records import Basis, Limit
+
+    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5, guard=0.1)
+    rig.meter.voltage_v, rig.meter.current_a = 5.45, 9.0
+    record = finish(rig.bench, planned(measure, volts=near, amperes=(0.0, 1.0)))
+    assert (record.verdict, record.marginal) == (Verdict.FAIL, False)
+
+
+# The order of things
+
+
+def test_a_step_that_must_not_fail_ends_the_run(rig: Rig) -> None:
+    rig.meter.voltage_v = 0.0
+    first = planned(measure, stop_on_fail=True, volts=(4.5, 5.5))
+    record = finish(rig.bench, first, GOOD)
+    assert [name for name, _ in verdicts(record)] == ["open", "measure", "make_safe"]
+    assert record.verdict is Verdict.FAIL
+
+
+def test_a_step_that_may_fail_does_not_end_the_run(rig: Rig) -> None:
+    rig.meter.voltage_v = 0.0
+    record = finish(rig.bench, GOOD, GOOD)
+    assert len(record.steps) == 4
+
+
+def test_events_tell_the_run_in_order(rig: Rig) -> None:
+    told = list(events(rig.bench, GOOD))
+    assert [type(event) for event in told] == [
+        RunStarted,
+        StepFinished,
+        StepStarted,
+        Measured,
+        Measured,
+        StepFinished,
+        StepFinished,
+        RunFinished,
+    ]
+    assert isinstance(told[0], RunStarted)
+    assert told[0].titles == ("measure",)
+
+
+def test_a_bench_that_lacks_a_role_is_an_error_before_anything_is_opened(rig: Rig) -> None:
+    bench = make_bench(relay=rig.relay_socket.place())
+    record = finish(bench, GOOD)
+    assert verdicts(record) == [("open", Verdict.ERROR), ("make_safe", Verdict.PASS)]
+    assert "needs a meter" in record.steps[0].reason
+    assert rig.relay_socket.openings == 0
+
+
+def test_a_bench_that_does_not_open_is_an_error_and_made_safe(rig: Rig) -> None:
+    rig.meter_socket.refuse = silence
+    rig.relay.close_contact()
+    record = finish(rig.bench, GOOD)
+    assert verdicts(record) == [("open", Verdict.ERROR), ("make_safe", Verdict.PASS)]
+    assert record.steps[0].reason == "meter: it was asked, and said nothing"
+    assert rig.is_safe
+
+
+def test_what_the_device_says_of_itself_is_in_the_record(rig: Rig) -> None:
+    @step(volts="V")
+    def curious(meter: PowerMeter) -> Yields:
+        yield Learned(maker="ACME", serial_number="7")
+        yield KeysSeen("iso-105", (), (4,))
+        yield Learned(maker="", model="M", serial_number="8 \ud800", year=2015)
+        yield Reading("volts", meter.read().voltage_v)
+
+    record = finish(rig.bench, planned(curious, volts=(0.0, 9.0)))
+    device = record.device
+    assert (device.asset_tag, device.maker, device.model, device.year) == ("A-1", "ACME", "M", 2015)
+    assert device.serial_number.startswith("8 ")
+    assert decode_run(encode(record)) == record
+
+
+def test_a_reason_that_no_record_can_hold_is_written_so_that_it_can(rig: Rig) -> None:
+    def trouble() -> None:
+        raise BadReply("it said \ud800 and \0")
+
+    rig.meter.trouble = trouble
+    record = finish(rig.bench, GOOD)
+    assert named(record, "measure").reason == "it said \\ud800 and \\x00"
+    assert decode_run(encode(record)) == record
+
+
+# Safety
+
+
+def test_an_actuator_that_stays_stuck_is_told_and_the_run_is_an_error(rig: Rig) -> None:
+    rig.relay.stuck = -1
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.ERROR
+    safe = named(record, "make_safe")
+    assert safe.verdict is Verdict.ERROR
+    assert safe.reason == (
+        "the device may still be powered:"
+        " relay: relay does not answer; opened again: relay does not answer"
+    )
+    assert rig.relay.attempts == 2
+    assert rig.relay_socket.openings == 2
+    assert not rig.relay_socket.is_open
+
+
+def test_an_actuator_that_recovers_is_remarked_and_harms_no_verdict(rig: Rig) -> None:
+    rig.relay.stuck = 1
+    record = finish(rig.bench, GOOD)
+    assert record.verdict is Verdict.PASS
+    assert "safe after opening it again" in named(record, "make_safe").reason
+    assert rig.is_safe
+
+
+def test_a_shared_actuator_that_stays_stuck_is_told_as_danger_by_its_step() -> None:
+    relay, meter = Relay(stuck=-1), Meter()
+    lock = SharedLock("relay")
+    bench = make_bench(relay=Socketed(relay).place(shared=lock), meter=Socketed(meter).place())
+    record = finish(bench, GOOD)
+    assert record.verdict is Verdict.ERROR
+    assert named(record, "measure").reason.startswith("the device may still be powered: relay:")
+    assert lock.acquire("right", timeout_s=0)
+
+
+@pytest.mark.parametrize("seen", range(1, 8))
+def test_a_run_that_is_closed_at_any_moment_leaves_a_safe_bench(rig: Rig, seen: int) -> None:
+    told = run(make_plan(GOOD), rig.bench, make_draft())
+    for _ in range(seen):
+        next(told)
+    told.close()
+    assert rig.is_safe
+
+
+def test_a_run_that_is_closed_while_a_port_makes_trouble_closes_the_others(rig: Rig) -> None:
+    rig.relay_socket.refuse_to_close = silence
+    told = run(make_plan(GOOD), rig.bench, make_draft())
+    for _ in range(4):
+        next(told)
+    told.close()
+    assert rig.is_safe
+
+
+def test_a_step_is_closed_before_the_bench_is_made_safe(rig: Rig) -> None:
+    order: list[str] = []
+
+    @step(volts="V")
+    def tidy(relay: Actuator) -> Yields:
+        try:
+            yield Reading("volts", 1.0)
+            silence()
+        finally:
+            order.append(f"step ends, attempts {rig.relay.attempts}")
+
+    finish(rig.bench, planned(tidy, volts=(0.0, 9.0)))
+    assert order == ["step ends, attempts 0"]
+
+
+# Cancelling
+
+
+def cancelled_at(rig: Rig, *steps: PlannedStep, event: type[Event]) -> RunRecord:
+    """Stop the run as soon as it tells this."""
+    last: Event | None = None
+    for last in events(rig.bench, *steps):
+        if isinstance(last, event):
+            rig.clock.cancel()
+    assert isinstance(last, RunFinished)
+    return last.record
+
+
+def test_a_run_stopped_before_its_first_step_is_aborted(rig: Rig) -> None:
+    record = cancelled_at(rig, GOOD, GOOD, event=RunStarted)
+    assert record.verdict is Verdict.ABORTED
+    assert verdicts(record)[1:] == [("measure", Verdict.ABORTED), ("make_safe", Verdict.PASS)]
+    assert named(record, "measure").reason == "stopped by the operator"
+    assert rig.is_safe
+
+
+def test_a_run_stopped_inside_a_step_keeps_what_was_measured(rig: Rig) -> None:
+    @step(volts="V", amperes="A")
+    def slow(meter: PowerMeter, clock: Clock) -> Yields:
+        yield Reading("volts", meter.read().voltage_v)
+        clock.sleep(100)
+        yield Reading("amperes", meter.read().current_a)
+
+    one = planned(slow, volts=(0.0, 9.0), amperes=(0.0, 9.0))
+    record = cancelled_at(rig, one, GOOD, event=Measured)
+    assert record.verdict is Verdict.ABORTED
+    assert [m.name for m in named(record, "slow").measurements] == ["volts"]
+    assert len(record.steps) == 3
+    assert rig.is_safe
+
+
+def test_a_run_stopped_between_steps_starts_no_other(rig: Rig) -> None:
+    told = []
+    for event in events(rig.bench, GOOD, GOOD):
+        told.append(event)
+        if isinstance(event, StepFinished) and event.record.step.endswith("measure"):
+            rig.clock.cancel()
+    last = told[-1]
+    assert isinstance(last, RunFinished)
+    assert [verdict for _, verdict in verdicts(last.record)] == [
+        Verdict.PASS,
+        Verdict.PASS,
+        Verdict.ABORTED,
+        Verdict.PASS,
+    ]
+
+
+def test_a_step_that_catches_everything_still_stops(rig: Rig) -> None:
+    @step(volts="V")
+    def stubborn(clock: Clock) -> Yields:
+        try:
+            clock.sleep(1)
+        except Exception:
+            yield Reading("volts", 5.0)
+
+    record = cancelled_at(rig, planned(stubborn, volts=(0.0, 9.0)), event=StepStarted)
+    assert record.verdict is Verdict.ABORTED
+
+
+@pytest.mark.parametrize("moment", [Measured, StepFinished])
+@pytest.mark.parametrize("volts", [5.0, 0.0])
+def test_a_stop_during_the_last_step_counts(rig: Rig, moment: type[Event], volts: float) -> None:
+    """Whoever stops a run may know something of its device that no step does."""
+    rig.meter.voltage_v = volts
+    began = False
+    for event in events(rig.bench, GOOD):
+        began |= isinstance(event, StepStarted)
+        if began and isinstance(event, moment):
+            rig.clock.cancel()
+    assert isinstance(event, RunFinished)
+    record = event.record
+    assert record.verdict is Verdict.ABORTED
+    assert len(named(record, "measure").measurements) == 2, "what was measured is kept"
+    assert named(record, "conclude").verdict is Verdict.ABORTED
+    assert named(record, "conclude").reason == "stopped by the operator"
+    assert rig.is_safe
+
+
+def test_the_record_says_why_a_run_was_stopped_first(rig: Rig) -> None:
+    for event in events(rig.bench, GOOD, GOOD):
+        if isinstance(event, RunStarted):
+            rig.clock.cancel("another device came")
+            rig.clock.cancel()
+    assert isinstance(event, RunFinished)
+    assert named(event.record, "measure").reason == "another device came"
+
+
+def test_stopping_after_everything_was_measured_does_not_undo_it(rig: Rig) -> None:
+    told: list[Event] = []
+    for event in events(rig.bench, GOOD):
+        told.append(event)
+        if isinstance(event, StepFinished) and event.record.step == "bench.make_safe":
+            rig.clock.cancel()
+    assert isinstance(told[-1], RunFinished)
+    assert told[-1].record.verdict is Verdict.PASS
+
+
+def test_a_failure_before_a_stop_is_an_aborted_run(rig: Rig) -> None:
+    rig.meter.voltage_v = 0.0
+    record = cancelled_at(rig, GOOD, event=Measured)
+    assert verdicts(record)[1] == ("measure", Verdict.FAIL)
+    record = cancelled_at(rig, GOOD, GOOD, event=Measured)
+    assert record.verdict is Verdict.ABORTED
+
+
+def test_a_run_is_stopped_while_the_operator_is_asked(rig: Rig) -> None:
+    """The question is asked in the slot's thread, and nobody will ever answer it."""
+
+    @step(volts="V")
+    def asks(operator: Operator) -> Yields:
+        operator.confirm("x.sure", "Sure?")
+        yield Reading("volts", 5.0)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Asked):
+            rig.clock.cancel()
+
+    rig.bench.operator = Prompter(hear, rig.clock)
+    record = finish(rig.bench, planned(asks, volts=(0.0, 9.0)))
+    assert record.verdict is Verdict.ABORTED
+    assert rig.is_safe
+
+
+def test_cancelled_is_no_exception_that_a_step_could_take_for_the_benchs() -> None:
+    assert not issubclass(Cancelled, Exception)
+
+
+# Shared instruments
+
+
+class Counted(PowerMeter):
+    """Knows how many are inside."""
+
+    def __init__(self) -> None:
+        self.identity = Meter().identity
+        self.inside = 0
+        self.most = 0
+        self.uses = 0
+
+    def read(self) -> Power:
+        self.uses += 1
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        for _ in range(50):  # long enough to be interrupted
+            threading.Event().is_set()
+        self.inside -= 1
+        return Power(5.0, 0.1, 0.5)
+
+
+@step(volts="V")
+def share(probe: PowerMeter, clock: Clock) -> Yields:
+    for _ in range(5):
+        sample = probe.read()
+    clock.sleep(0.1)
+    yield Reading("volts", sample.voltage_v)
+
+
+def test_two_slots_are_never_both_at_a_shared_instrument() -> None:
+    lock, probe = SharedLock("probe"), Counted()
+    socketed = Socketed(probe)
+    records: list[RunRecord] = []
+    opened_twice: list[int] = []
+
+    def work(name: str) -> None:
+        for _ in range(15):
+            bench = make_bench(make_clock(), probe=socketed.place(shared=lock))
+            bench.slot = name
+            for event in run(
+                make_plan(planned(share, volts=(0.0, 9.0))), bench, make_draft(slot=name)
+            ):
+                if socketed.openings - socketed.closings > 1:
+                    opened_twice.append(1)
+                if isinstance(event, RunFinished):
+                    records.append(event.record)
+
+    threads = [threading.Thread(target=work, args=(f"slot {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [one.verdict for one in records] == [Verdict.PASS] * 60
+    assert probe.most == 1
+    assert probe.uses == 300
+    assert not opened_twice
+    assert lock.acquire("anybody", timeout_s=0)
+
+
+def test_whoever_waits_says_for_what_and_for_whom() -> None:
+    lock, probe = SharedLock("probe"), Counted()
+    lock.acquire("right", timeout_s=0)
+    bench = make_bench(make_clock(), probe=Socketed(probe).place(shared=lock))
+    told: list[Event] = []
+    for event in events(bench, planned(share, volts=(0.0, 9.0))):
+        told.append(event)
+        if isinstance(event, Waiting):
+            lock.release()
+    waits = [event for event in told if isinstance(event, Waiting | Acquired)]
+    assert waits == [Waiting("probe", "right"), Acquired("probe")]
+    assert isinstance(told[-1], RunFinished)
+    assert told[-1].record.verdict is Verdict.PASS
+
+
+def test_whoever_is_stopped_while_waiting_keeps_nothing() -> None:
+    one, two = SharedLock("a"), SharedLock("b")
+    two.acquire("right", timeout_s=0)
+
+    @step(volts="V")
+    def both(probe: PowerMeter, other: PowerMeter) -> Yields:
+        yield Reading("volts", 1.0)
+
+    clock = make_clock()
+    bench = make_bench(
+        clock,
+        probe=Socketed(Counted()).place(shared=one),
+        other=Socketed(Counted()).place(shared=two),
+    )
+    told: list[Event] = []
+    for event in events(bench, planned(both, volts=(0.0, 9.0))):
+        told.append(event)
+        if isinstance(event, Waiting):
+            assert not one.acquire("third", timeout_s=0)
+            clock.cancel()
+    assert isinstance(told[-1], RunFinished)
+    assert told[-1].record.verdict is Verdict.ABORTED
+    assert one.acquire("third", timeout_s=0)
+    assert not two.acquire("third", timeout_s=0)
+    assert two.holder == "right"
+
+
+def test_a_run_that_is_closed_while_waiting_keeps_nothing() -> None:
+    one = SharedLock("a")
+    one.acquire("right", timeout_s=0)
+    bench = make_bench(probe=Socketed(Counted()).place(shared=one))
+    told = events(bench, planned(share, volts=(0.0, 9.0)))
+    while not isinstance(next(told), Waiting):
+        pass
+    told.close()
+    assert one.holder == "right"
+    one.release()
+
+
+def test_a_run_that_is_closed_as_soon_as_it_has_the_instrument_keeps_nothing() -> None:
+    one = SharedLock("a")
+    one.acquire("right", timeout_s=0)
+    bench = make_bench(probe=Socketed(Counted()).place(shared=one))
+    told = events(bench, planned(share, volts=(0.0, 9.0)))
+    for event in told:
+        if isinstance(event, Waiting):
+            one.release()
+        if isinstance(event, Acquired):
+            break
+    assert one.holder == "left"
+    told.close()
+    assert one.holder == ""
+    assert one.acquire("right", timeout_s=0)
+
+
+def errors_at_the_probe() -> Iterator[Callable[[], None]]:
+    def bug() -> None:
+        raise KeyError("bug")
+
+    def stopped() -> None:
+        raise Cancelled
+
+    yield from (silence, bug, stopped)
+
+
+@pytest.mark.parametrize("trouble", list(errors_at_the_probe()), ids=lambda one: one.__name__)
+def test_a_shared_instrument_is_free_again_after_trouble(trouble: Callable[[], None]) -> None:
+    lock, meter = SharedLock("probe"), Meter()
+    meter.trouble = trouble
+    socketed = Socketed(meter)
+    bench: Bench = make_bench(probe=socketed.place(shared=lock))
+    record = finish(bench, planned(share, volts=(0.0, 9.0)))
+    assert record.verdict in (Verdict.ERROR, Verdict.ABORTED)
+    assert lock.holder == ""
+    assert lock.acquire("right", timeout_s=0)
+    assert not socketed.is_open

@@ -1,0 +1,432 @@
+"""`station.toml`: what is right loads without touching anything, what is wrong is one line."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
+from drivers.sim.world import SimulatedTime
+from station.compose import DEMO_RIG
+from station.engine.bench import SharedLock
+from station.engine.clock import Clock
+from station.engine.prompts import Prompter
+from station.rig.config import ConfigError, load, open_bench
+from station.rig.rehearsal import Nowhere
+
+GOOD = """
+station = "pi-1"
+operator = "Ada"
+
+[broker]
+host = "10.0.0.1"
+mqtt_version = 3
+
+[shared.probe]
+driver = "tcs34725"
+bus = 1
+calibrated_until = 2027-03-31
+
+[slots.left]
+kind = "USB keyboard"
+plans = ["usb-keyboard-by-hand"]
+shared = { light = "probe" }
+
+[slots.left.roles.supply]
+driver = "ka3000"
+port = "usb:1-1.1"
+
+[slots.left.roles.meter]
+driver = "ina219"
+bus = 5
+address = 0x48
+shunt_ohm = 0.1
+max_a = 1.0
+mux = [{ address = 0x70, channel = 2 }]
+
+[slots.left.roles.keyboard]
+driver = "hid_keyboard"
+port = "1-3.4"
+"""
+SUPPLY, METER, KEYBOARD = (f"slots.left.roles.{role}" for role in ("supply", "meter", "keyboard"))
+DISPLAY = """
+[slots.right]
+kind = "LCD monitor"
+plans = ["lcd-monitor"]
+"""
+ZONES = ", ".join(f"{{ address = 0x70, channel = {n} }}" for n in range(8))
+
+
+def complaint(folder: Path, text: str | bytes) -> str:
+    """What `load` says about a station.toml with this text, after the file's name."""
+    path = folder / "station.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ")
+    assert said.isprintable()
+    return said.removeprefix(f"{path}: ")
+
+
+def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD)
+    config = load(path)
+    assert (config.station, config.operator) == ("pi-1", "Ada")
+    assert (config.broker.host, config.broker.port, config.broker.mqtt_version) == (
+        "10.0.0.1",
+        1883,
+        3,
+    )
+    left = config.slots["left"]
+    assert {role: named.driver for role, named in left.roles.items()} == {
+        "supply": "ka3000",
+        "meter": "ina219",
+        "keyboard": "hid_keyboard",
+    }
+    assert config.shared["probe"].table.calibrated_until == date(2027, 3, 31)
+    assert [plan.id for plan in left.plans] == ["usb-keyboard-by-hand"]
+
+
+PORTS_THAT_ARE_NONE = (
+    *("1-1.2", "ttyUSB0", "COM3", "serial:", "usb", "usb:", "usb:1.1.2", "usb:9.9", "usb:1-0"),
+    *("usb:1-1.", "usb:1-1:x", "usb:1-1:1.0:1"),
+)
+
+
+@pytest.mark.parametrize("when", ["offer", "start", "ignore"])
+def test_a_slot_says_what_plugging_in_does(tmp_path: Path, when: str) -> None:
+    (path := tmp_path / "station.toml").write_text(
+        GOOD.replace("plans =", f'when_plugged = "{when}"\nplans =')
+    )
+    left = load(path).slots["left"]
+    assert left.when_plugged == when
+    assert left.device_ports() == ("1-3.4",)
+
+
+POWER = """
+[slots.{slot}.roles.port_power]
+driver = "usb_port_power"
+port = "1-3.4"
+superspeed_port = "2-3.4"
+"""
+
+
+def test_the_port_whose_power_is_switched_is_a_port_of_the_device(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD + POWER.format(slot="left"))
+    assert load(path).slots["left"].device_ports() == ("1-3.4", "2-3.4")
+
+
+def test_no_slot_switches_the_power_of_its_neighbours_device(tmp_path: Path) -> None:
+    right = GOOD[GOOD.index("[slots.left]") :].replace("left", "right")
+    for old, new in (("1-3.4", "1-3.5"), ("usb:1-1.1", "usb:1-1.2"), ("0x48", "0x49")):
+        right = right.replace(old, new)
+    said = complaint(tmp_path, GOOD + right + POWER.format(slot="right"))
+    assert said == "slots.right: at USB port 1-3.4 is the device of slots.left"
+
+
+def test_a_slot_that_says_nothing_offers(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD)
+    assert load(path).slots["left"].when_plugged == "offer"
+
+
+def test_nothing_can_start_where_no_port_tells_of_the_device(tmp_path: Path) -> None:
+    display = DEMO_RIG.read_text().replace(
+        "[slots.display-1]", '[slots.display-1]\nwhen_plugged = "start"'
+    )
+    assert complaint(tmp_path, display) == (
+        "slots.display-1.when_plugged: 'start' is for a slot with a device at a USB port, such as"
+        " a hid_keyboard; this one has none"
+    )
+
+
+def test_the_demonstrations_rig_is_good() -> None:
+    assert len(load(DEMO_RIG).slots) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[broker]", "[broker", "not TOML: Expected ']'"),
+        ('station = "pi-1"', 'station = "pi-1"\nstation = "pi-2"', "not TOML: Cannot overwrite"),
+        ('station = "pi-1"', "x = " + "[" * 20_000, "not TOML: "),
+        ('station = "pi-1"\n', "", "the key `station` is missing"),
+        ('station = "pi-1"', "station = 1", "station: Expected `str`, got `int`"),
+        ('"pi-1"', '"pi/1"', "station: 'pi/1' is not a name: up to 63 letters"),
+        ('"pi-1"', '"+"', "station: '+' is not a name"),
+        ('"pi-1"', '""', "station: '' is not a name"),
+        ("operator", "operater", "there is no key `operater`; did you mean 'operator'?"),
+        ('operator = "Ada"', 'plan_folders = ["plans"]', "plan_folders: "),
+        ("host =", "hots =", "broker: there is no key `hots`; did you mean 'host'?"),
+        ("mqtt_version = 3", "mqtt_version = 4", "broker: mqtt_version is 3 (for 3.1.1) or 5"),
+        ("mqtt_version = 3", "port = 0", "broker: port 0 is not between 1 and 65535"),
+        ("mqtt_version = 3", "port = 65536", "broker: port 65536 is not between 1 and 65535"),
+        ("mqtt_version = 3", 'port = "1883"', "broker.port: Expected `int`, got `str`"),
+        ("mqtt_version = 3", "tls = 1", "broker.tls: Expected `bool`, got `int`"),
+        ('"10.0.0.1"', '"10.0.0.1:1883"', "broker: host '10.0.0.1:1883' is not a name or an add"),
+        ('"10.0.0.1"', '"mqtt://10.0.0.1"', "broker: host 'mqtt://10.0.0.1' is not a name or an"),
+        ('"10.0.0.1"', '""', "broker.host: Expected `str` of length >= 1"),
+        ("[shared.probe]", '[shared."a b"]', "shared: 'a b' is not a name"),
+        ('"tcs34725"', '"hid_keyboard"', "shared.probe: there is no key `bus`; known are"),
+        ('"tcs34725"\nbus = 1', '"ddc"\nbus = 1', "shared.probe: ddc is a device under test, not"),
+        ('"tcs34725"', '"tcs34752"', "shared.probe.driver: 'tcs34752' is no driver; did you mean"),
+        ("2027-03-31", '"soon"', "shared.probe.calibrated_until: Invalid RFC3339 encoded date"),
+        ("slots.left", 'slots."a b"', "slots: 'a b' is not a name"),
+        ("slots.left", 'slots.""', "slots: '' is not a name"),
+        ('kind = "USB keyboard"\n', "", "slots.left: the key `kind` is missing"),
+        ('kind = "USB', 'kind = "PS/2', "slots.left.plans: usb-keyboard-by-hand is for a USB"),
+        ('["usb-keyboard-by-hand"]', "[]", "slots.left.plans: name at least one plan"),
+        ('["usb-keyboard-by-hand"]', '"x"', "slots.left.plans: Expected `array`, got `str`"),
+        ("usb-keyboard-by-hand", "keyboard", "slots.left.plans: no plan 'keyboard'; there are la"),
+        ("usb-keyboard-by-hand", "usb-keyboard", "slots.left: plan usb-keyboard: keyboard.every_key"
+         " needs a actuator, which slot left has not"),
+        ("usb-keyboard-by-hand", "lcd-monitor", "slots.left.plans: lcd-monitor is for a LCD"),
+        ("plans =", "when_plugged = 'begin'\nplans =", "slots.left.when_plugged: 'begin' is not one"
+         " of offer, start, ignore"),
+        ('light = "probe"', 'light = "prob"', "slots.left.shared.light: no [shared.prob]; did you"),
+        ('light = "probe"', 'meter = "probe"', "slots.left.shared.meter: the slot has its own"),
+        ('light = "probe"', "light = 1", "slots.left.shared[...]: Expected `str`, got `int`"),
+        ('light = "probe"', 'operator = "probe"', "slots.left: every slot has its operator"),
+        ('"ka3000"', '"ka3005"', f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?"),
+        ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc, "),
+        ('driver = "ka3000"', "driver = 3", f"{SUPPLY}.driver: 3 is no driver"),
+        ('"ka3000"', '"pzem004t"', "slots.left: plan usb-keyboard-by-hand: power.powers_up needs a"
+         " PowerSupply as supply, and in slot left that is pzem004t"),
+        ("roles.meter]", "roles.metre]", "slots.left: plan usb-keyboard-by-hand: power.powers_up"
+         " needs a meter, which slot left has not"),
+        ("roles.meter]", "roles.clock]", "slots.left: every slot has its clock"),
+        ('port = "usb:1-1.1"', "", f"{SUPPLY}: the key `port` is missing"),
+        ('"usb:1-1.1"', '""', f"{SUPPLY}.port: Expected `str` of length >= 1"),
+        ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
+        ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
+        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has"),
+        ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
+        ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
+        ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
+         " USB allows 5"),
+        ('"usb:1-1.1"', '"usb:1-3.4"', f"{SUPPLY}.port: usb:1-3.4 is at the port of slot left"),
+        ("bus = 5", "bus = -5", f"{METER}.bus: Expected `int` >= 0"),
+        ("0x48", "0x148", f"{METER}.address: Expected `int` <= 119"),
+        ("0x48", '"0x48"', f"{METER}.address: Expected `int`, got `str`"),
+        ("0x70", "0x40", f"{METER}.mux[0].address: Expected `int` >= 112"),
+        ("channel = 2", "channel = 8", f"{METER}.mux[0].channel: Expected `int` <= 7"),
+        ("channel = 2", "chanel = 2", f"{METER}.mux[0]: there is no key `chanel`; did you mean"),
+        ("shunt_ohm = 0.1", "shunt_ohm = 0", f"{METER}: INA219: a shunt of 0.0 Ω is outside"),
+        ("shunt_ohm = 0.1", "shunt_ohm = nan", f"{METER}: INA219: a shunt of nan Ω is outside"),
+        ("max_a = 1.0", "max_a = 10.0", f"{METER}: INA219: 10.0 A through 0.1 Ω is outside"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_file_table_key_and_what_would_be_right(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in GOOD
+    assert complaint(tmp_path, GOOD.replace(old, new)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"station = \"\xff\"", "not TOML: 'utf-8'"),
+        ("", "the key `station` is missing"),
+        ('station = "a"', "the key `slots` is missing"),
+        ('station = "a"\n[slots]', "slots: a station needs at least one, as in [slots.left]"),
+        ('station = "a"\nslots = 3', "slots: Expected `table`, got `int`"),
+        ('station = "a"\n[slots]\nleft = 3', "slots.left: Expected `table`, got `int`"),
+        ('station = "a"\nshared = { x = 3 }\nslots.left = {}',
+         "shared.x: an instrument is a table with"),
+        ('station = "a"\nslots.left = { kind = "k", plans = ["p"], roles = { x = 3 } }',
+         "slots.left.roles.x: an instrument is a table with its `driver`, not 3"),
+    ],
+)  # fmt: skip
+def test_what_is_no_configuration_at_all_is_one_line(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    assert said in complaint(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wire"),
+    [
+        (
+            'driver = "it8500"\nport = "/dev/COM"',
+            'driver = "kel103"\nport = "/dev/COM"',
+            "port /dev/COM",
+        ),
+        (
+            'driver = "ina226"\nbus = 1\naddress = 64\nshunt_ohm = 0.01\nmax_a = 2',
+            'driver = "ina228"\nbus = 1\naddress = 0x40\nshunt_ohm = 0.01',
+            "I²C bus 1, address 0x40",
+        ),
+        (
+            'driver = "veml7700"\nbus = 1\nmux = [{ address = 0x70, channel = 1 }]',
+            'driver = "veml7700"\nbus = 1\nmux = [{ address = 0x70, channel = 1 }]',
+            "I²C bus 1, 0x70 channel 1, address 0x10",
+        ),
+        (
+            'driver = "veml7700"\nbus = 1\nmux = [{ address = 0x71, channel = 1 }]',
+            'driver = "screen_zones"\nbus = 1\n'
+            f"zones = [{ZONES}, {{ address = 0x71, channel = 1 }}]",
+            "I²C bus 1, 0x71 channel 1, address 0x10",
+        ),
+        (
+            'driver = "pattern_screen"\nconnector = "HDMI-A-1"',
+            'driver = "pattern_screen"\nconnector = "HDMI-A-1"',
+            "connector HDMI-A-1",
+        ),
+        ('driver = "ddc"\nbus = 20', 'driver = "ddc"\nbus = 20', "display on I²C bus 20"),
+        (
+            'driver = "hid_keyboard"\nport = "1-1"',
+            'driver = "hid_keyboard"\nport = "1-1"',
+            "USB port 1-1",
+        ),
+    ],
+)
+def test_a_copied_slot_that_was_not_rewired_is_refused(
+    tmp_path: Path, first: str, second: str, wire: str
+) -> None:
+    """It would judge its neighbour's device."""
+    text = GOOD + f"\n[slots.left.roles.one]\n{first}\n"
+    right = GOOD[GOOD.index("[slots.left]") :].replace("slots.left", "slots.right")
+    right = right.replace("1-1.1", "1-2.1").replace("bus = 5", "bus = 6").replace("1-3.4", "1-3.5")
+    text += right + f"\n[slots.right.roles.two]\n{second}\n"
+    assert complaint(tmp_path, text) == (
+        f"slots.right.roles.two: {wire} belongs to slots.left.roles.one"
+    )
+
+
+def test_one_sensor_cannot_look_at_two_zones(tmp_path: Path) -> None:
+    zones = f"[{ZONES}, {{ address = 0x70, channel = 3 }}]"
+    text = f'{GOOD}\n[slots.left.roles.zones]\ndriver = "screen_zones"\nbus = 3\nzones = {zones}\n'
+    assert complaint(tmp_path, text).startswith(
+        "slots.left.roles.zones: I²C bus 3, 0x70 channel 3, address 0x10 belongs to"
+    )
+
+
+def test_a_shared_instrument_is_not_also_a_slots_own(tmp_path: Path) -> None:
+    text = GOOD + '\n[slots.left.roles.colour]\ndriver = "tcs34725"\nbus = 1\n'
+    assert complaint(tmp_path, text) == (
+        "slots.left.roles.colour: I²C bus 1, address 0x29 belongs to shared.probe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            'driver = "scpi_load"\nport = "/dev/x"\ndialect = "rigol"',
+            "dialect 'rigol' is not one of ",
+        ),
+        ('driver = "scpi_supply"\nport = "/dev/x"\ndialect = "generic"', "give max_v and max_a"),
+        (
+            'driver = "scpi_supply"\nport = "/dev/x"\ndialect = "rigol-dp800"\nchannel = 9',
+            "channel 9",
+        ),
+        *(
+            (f'driver = "it8500"\nport = "{port}"', f"port '{port}' is no serial port; one looks")
+            for port in PORTS_THAT_ARE_NONE
+        ),
+        ('driver = "it8500"\nport = "usb:1-1.256"', "port '1-1.256': the ports of a hub are 1 to"),
+        ('driver = "it8500"\nport = "/dev/x"\naddress = 255', "address 255 is outside 0…254"),
+        ('driver = "pzem004t"\nport = "/dev/x"\naddress = 0', "address 0x00 is outside 0x01…0xf8"),
+        ('driver = "rd60xx"\nport = "/dev/x"\nunit = 300', "300"),
+        ('driver = "screen_zones"\nbus = 1\nzones = []', "a screen has 9 zones, not 0"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "iso-105"', "need 7 boards"),
+        (
+            'driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "iso"',
+            "layout 'iso' is not",
+        ),
+    ],
+)
+def test_a_figure_that_the_driver_would_refuse_is_found_before_there_is_an_instrument(
+    tmp_path: Path, table: str, said: str
+) -> None:
+    text = f"{GOOD}\n[slots.left.roles.other]\n{table}\n"
+    told = complaint(tmp_path, text)
+    assert told.startswith("slots.left.roles.other: ")
+    assert said in told
+
+
+def test_a_broken_plan_is_told_with_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "usb-keyboard-by-hand.toml").write_text("id = 3")
+    text = 'plan_folders = ["."]\n' + GOOD
+    assert complaint(tmp_path, text) == (
+        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: id: Expected `str`, got `int`"
+    )
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"(No such file|Is a directory)"):
+        load(tmp_path / name)
+
+
+@given(st.text(max_size=40), st.integers(0, len(GOOD)), st.integers(0, 20))
+def test_whatever_is_typed_into_it_it_loads_or_says_one_line(
+    tmp_path_factory: pytest.TempPathFactory, typed: str, place: int, lost: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "station.toml"
+    path.write_bytes((GOOD[:place] + typed + GOOD[place + lost :]).encode())
+    said = ""
+    try:
+        assert load(path).slots
+    except ConfigError as error:
+        said = str(error)
+    assert said == "" or (said.startswith(f"{path}: ") and said.isprintable())
+
+
+# The bench that comes of it
+
+
+class Watched(Nowhere):
+    """Writes down what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time: Time = SimulatedTime()
+        self.asked: list[str] = []
+
+    def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
+        self.asked.append(f"{port} {baudrate}")
+        return super().serial(port, baudrate=baudrate, timeout_s=timeout_s)
+
+    def i2c(self, bus: int) -> I2cBus:
+        self.asked.append(f"bus {bus}")
+        return super().i2c(bus)
+
+    def usb(self, port: str) -> UsbDevice:
+        self.asked.append(f"usb {port}")
+        return super().usb(port)
+
+    def screen(self, connector: str) -> Screen:
+        self.asked.append(connector)
+        return super().screen(connector)
+
+
+def test_a_bench_opens_nothing_before_somebody_needs_it(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD)
+    config = load(path)
+    own, common = Watched(), Watched()
+    clock = Clock(SimulatedTime())
+    lock = SharedLock("probe")
+    bench = open_bench(
+        config, "left", own, clock, Prompter(lambda event: None, clock), {"probe": lock}, common
+    )
+    for planned in config.slots["left"].plans[0].steps:
+        bench.check(planned.step)
+    assert own.asked == common.asked == []
+    assert bench.places["light"].shared is lock
+    assert bench.places["light"].calibrated_until == "2027-03-31"
+    assert bench.places["keyboard"].device
+
+
+def test_every_instrument_of_the_demonstration_says_which_wires_are_its_own() -> None:
+    config = load(DEMO_RIG)
+    wires = [
+        wire
+        for slot in config.slots.values()
+        for named in slot.roles.values()
+        for wire in named.table.occupies()
+    ]
+    assert len(wires) == len(set(wires)) > len(config.slots)

@@ -1,0 +1,471 @@
+"""Adapters: what is the adapter's fault is a failure, what is the bench's is an error."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.capabilities import (
+    ElectronicLoad,
+    Identity,
+    MainsMeter,
+    MainsPower,
+    Power,
+    PowerMeter,
+)
+from drivers.errors import NoReply
+from drivers.sim.world import SimulatedTime
+from records import RunRecord, StepRecord, Verdict
+from station.engine.clock import Clock
+from station.engine.plan import PlannedStep, find
+from station.steps import adapter
+from tests.station.benches import Answers, Socketed, finish, make_bench, planned
+
+RATED_V, RATED_A = 19.5, 3.33
+RATED = {"rated_voltage_v": RATED_V, "rated_current_a": RATED_A}
+PLUGGED = "adapter.plugged"
+
+
+class Adapter:
+    """What comes out of it: `law` gives volts for the amperes that are asked of it."""
+
+    def __init__(self) -> None:
+        self.law: Callable[[float], float] = lambda amperes: 19.6 - 0.05 * amperes
+        self.limit_a = 4.4
+        self.unplugged = False
+        self.trips = False
+        self.tripped = False
+        self.efficiency = 0.9
+
+    def volts(self, amperes: float) -> float:
+        if self.unplugged or self.tripped:
+            return 0.0
+        if amperes > self.limit_a:
+            self.tripped = self.trips
+            return 0.3
+        return self.law(amperes)
+
+    def mains_w(self, amperes: float) -> float:
+        return self.volts(amperes) * min(amperes, self.limit_a) / self.efficiency + 0.1
+
+
+class Load(ElectronicLoad, PowerMeter):
+    """Sinks what it is told, or `share` of it; its own meter reads `gain` times what is there."""
+
+    def __init__(self, device: Adapter) -> None:
+        self.identity = Identity("ACME", "Load")
+        self.device = device
+        self.on = False
+        self.wanted_a = 0.0
+        self.share = 1.0
+        self.gain = 1.0
+        self.is_mute = False
+
+    @property
+    def flowing_a(self) -> float:
+        if not self.on or self.device.unplugged or self.device.tripped:
+            return 0.0
+        return min(self.wanted_a * self.share, self.device.limit_a)
+
+    @property
+    def terminal_v(self) -> float:
+        return self.device.volts(self.wanted_a * self.share if self.on else 0.0)
+
+    def read(self) -> Power:
+        if self.is_mute:
+            raise NoReply("the load is mute")
+        volts, amperes = self.terminal_v * self.gain, self.flowing_a
+        return Power(volts, amperes, volts * amperes)
+
+    def sink_current(self, current_a: float) -> None:
+        if not current_a >= 0:
+            raise ValueError(f"{current_a} A")
+        self.wanted_a = current_a
+
+    def sink_power(self, power_w: float) -> None:
+        raise NotImplementedError
+
+    def sink_resistance(self, resistance_ohm: float) -> None:
+        raise NotImplementedError
+
+    def hold_voltage(self, voltage_v: float) -> None:
+        raise NotImplementedError
+
+    def switch(self, *, on: bool) -> None:
+        self.on = on
+
+
+class Meter(PowerMeter):
+    """On the same cable. `gains` go round, reading by reading: a lead that makes and breaks."""
+
+    def __init__(self, load: Load) -> None:
+        self.identity = Identity("ACME", "Meter")
+        self.load = load
+        self.gains = [1.0]
+        self.readings = 0
+
+    def read(self) -> Power:
+        gain = self.gains[self.readings % len(self.gains)]
+        self.readings += 1
+        volts, amperes = self.load.terminal_v * gain, self.load.flowing_a
+        return Power(volts, amperes, volts * amperes)
+
+
+class Mains(MainsMeter):
+    def __init__(self, load: Load) -> None:
+        self.identity = Identity("ACME", "Mains")
+        self.power_resolution_w = 0.1
+        self.load = load
+        self.voltage_v = 230.0
+        self.gain = 1.0
+
+    def read_mains(self) -> MainsPower:
+        amperes = self.load.wanted_a * self.load.share if self.load.on else 0.0
+        power_w = self.load.device.mains_w(amperes) * self.gain
+        return MainsPower(self.voltage_v, power_w / 230, power_w, 50.0, 0.9)
+
+
+class Alarm(Clock):
+    """Something happens when so much has been slept."""
+
+    def __init__(self) -> None:
+        super().__init__(SimulatedTime())
+        self.at: list[tuple[float, Callable[[], None]]] = []
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        due = [one for one in self.at if one[0] <= self.monotonic()]
+        for one in due:
+            self.at.remove(one)
+            one[1]()
+
+
+class Rig:
+    """An adapter on a bench of which everything can be broken."""
+
+    def __init__(self) -> None:
+        self.adapter = Adapter()
+        self.load = Load(self.adapter)
+        self.meter = Meter(self.load)
+        self.mains = Mains(self.load)
+        self.clock = Alarm()
+        self.operator = Answers(adapter_plugged="y")
+
+    def run(self, *steps: PlannedStep) -> RunRecord:
+        bench = make_bench(
+            self.clock,
+            load=Socketed(self.load).place(),
+            dc_meter=Socketed(self.meter).place(),
+            mains_meter=Socketed(self.mains).place(),
+        )
+        bench.operator = self.operator
+        record = finish(bench, *steps)
+        assert not self.load.on
+        return record
+
+    def measure(self, one: PlannedStep) -> StepRecord:
+        return self.run(one).steps[1]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def values(record: StepRecord) -> dict[str, Any]:
+    return {m.name: m.value for m in record.measurements}
+
+
+SHIPPED = find("laptop-adapter-65w")
+BY_NAME = {one.use.partition(".")[2]: one for one in SHIPPED.steps}
+NO_LOAD, LOAD_POINTS, HOT, OVERLOAD = (
+    BY_NAME[name] for name in ("no_load", "load_points", "hot", "overload")
+)
+
+
+# A good one
+
+
+def test_a_good_adapter_passes_the_whole_plan_without_a_question(rig: Rig) -> None:
+    record = rig.run(*SHIPPED.steps)
+    assert record.verdict is Verdict.PASS, record.steps
+    assert rig.operator.asked == []
+    assert not record.marginal
+
+
+def test_the_figures_are_those_of_the_adapter(rig: Rig) -> None:
+    told = values(rig.measure(LOAD_POINTS))
+    at_100_v = 19.6 - 0.05 * RATED_A
+    assert told["deviation_100"] == pytest.approx(100 * (at_100_v - 19.5) / 19.5)
+    assert told["regulation"] == pytest.approx(100 * 0.05 * RATED_A * 0.75 / 19.5)
+    assert told["efficiency_100"] == pytest.approx(90.0, abs=0.2)
+    mean = sum(told[f"efficiency_{percent}"] for percent in (25, 50, 75, 100)) / 4
+    assert told["average_efficiency"] == pytest.approx(mean)
+
+
+@given(
+    st.floats(12.0, 26.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.5, 0.99),
+)
+def test_the_verdict_at_the_load_points_is_what_the_figures_call_for(
+    open_v: float, resistance_ohm: float, efficiency: float
+) -> None:
+    rig = Rig()
+    rig.adapter.law = lambda amperes: open_v - resistance_ohm * amperes
+    rig.adapter.efficiency = efficiency
+    record = rig.measure(LOAD_POINTS)
+    volts = [open_v - resistance_ohm * RATED_A * share for share in (0.25, 0.5, 0.75, 1.0)]
+    deviations = [100 * (one - RATED_V) / RATED_V for one in volts]
+    regulation = 100 * (volts[0] - volts[3]) / RATED_V
+    figures = [abs(one) - 5.0 for one in deviations] + [regulation - 5.0]
+    efficiencies = [one * 0.25 * n * RATED_A for n, one in enumerate(volts, start=1)]
+    mean = sum(100 * w / (w / efficiency + 0.1) for w in efficiencies) / 4
+    figures.append(85.0 - mean)
+    if min(abs(one) for one in figures) < 1e-6:
+        return  # too near a limit for floating point
+    assert record.verdict is (Verdict.FAIL if max(figures) > 0 else Verdict.PASS)
+
+
+# The adapter's faults
+
+
+@pytest.mark.parametrize("volts", [18.0, 21.0, 5.0])
+def test_a_wrong_voltage_fails_without_load(rig: Rig, volts: float) -> None:
+    rig.adapter.law = lambda amperes: volts
+    assert rig.measure(NO_LOAD).verdict is Verdict.FAIL
+
+
+def test_a_dead_adapter_fails_once_the_operator_has_looked(rig: Rig) -> None:
+    rig.adapter.law = lambda amperes: 0.0
+    assert rig.measure(NO_LOAD).verdict is Verdict.FAIL
+    assert rig.operator.asked == [PLUGGED]
+
+
+def test_an_adapter_that_collapses_under_load_fails_and_nobody_is_asked(rig: Rig) -> None:
+    rig.adapter.limit_a = 3.0
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.FAIL
+    assert rig.operator.asked == []
+
+
+def test_an_adapter_that_trips_under_load_fails_once_the_operator_has_looked(rig: Rig) -> None:
+    rig.adapter.limit_a, rig.adapter.trips = 3.0, True
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.FAIL
+    assert rig.operator.asked == [PLUGGED]
+
+
+def test_an_adapter_without_protection_fails(rig: Rig) -> None:
+    rig.adapter.limit_a = math.inf
+    record = rig.measure(OVERLOAD)
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["overload_power"] > 170
+
+
+def test_an_adapter_that_stays_off_fails_once_the_operator_has_looked(rig: Rig) -> None:
+    rig.adapter.trips = True
+    record = rig.measure(OVERLOAD)
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["recovery_time"] == 10.0
+    assert rig.operator.asked == [PLUGGED]
+
+
+def test_an_adapter_that_comes_back_in_time_passes(rig: Rig) -> None:
+    rig.adapter.trips = True
+
+    def recover() -> None:
+        rig.adapter.tripped = False
+
+    rig.clock.at.append((4.5, recover))
+    record = rig.measure(OVERLOAD)
+    assert record.verdict is Verdict.PASS
+    assert 2.0 < values(record)["recovery_time"] < 3.0
+
+
+def test_an_adapter_that_sags_when_warm_fails(rig: Rig) -> None:
+    def tire() -> None:
+        rig.adapter.law = lambda amperes: 18.0
+
+    rig.clock.at.append((100.0, tire))
+    assert rig.measure(HOT).verdict is Verdict.FAIL
+
+
+def test_an_output_that_jumps_about_at_both_meters_is_the_adapters_fault(rig: Rig) -> None:
+    chance = Random(1)
+    rig.adapter.law = lambda amperes: chance.uniform(2.0, 19.5)
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.FAIL, record.reason
+
+
+# The bench's faults
+
+
+@pytest.mark.parametrize("step", [NO_LOAD, LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
+@pytest.mark.parametrize("gain", [0.0, 0.4, 0.9, 1.1])
+def test_two_meters_that_disagree_are_an_error_in_every_step(
+    rig: Rig, step: PlannedStep, gain: float
+) -> None:
+    rig.meter.gains = [gain]
+    assert rig.measure(step).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("step", [NO_LOAD, LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
+@pytest.mark.parametrize("gains", [[1.0, 0.5], [1.0, 0.0], [1.0, 0.9, 0.6], [0.5, 0.7, 0.9]])
+def test_a_loose_lead_that_makes_and_breaks_is_an_error_and_never_a_failure(
+    rig: Rig, step: PlannedStep, gains: list[float]
+) -> None:
+    """The load's own meter sees a steady output: it is not the adapter that jumps about."""
+    rig.meter.gains = gains
+    record = rig.measure(step)
+    assert record.verdict is not Verdict.FAIL, record
+    assert record.verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("step", [LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
+def test_a_load_that_does_not_load_passes_nothing(
+    rig: Rig, step: PlannedStep, share: float
+) -> None:
+    rig.load.share = share
+    record = rig.measure(step)
+    assert record.verdict is Verdict.ERROR
+    assert "the load was told to sink" in record.reason
+
+
+def test_a_load_that_gives_up_during_the_overload_proves_no_protection(rig: Rig) -> None:
+    rig.adapter.limit_a = math.inf
+
+    def overheat() -> None:
+        rig.load.share = 0.0
+
+    rig.clock.at.append((1.0, overheat))
+    assert rig.measure(OVERLOAD).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("step", [LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
+def test_a_mute_load_is_an_error(rig: Rig, step: PlannedStep) -> None:
+    rig.load.is_mute = True
+    assert rig.measure(step).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    ("step", "at_s"),
+    [(NO_LOAD, 0.0), (LOAD_POINTS, 0.0), (LOAD_POINTS, 7.0), (LOAD_POINTS, 16.0), (HOT, 100.0),
+     (HOT, 2.0), (HOT, 4.0), (OVERLOAD, 1.0)],
+    ids=lambda one: one.use if isinstance(one, PlannedStep) else str(one),
+)  # fmt: skip
+@pytest.mark.parametrize(("answer", "verdict"), [("n", Verdict.ERROR), ("y", Verdict.FAIL)])
+def test_an_adapter_pulled_out_in_the_middle_is_condemned_by_the_operator_only(
+    rig: Rig, step: PlannedStep, at_s: float, answer: str, verdict: Verdict
+) -> None:
+    """Dead, or pulled out: only a person can tell."""
+
+    def pull() -> None:
+        rig.adapter.unplugged = True
+
+    rig.operator.answers["adapter_plugged"] = answer
+    rig.clock.at.append((at_s, pull))
+    record = rig.measure(step)
+    assert record.verdict is verdict
+    assert rig.operator.asked == [PLUGGED]
+
+
+@pytest.mark.parametrize(
+    ("step", "at_s", "verdict"),
+    [
+        (NO_LOAD, 0.0, Verdict.PASS),  # nothing had been measured yet
+        (LOAD_POINTS, 7.0, Verdict.ERROR),
+        (HOT, 100.0, Verdict.ERROR),
+        (OVERLOAD, 1.0, Verdict.ERROR),
+    ],
+    ids=lambda one: one.use if isinstance(one, PlannedStep) else str(one),
+)
+def test_an_adapter_that_is_put_back_before_yes_is_said_does_not_fail(
+    rig: Rig, step: PlannedStep, at_s: float, verdict: Verdict
+) -> None:
+    def plug(*, into: bool) -> None:
+        rig.adapter.unplugged = not into
+
+    rig.clock.at.append((at_s, partial(plug, into=False)))
+    rig.operator.at[PLUGGED] = partial(plug, into=True)
+    record = rig.measure(step)
+    assert record.verdict is verdict, record.reason
+    assert rig.operator.asked == [PLUGGED]
+    if verdict is Verdict.ERROR:
+        assert "does since the operator was asked" in record.reason
+
+
+def test_an_output_that_is_dead_at_a_small_load_and_not_at_a_larger_condemns_nothing(
+    rig: Rig,
+) -> None:
+    for at_s, is_out in ((4.0, True), (8.0, False)):
+        rig.clock.at.append((at_s, partial(setattr, rig.adapter, "unplugged", is_out)))
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.ERROR
+    assert "gave no voltage at less than 50 %" in record.reason
+
+
+@pytest.mark.parametrize("back_s", [10.0, 200.0])
+def test_a_cord_that_was_out_before_the_soak_and_is_in_after_it_condemns_nothing(
+    rig: Rig, back_s: float
+) -> None:
+    for at_s, is_out in ((4.0, True), (back_s, False)):
+        rig.clock.at.append((at_s, partial(setattr, rig.adapter, "unplugged", is_out)))
+    record = rig.measure(HOT)
+    assert record.verdict is Verdict.ERROR
+    assert "before the soak, and does after it" in record.reason
+
+
+@pytest.mark.parametrize("volts", [0.0, 150.0, 190.0, 270.0])
+def test_bad_mains_is_an_error(rig: Rig, volts: float) -> None:
+    rig.mains.voltage_v = volts
+    assert rig.measure(BY_NAME["mains"]).verdict is Verdict.ERROR
+
+
+def test_mains_of_another_country_is_a_matter_of_the_plan(rig: Rig) -> None:
+    rig.mains.voltage_v = 120.0
+    american = planned(adapter.mains, settings={"nominal_v": 120.0})
+    assert rig.measure(american).verdict is Verdict.PASS
+
+
+def test_more_out_than_in_is_an_error(rig: Rig) -> None:
+    rig.mains.gain = 0.7
+    record = rig.measure(LOAD_POINTS)
+    assert record.verdict is Verdict.ERROR
+    assert "a meter is wrong" in record.reason
+
+
+def test_a_mains_meter_that_sees_nothing_is_an_error(rig: Rig) -> None:
+    """The adapter is in another outlet."""
+    rig.mains.gain = 0.0
+    assert rig.measure(LOAD_POINTS).verdict is Verdict.ERROR
+
+
+# Mains power without load
+
+
+def test_a_mains_meter_that_is_too_coarse_judges_nothing(rig: Rig) -> None:
+    record = rig.measure(BY_NAME["no_load_power"])
+    assert record.verdict is Verdict.SKIPPED
+    assert "resolves 0.1 W" in record.reason
+
+
+@pytest.mark.parametrize(("idle_w", "verdict"), [(1.0, Verdict.PASS), (3.0, Verdict.FAIL)])
+def test_a_fine_mains_meter_judges_it(rig: Rig, idle_w: float, verdict: Verdict) -> None:
+    rig.mains.power_resolution_w = 0.01
+    rig.mains.gain = idle_w
+    record = rig.measure(BY_NAME["no_load_power"])
+    assert record.verdict is verdict
+    assert values(record)["no_load_power"] == pytest.approx(0.1 * idle_w)
+
+
+def test_the_load_is_off_while_nothing_is_to_be_drawn(rig: Rig) -> None:
+    rig.load.on = True
+    rig.load.wanted_a = 3.0
+    assert values(rig.measure(NO_LOAD))["no_load_voltage"] == pytest.approx(19.6)

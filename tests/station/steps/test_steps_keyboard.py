@@ -1,0 +1,680 @@
+"""Keyboards: every key is itself, once, and lets go; fingers and hands are not keys."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.capabilities import (
+    Identity,
+    KeyActuator,
+    KeyEvent,
+    KeySource,
+    LightMeter,
+    Power,
+    PowerMeter,
+)
+from drivers.errors import NotConnected, WrongDevice
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.linux.usb import open_port
+from drivers.sim.hardware import SimulatedHardware
+from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.world import SimulatedTime
+from records import RunRecord, StepRecord, Verdict
+from station.engine.clock import Clock
+from station.engine.events import Event, KeysSeen
+from station.engine.plan import PlannedStep, find
+from station.rig.instruments import HidKeyboardTable
+from station.steps import keyboard
+from tests.station.benches import Answers, Socketed, events, finish, make_bench, planned
+
+ISO = LAYOUTS["iso-105"].usages
+A, S, E, R, SPACE, HASH, BACKSLASH, F24 = 0x04, 0x16, 0x08, 0x15, 0x2C, 0x32, 0x31, 0x73
+
+PLAN = {one.use.partition(".")[2]: one for one in find("usb-keyboard").steps}
+BY_HAND = {one.use.partition(".")[2]: one for one in find("usb-keyboard-by-hand").steps}
+
+
+class Board(KeySource):
+    """A keyboard of which every key can be bad in its own way."""
+
+    def __init__(self, time: SimulatedTime) -> None:
+        self.identity = Identity("ACME", "Board", "K-1")
+        self.time = time
+        self.boot = True
+        self.usages = frozenset(range(0x04, 0xE8))
+        self.rollover = 6
+        self.keys = set(ISO)
+        self.sends: dict[int, int] = {}
+        self.dead: set[int] = set()
+        self.sticky: set[int] = set()
+        self.bouncing: dict[int, int] = {}
+        self.blocks: set[frozenset[int]] = set()
+        self.ghost: dict[frozenset[int], int] = {}
+        self.lamps: set[str] = set()
+        self.dead_lamps: set[str] = set()
+        self.presses_left: float = float("inf")
+        self.answers_every = dict.fromkeys(ISO, 1)
+        self.sticks_at: dict[int, int] = {}
+        self._presses: Counter[int] = Counter()
+        self._coming: list[tuple[float, Callable[[], None]]] = []
+        self._held: set[int] = set()
+        self._heard: list[KeyEvent] = []
+
+    def event(self, usage: int, *, down: bool) -> None:
+        self._heard.append(KeyEvent(self.sends.get(usage, usage), down, self.time.monotonic()))
+
+    def press(self, usages: Iterable[int]) -> None:
+        for usage in usages:
+            self.presses_left -= 1
+            self._presses[usage] += 1
+            self._held.add(usage)
+            if self._presses[usage] % self.answers_every.get(usage, 1):
+                continue
+            if any(usage in pair and pair <= self._held for pair in self.blocks):
+                continue
+            if usage in self.dead or usage not in self.keys:
+                continue
+            self.event(usage, down=True)
+            if self.bouncing.get(usage, 0):
+                self.bouncing[usage] -= 1
+                self.event(usage, down=False)
+                self.event(usage, down=True)
+        for chord, phantom in self.ghost.items():
+            if chord <= self._held:
+                self.event(phantom, down=True)
+                self.event(phantom, down=False)
+
+    def release(self, usages: Iterable[int]) -> None:
+        for usage in usages:
+            self._held.discard(usage)
+            stuck = self._presses[usage] >= self.sticks_at.get(usage, 10**6)
+            if usage in self.keys - self.dead - self.sticky and not stuck:
+                self.event(usage, down=False)
+
+    def later(self, after_s: float, hand: Callable[[], None]) -> None:
+        self._coming.append((self.time.monotonic() + after_s, hand))
+
+    def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
+        if self.presses_left <= 0:
+            raise NotConnected("unplugged")
+        if not self._heard:
+            self.time.sleep(timeout_s)
+        while self._coming and self._coming[0][0] <= self.time.monotonic():
+            self._coming.pop(0)[1]()
+        heard, self._heard = self._heard, []
+        return tuple(heard)
+
+    def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None:
+        wanted = {"num": num, "caps": caps, "scroll": scroll}
+        self.lamps = {name for name, lit in wanted.items() if lit} - self.dead_lamps
+
+    def use_boot_protocol(self, *, boot: bool) -> None:
+        raise NotImplementedError
+
+
+class Fingers(KeyActuator):
+    """Fingers may be missing, broken, swapped, or jam on the key that they pressed."""
+
+    def __init__(self, board: Board) -> None:
+        self.identity = Identity("ACME", "Fingers")
+        self.board = board
+        self.keys = ISO
+        self.broken: set[int] = set()
+        self.swapped: dict[int, int] = {}
+        self.jams: set[int] = set()
+        self.misses_every: dict[int, int] = {}
+        self.at_once = 6
+        self.slipped: dict[int, int] = {}
+        self._presses: Counter[int] = Counter()
+
+    def press(self, usages: Iterable[int]) -> None:
+        self._presses.update(usages)
+        self.board.press(
+            self.swapped.get(one, one)
+            for one in self._reached(usages)
+            if one not in self.broken
+            and (one not in self.misses_every or self._presses[one] % self.misses_every[one])
+        )
+
+    def release(self, usages: Iterable[int]) -> None:
+        self.board.release(
+            self.swapped.get(one, one)
+            for one in self._reached(usages)
+            if one not in self.broken | self.jams
+        )
+
+    def _reached(self, usages: Iterable[int]) -> list[int]:
+        struck = sorted(usages)[: self.at_once]
+        return struck + [self.slipped[one] for one in struck if one in self.slipped]
+
+    def make_safe(self) -> None:
+        self.board.release(ISO - self.jams)
+
+
+class Light(LightMeter):
+    def __init__(self, board: Board) -> None:
+        self.identity = Identity("ACME", "Light")
+        self.board = board
+        self.gain = 1.0
+
+    def read_illuminance_lux(self) -> float:
+        return 2.0 + self.gain * (38.0 if "caps" in self.board.lamps else 0.0)
+
+
+class Port(PowerMeter):
+    def __init__(self) -> None:
+        self.identity = Identity("ACME", "Port")
+        self.voltage_v, self.current_a = 5.0, 0.03
+
+    def read(self) -> Power:
+        return Power(self.voltage_v, self.current_a, self.voltage_v * self.current_a)
+
+
+class Person(Answers):
+    """Presses what is asked for, once that was answered."""
+
+    def __init__(self, board: Board, **answers: str) -> None:
+        super().__init__(**answers)
+        self.board = board
+        self.skips: set[int] = set()
+        self.presses_after_s = 0.0
+
+    def type(self, usages: Iterable[int]) -> None:
+        for usage in sorted(set(usages) - self.skips):
+            self.board.press([usage])
+            self.board.release([usage])
+
+    def hold(self, usages: Iterable[int]) -> None:
+        self.board.press(usages)
+
+    def ask(self, about: str, text: str, *choices: Any) -> str:
+        if about.startswith("keyboard.press."):
+            usages = [int(one) for one in about.split(".")[2:]]
+            self.asked.append(about)
+            self.board.later(self.presses_after_s, partial(self.hold, usages))
+            self.board.later(self.presses_after_s + 0.05, partial(self.board.release, usages))
+            return self.answers.get(about.replace(".", "_"), "d")
+        if about == "keyboard.begin":
+            self.type(self.board.keys)
+        if about.startswith("keyboard.led."):
+            self.asked.append(about)
+            return "y" if self.board.lamps == {about.rpartition(".")[2]} else "n"
+        return super().ask(about, text, *choices)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.time = SimulatedTime()
+        self.board = Board(self.time)
+        self.fingers, self.light = Fingers(self.board), Light(self.board)
+        self.port = Port()
+        self.socket = Socketed(self.board)
+        self.person = Person(
+            self.board,
+            keyboard_plugged="y",
+            keyboard_begin="y",
+            keyboard_go_on="n",
+            keyboard_held="n",
+        )
+
+    def told(self, *steps: PlannedStep) -> list[Event]:
+        bench = make_bench(
+            Clock(self.time),
+            keyboard=self.socket.place(device=True),
+            actuator=Socketed(self.fingers).place(),
+            light=Socketed(self.light).place(),
+            meter=Socketed(self.port).place(),
+        )
+        bench.operator = self.person
+        return list(events(bench, *steps))
+
+    def run(self, *steps: PlannedStep) -> RunRecord:
+        bench = make_bench(
+            Clock(self.time),
+            keyboard=self.socket.place(device=True),
+            actuator=Socketed(self.fingers).place(),
+            light=Socketed(self.light).place(),
+            meter=Socketed(self.port).place(),
+        )
+        bench.operator = self.person
+        return finish(bench, *steps)
+
+    def measure(self, one: PlannedStep) -> StepRecord:
+        return self.run(one).steps[1]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def values(record: StepRecord) -> dict[str, Any]:
+    return {m.name: m.value for m in record.measurements}
+
+
+KEYBOARD_STEPS = [one for name, one in PLAN.items() if name != "powers_up"]
+HAND_STEPS = [one for name, one in BY_HAND.items() if name != "powers_up"]
+
+
+# A good one
+
+
+def test_a_good_keyboard_passes_with_the_actuator_and_nobody_is_asked(rig: Rig) -> None:
+    record = rig.run(*KEYBOARD_STEPS)
+    assert record.verdict is Verdict.PASS, record.steps
+    assert rig.person.asked == []
+    assert (record.device.maker, record.device.serial_number) == ("ACME", "K-1")
+
+
+def test_a_good_keyboard_passes_by_hand(rig: Rig) -> None:
+    record = rig.run(*HAND_STEPS)
+    assert record.verdict is Verdict.PASS, record.steps
+    assert rig.person.asked[0] == "keyboard.begin"
+
+
+def test_keys_light_up_one_after_the_other(rig: Rig) -> None:
+    seen = [len(one.seen) for one in rig.told(PLAN["every_key"]) if isinstance(one, KeysSeen)]
+    assert seen == sorted(seen)
+    assert seen[-1] == 105
+
+
+def test_a_board_that_sends_the_other_makers_usage_for_a_key_is_right(rig: Rig) -> None:
+    rig.board.sends = {HASH: BACKSLASH}
+    assert rig.measure(PLAN["every_key"]).verdict is Verdict.PASS
+    assert rig.measure(BY_HAND["every_key_by_hand"]).verdict is Verdict.PASS
+
+
+# The keyboard's faults
+
+
+@pytest.mark.parametrize("usage", [E, SPACE, HASH, 0x39, 0xE0])
+def test_a_dead_key_is_missing(rig: Rig, usage: int) -> None:
+    rig.board.dead = {usage}
+    for one in (PLAN["every_key"], BY_HAND["every_key_by_hand"]):
+        record = rig.measure(one)
+        assert record.verdict is Verdict.FAIL
+        assert values(record)["missing_keys"] == 1
+
+
+def test_a_key_that_is_not_there_is_missing(rig: Rig) -> None:
+    rig.board.keys -= {E}
+    rig.person.answers[f"keyboard_press_{E}"] = "c"
+    assert rig.measure(PLAN["every_key"]).verdict is Verdict.FAIL
+
+
+def test_a_key_that_answers_with_another_is_wrong(rig: Rig) -> None:
+    rig.board.sends = {A: S}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert (values(record)["wrong_keys"], values(record)["missing_keys"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["every_key", "every_key_by_hand"])
+def test_a_key_from_another_country_is_wrong(rig: Rig, name: str) -> None:
+    rig.board.sends = {A: F24}
+    record = rig.measure((PLAN | BY_HAND)[name])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["wrong_keys"] == 1
+
+
+@pytest.mark.parametrize("name", ["every_key", "every_key_by_hand"])
+def test_a_key_that_does_not_come_up_is_found(rig: Rig, name: str) -> None:
+    rig.board.sticky = {E}
+    record = rig.measure((PLAN | BY_HAND)[name])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["unreleased_keys"] == 1
+
+
+def test_a_key_that_answers_to_every_second_press_only_is_missing(rig: Rig) -> None:
+    rig.board.answers_every = {HASH: 2}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert (values(record)["missing_keys"], values(record)["missing"]) == (1, "Non-US Hash")
+
+
+def test_a_key_that_stays_down_from_its_second_tap_on_is_unreleased(rig: Rig) -> None:
+    rig.board.sticks_at = {HASH: 2}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["unreleased_keys"] == 1
+    assert rig.person.asked == ["keyboard.held"]
+
+
+def test_a_key_that_brings_another_under_a_hand_too_is_wrong(rig: Rig) -> None:
+    rig.board.ghost = {frozenset({A}): S}
+    for name in ("every_key", "ghosting"):
+        assert rig.measure(PLAN[name]).verdict is Verdict.FAIL
+    assert rig.person.asked == ["keyboard.press.4"] * 2, "once in each"
+
+
+def test_no_more_than_three_dead_keys_are_asked_for(rig: Rig) -> None:
+    rig.board.dead = {A, S, E, R, SPACE}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["missing_keys"] == 5
+    assert len(rig.person.asked) == 3
+
+
+def test_a_dead_key_loses_its_taps_under_a_hand_too(rig: Rig) -> None:
+    rig.board.dead = {SPACE}
+    record = rig.measure(PLAN["chatter"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["taps_lost"] == 10
+
+
+def test_a_hand_that_is_put_on_a_pair_one_key_after_the_other_clears_no_keyboard(rig: Rig) -> None:
+    class OneByOne(Person):
+        def hold(self, usages: Iterable[int]) -> None:
+            self.type(usages)
+
+    rig.board.blocks = {frozenset({A, S})}
+    rig.person.__class__ = OneByOne
+    assert rig.measure(PLAN["ghosting"]).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("bounces", "verdict", "marginal"),
+    [(1, Verdict.PASS, True), (2, Verdict.FAIL, False)],
+)
+def test_a_bounce_is_a_warning_and_two_are_a_fault(
+    rig: Rig, bounces: int, verdict: Verdict, marginal: bool
+) -> None:
+    rig.board.bouncing = {E: bounces}
+    record = rig.run(PLAN["every_key"])
+    assert (record.verdict, record.marginal) == (verdict, marginal)
+
+
+def test_a_worn_key_is_found_by_many_taps(rig: Rig) -> None:
+    rig.board.bouncing = {SPACE: 2}
+    assert rig.measure(PLAN["chatter"]).verdict is Verdict.FAIL
+
+
+def test_a_pair_that_blocks_is_found(rig: Rig) -> None:
+    rig.board.blocks = {frozenset({A, S})}
+    record = rig.measure(PLAN["ghosting"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["blocked"] == "A+S"
+
+
+def test_a_key_that_appears_by_itself_is_found(rig: Rig) -> None:
+    rig.board.ghost = {frozenset({0x14, 0x1A, A}): S}
+    record = rig.measure(PLAN["ghosting"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["ghosts"] == "S"
+
+
+def test_a_third_key_may_be_left_out(rig: Rig) -> None:
+    rig.board.blocks = {frozenset({0x14, 0x1A, A})}
+    assert rig.measure(PLAN["ghosting"]).verdict is Verdict.PASS
+
+
+def test_a_key_that_is_stuck_is_found(rig: Rig) -> None:
+    rig.board.event(SPACE, down=True)
+    record = rig.measure(PLAN["stuck_keys"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["stuck"] == "Space"
+
+
+def test_a_key_that_was_only_touched_is_not_stuck(rig: Rig) -> None:
+    rig.board.event(SPACE, down=True)
+    rig.board.event(SPACE, down=False)
+    assert rig.measure(PLAN["stuck_keys"]).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("lamp", ["num", "caps", "scroll"])
+def test_a_dead_lamp_is_found_by_eye(rig: Rig, lamp: str) -> None:
+    rig.board.dead_lamps = {lamp}
+    record = rig.measure(BY_HAND["leds_by_eye"])
+    assert record.verdict is Verdict.FAIL
+    broken = [m.name for m in record.measurements if m.verdict is Verdict.FAIL]
+    assert broken == [f"{lamp}_led"]
+
+
+def test_a_dead_lamp_is_found_by_its_sensor(rig: Rig) -> None:
+    rig.board.dead_lamps = {"caps"}
+    assert rig.measure(PLAN["leds"]).verdict is Verdict.FAIL
+    assert rig.person.asked == ["keyboard.led.caps"]
+
+
+def test_a_keyboard_that_draws_too_much_fails(rig: Rig) -> None:
+    rig.port.current_a = 0.11
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.FAIL
+    broken = [m.name for m in record.measurements if m.verdict is Verdict.FAIL]
+    assert broken == ["idle_current"]
+
+
+def test_whether_it_offers_the_boot_protocol_is_in_the_record(rig: Rig) -> None:
+    rig.board.boot = False
+    assert values(rig.measure(PLAN["enumeration"]))["boot_protocol"] is False
+
+
+def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) -> None:
+    """Its data cable is out, and a bench supply still feeds the port: Yes would be true."""
+    look = partial(open_port, "1-1.4", SimulatedUsbBackend(rig.time), sysfs=tmp_path)
+    hardware = SimulatedHardware(time=rig.time, usb={"1-1.4": look})
+
+    def refuse() -> None:
+        HidKeyboardTable(port="1-1.4").open(hardware, ExitStack())
+
+    rig.socket.refuse = refuse
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith("USB port 1-1.4: the hub at 1-1 is not there")
+    assert rig.person.asked == []
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+def test_a_keyboard_that_does_not_enumerate_is_condemned_by_the_operator_only(
+    rig: Rig, seen: str, verdict: Verdict
+) -> None:
+    def nothing() -> None:
+        raise NotConnected("nothing is plugged in, or it does not enumerate")
+
+    rig.socket.refuse = nothing
+    rig.person.answers["keyboard_plugged"] = seen
+    assert rig.measure(PLAN["enumeration"]).verdict is verdict
+    assert rig.person.asked == ["keyboard.plugged"]
+
+
+def test_a_keyboard_may_take_a_moment_to_enumerate(rig: Rig) -> None:
+    left = [8]
+
+    def slow() -> None:
+        left[0] -= 1
+        if left[0]:
+            raise NotConnected("not yet")
+
+    rig.socket.refuse = slow
+    assert rig.measure(PLAN["enumeration"]).verdict is Verdict.PASS
+    assert rig.person.asked == []
+
+
+# The bench's faults
+
+
+def test_a_mouse_is_no_broken_keyboard(rig: Rig) -> None:
+    def mouse() -> None:
+        raise WrongDevice("nothing in it sends keys")
+
+    rig.socket.refuse = mouse
+    assert rig.measure(PLAN["enumeration"]).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("volts", [0.0, 4.4, 5.6])
+def test_a_port_without_power_condemns_no_keyboard(rig: Rig, volts: float) -> None:
+    rig.port.voltage_v = volts
+    assert rig.measure(PLAN["enumeration"]).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("usage", [E, HASH])
+@pytest.mark.parametrize("other_maker", [False, True])
+def test_a_broken_finger_is_an_error(rig: Rig, usage: int, other_maker: bool) -> None:
+    rig.fingers.broken = {usage}
+    rig.board.sends = {HASH: BACKSLASH} if other_maker else {}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert "mend the actuator" in record.reason
+
+
+def test_swapped_fingers_are_an_error(rig: Rig) -> None:
+    rig.fingers.swapped = {A: S, S: A}
+    assert rig.measure(PLAN["every_key"]).verdict is Verdict.ERROR
+
+
+def test_an_actuator_without_a_finger_for_every_key_is_an_error(rig: Rig) -> None:
+    rig.fingers.keys = ISO - {E}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == "the actuator has no finger for E"
+
+
+def test_a_finger_that_jams_on_its_key_is_an_error_once_the_operator_sees_it(rig: Rig) -> None:
+    rig.fingers.jams = {E}
+    rig.person.answers["keyboard_held"] = "y"
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == "something was holding E down"
+
+
+def test_a_finger_that_lies_on_a_key_is_no_stuck_key(rig: Rig) -> None:
+    rig.board.event(SPACE, down=True)
+    rig.person.answers["keyboard_held"] = "y"
+    assert rig.measure(PLAN["stuck_keys"]).verdict is Verdict.ERROR
+
+
+def test_a_finger_that_breaks_after_every_key_condemns_no_keyboard(rig: Rig) -> None:
+    rig.fingers.broken = {SPACE}
+    record = rig.measure(PLAN["chatter"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key Space answers to a hand and not to its finger: mend the actuator"
+    )
+    assert rig.person.asked == ["keyboard.press.44"]
+
+
+@pytest.mark.parametrize("name", ["every_key", "chatter"])
+def test_a_finger_that_misses_some_taps_condemns_no_keyboard(rig: Rig, name: str) -> None:
+    rig.fingers.misses_every = {SPACE: 2}
+    record = rig.measure(PLAN[name])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key Space answers to a hand and not always to its finger: mend the actuator"
+    )
+
+
+def test_a_supply_too_weak_for_two_fingers_blocks_no_pair(rig: Rig) -> None:
+    rig.fingers.at_once = 1
+    record = rig.measure(PLAN["ghosting"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith("A+S arrive from a hand and not from their fingers")
+    assert rig.person.asked == ["keyboard.press.4.22"], "one question, not one for each pair"
+
+
+@pytest.mark.parametrize("name", ["every_key", "ghosting"])
+def test_a_finger_that_slipped_onto_the_neighbour_too_condemns_no_keyboard(
+    rig: Rig, name: str
+) -> None:
+    rig.fingers.slipped = {A: S}
+    record = rig.measure(PLAN[name])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == (
+        "the key A brings S under its finger and not under a hand: mend the actuator"
+    )
+    assert set(rig.person.asked) == {"keyboard.press.4"}
+
+
+def test_a_hand_that_is_not_there_at_once_is_listened_for(rig: Rig) -> None:
+    """What is pressed while the question waits may be lost: nobody listens then."""
+    rig.fingers.broken = {E}
+    rig.person.presses_after_s = 4.0
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert "mend the actuator" in record.reason
+
+
+@pytest.mark.parametrize("current_a", [-0.03, 0.0, 0.0005])
+def test_a_meter_that_sees_no_current_of_a_keyboard_that_answers_is_an_error(
+    rig: Rig, current_a: float
+) -> None:
+    rig.port.current_a = current_a
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason.startswith(f"the keyboard answers and the meter sees {current_a:.4f} A")
+
+
+def test_a_broken_finger_blocks_no_pair(rig: Rig) -> None:
+    rig.fingers.broken = {A}
+    assert rig.measure(PLAN["ghosting"]).verdict is Verdict.PASS
+
+
+def test_a_blind_sensor_is_an_error_when_the_operator_sees_the_lamp(rig: Rig) -> None:
+    rig.light.gain = 0.0
+    record = rig.measure(PLAN["leds"])
+    assert record.verdict is Verdict.ERROR
+    assert "its sensor does not see it" in record.reason
+
+
+@pytest.mark.parametrize("name", ["every_key", "chatter", "ghosting", "every_key_by_hand"])
+def test_a_keyboard_that_is_unplugged_in_the_middle_is_an_error(rig: Rig, name: str) -> None:
+    rig.board.presses_left = 7
+    assert rig.measure((PLAN | BY_HAND)[name]).verdict is Verdict.ERROR
+
+
+# By hand
+
+
+def test_keys_that_were_forgotten_are_asked_for_by_name_and_can_be_pressed_then(rig: Rig) -> None:
+    rig.person.skips = {E, R}
+    asked: list[str] = []
+
+    class Patient(Person):
+        def ask(self, about: str, text: str, *choices: Any) -> str:
+            if about == "keyboard.go_on":
+                asked.append(text)
+                self.skips = set()
+                self.type({E, R})
+                return "y"
+            return super().ask(about, text, *choices)
+
+    rig.person.__class__ = Patient
+    assert rig.measure(BY_HAND["every_key_by_hand"]).verdict is Verdict.PASS
+    assert asked == ["2 keys have not answered: E, R. Press them now?"]
+
+
+def test_what_a_hand_cannot_find_is_not_claimed(rig: Rig) -> None:
+    """Nobody knows which key a hand meant, or how often it pressed.
+
+    Swapped keys and chatter pass by hand: the record must not say that they were looked for.
+    """
+    rig.board.sends = {A: S, S: A}
+    rig.board.bouncing = {E: 5}
+    record = rig.measure(BY_HAND["every_key_by_hand"])
+    assert record.verdict is Verdict.PASS
+    assert "chatter" not in values(record)
+    assert "chatter" not in keyboard.every_key_by_hand.units
+
+
+# Plans
+
+
+def test_a_key_of_a_plan_that_there_is_not_is_an_error(rig: Rig) -> None:
+    one = planned(keyboard.chatter, settings={"keys": ("Spce",)}, chatter=(0, 1))
+    record = rig.measure(one)
+    assert record.verdict is Verdict.ERROR
+    assert "no key is called 'Spce'" in record.reason
+
+
+def test_every_key_that_the_shipped_plans_name_is_there() -> None:
+    for name in ("chatter", "ghosting"):
+        settings = PLAN[name].settings
+        groups = (
+            settings.get("pairs", ()) + settings.get("chords", ()) + (settings.get("keys", ()),)
+        )
+        for group in groups:
+            assert {keyboard._usage(key) for key in group} <= ISO

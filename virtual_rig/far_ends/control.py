@@ -1,0 +1,292 @@
+"""What tests in the guest may have done to the far ends, one JSON line each way."""
+
+import contextlib
+import hashlib
+import inspect
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drivers.formats import edid
+from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub, SimulatedVbus
+from drivers.sim.languages.smbus import SimulatedSmbusChip
+from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.world import SimulatedTime
+from virtual_rig.far_ends.eye import Eye, WatchedMonitor
+from virtual_rig.far_ends.scripted import ScriptedDevice
+from virtual_rig.far_ends.wiring import BENCH_SPEED, FarEnds, RigError
+
+EDIDS = Path(__file__).resolve().parents[3] / "shared/data/edid.txt"
+
+_log = logging.getLogger(__name__)
+
+
+class Control:
+    """Each public method is a command; its keyword arguments are the command's."""
+
+    def __init__(self, ends: FarEnds) -> None:
+        self._ends = ends
+        self._keyboards: dict[str, SimulatedKeyboard] = {}
+        self._scripted: dict[str, ScriptedDevice] = {}
+        self._hubs: dict[str, SimulatedHub] = {}
+
+    def bench_speed(self) -> float:
+        """How many times faster than ours the time of the twins goes."""
+        return BENCH_SPEED
+
+    def current_a(self, slot: str) -> float:
+        """What really flows between the slot's device and its bench."""
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            return world.circuit.current_a
+
+    # What is plugged into USB/IP ports
+
+    def offer_keyboard(self, port: str, *, layout: str = "ansi-104", **settings: Any) -> None:
+        """To be attached by the guest. In a slot's port it is that slot's device under test.
+
+        It has the keys of `layout`; `settings` are `SimulatedKeyboard`'s.
+        """
+        slot = self._ends.wiring.devices.get(port)
+        its_time = self._ends.world(slot).time if slot else SimulatedTime(1.0)
+        keyboard = SimulatedKeyboard(its_time, keys=LAYOUTS[layout].usages, **settings)
+        self._ends.usbip.offer(port, keyboard)
+        self._keyboards[port] = keyboard
+        if slot:
+            with self._ends.lock:
+                self._ends.seat_keyboard(slot, keyboard)
+
+    def offer_scripted(
+        self,
+        port: str,
+        *,
+        device: str,
+        configuration: str,
+        strings: list[str],
+        answers: dict[str, str],
+        speed: int = 2,
+    ) -> None:
+        """A `ScriptedDevice`, with everything of it in hexadecimal."""
+        scripted = ScriptedDevice(
+            bytes.fromhex(device),
+            bytes.fromhex(configuration),
+            strings,
+            answers={bytes.fromhex(ask): bytes.fromhex(say) for ask, say in answers.items()},
+            speed=speed,
+        )
+        self._ends.usbip.offer(port, scripted)
+        self._scripted[port] = scripted
+
+    def offer_hub(self, port: str, *, mode: str = "individual", welded: bool = False) -> None:
+        """Four sockets, of which a welded one keeps its 5 V whatever the hub says."""
+        its_time = SimulatedTime(1.0)
+        vbus = [SimulatedVbus(its_time, welded=welded) for _ in range(4)]
+        hub = SimulatedHub(its_time, SimulatedUsbBackend(its_time), port, mode=mode, vbus=vbus)
+        self._ends.usbip.offer(port, hub)
+        self._hubs[port] = hub
+
+    def socket_v(self, port: str, number: int) -> float:
+        """What a meter reads in a socket, from 1, of the hub at `port`."""
+        return self._hubs[port].vbus[number - 1].voltage_at(0.0)
+
+    def say(self, port: str, endpoint: int, report: str) -> None:
+        """A report or transfer for the host from a scripted device, in hexadecimal."""
+        self._scripted[port].say(endpoint, bytes.fromhex(report))
+
+    def heard(self, port: str) -> list[tuple[int, str]]:
+        """What a scripted device has been sent: endpoints, and bytes in hexadecimal."""
+        return [(endpoint, data.hex()) for endpoint, data in self._scripted[port].heard]
+
+    def press(self, port: str, usage: int) -> None:
+        """A finger goes down on a key, by its HID usage, and stays."""
+        self._keyboard(port).press(usage)
+
+    def release(self, port: str, usage: int) -> None:
+        self._keyboard(port).release(usage)
+
+    def type(self, port: str, usages: list[int], hold_s: float = 0.03) -> None:
+        """One key after the other, each held and let go for `hold_s`."""
+        for usage in usages:
+            self.press(port, usage)
+            time.sleep(hold_s)
+            self.release(port, usage)
+            time.sleep(hold_s)
+
+    def keep_typing(self, port: str, usages: list[int], for_s: float) -> None:
+        """The same over and over, from now on and whether or not anybody listens."""
+        until_s = time.monotonic() + for_s
+
+        def work() -> None:
+            with contextlib.suppress(RigError):  # it was pulled
+                while time.monotonic() < until_s:
+                    self.type(port, usages)
+
+        threading.Thread(target=work, name=f"fingers at {port}", daemon=True).start()
+
+    def leds(self, port: str) -> list[str]:
+        """Those that are lit, in alphabetical order."""
+        return sorted(self._keyboard(port).leds)
+
+    def freeze(self, port: str, *, frozen: bool) -> None:
+        """What is plugged in there answers nothing any more."""
+        if port not in self._ends.usbip.cables:
+            raise RigError(f"nothing that we could freeze at {port}")
+        self._ends.usbip.cables[port].frozen = frozen
+
+    # The other devices under test
+
+    def plug_adapter(self, slot: str, **settings: Any) -> None:
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            world.plug_adapter(SimulatedAdapter(world.time, **settings))
+
+    def plug_monitor(self, slot: str, *, edid: str = "", **settings: Any) -> None:
+        """Instead of the one that is there. `edid` in hexadecimal, `settings` as its twin's."""
+        world = self._ends.world(slot)
+        with self._ends.lock:
+            world.unplug()
+            self._ends.plug_monitor(world, bytes.fromhex(edid), **settings)
+
+    def real_edids(self, count: int) -> list[str]:
+        """Of real monitors, in hexadecimal: sound ones of one or two blocks, spread over what there
+        is beside the checkout; none where there is nothing."""
+        if not EDIDS.exists():
+            return []
+        lines = EDIDS.read_text().splitlines()
+        found = [bytes.fromhex(one.partition("\t")[2]) for one in lines if one[:1] != "#"]
+        short = [data for data in found if len(data) in (128, 256)]
+        sound = [data.hex() for data in short if not edid.parse(data).errors]
+        return sound[:: max(1, len(sound) // count)][:count]
+
+    def count_dots(self, slot: str, *, bright: bool) -> int:
+        """How many pixels of the slot's monitor are brighter, or darker, than the picture."""
+        monitor = self._ends.world(slot).monitor
+        if not isinstance(monitor, WatchedMonitor):
+            raise RigError(f"nobody could look at a monitor in slot {slot}")
+        return monitor.picture().dots(bright=bright)
+
+    # The screen
+
+    def pixel(self, x: int, y: int) -> list[int]:
+        """Red, green and blue of what the guest shows there, 0 to 255."""
+        return list(self._eye().look().pixel(x, y))
+
+    def picture_sha256(self) -> str:
+        """Of all pixels in rows, three bytes each, as `Screen.show` takes them."""
+        return hashlib.sha256(self._eye().look().rgb_rows).hexdigest()
+
+    # The bench
+
+    def break_finger(self, slot: str, usage: int) -> None:
+        self._ends.world(slot).broken_fingers.add(usage)
+
+    def loosen_lead(self, slot: str) -> None:
+        self._ends.world(slot).loosen_lead()
+
+    def fixed_ports(self) -> list[str]:
+        """USB/IP ports of what is always there, in the order in which to attach them."""
+        return sorted(self._ends.fixed)
+
+    def i2c_bus(self, port: str) -> int | None:
+        """The number of the bus that the adapter at `port` makes, if it is one."""
+        return self._ends.wiring.i2c.get(port)
+
+    def pull(self, port: str) -> None:
+        """Take the USB cable at `port` out, whatever it is of."""
+        if port in self._ends.lines:
+            self._ends.lines[port].unplug()
+            return
+        self._ends.usbip.unplug(port)
+        self._keyboards.pop(port, None)
+        self._scripted.pop(port, None)
+        self._hubs.pop(port, None)
+        if slot := self._ends.wiring.devices.get(port):
+            with self._ends.lock:
+                self._ends.world(slot).unplug()
+
+    def restore(self, port: str) -> bool:
+        """Plug an instrument in again; whether the guest has to attach it."""
+        if port in self._ends.lines:
+            self._ends.lines[port].plug()
+            return False
+        self._ends.usbip.offer(port, self._ends.fixed[port])
+        return True
+
+    def set_serial(self, port: str, *, mute: bool = False, garbled: bool = False) -> None:
+        """What is wrong with the instrument's answers from now on; nothing by default."""
+        self._ends.serial[port].mute = mute
+        self._ends.serial[port].garbled = garbled
+
+    def solder_battery(self, bus: int, *, wrong_pec: bool = False) -> None:
+        """A smart battery's gauge at 0x0b: 12.608 V, its maker's name, packet error codes."""
+        values, blocks = {0x09: bytes.fromhex("40 31")}, {0x20: b"ACME"}
+        gauge = SimulatedSmbusChip(0x0B, pec=True, values=values, blocks=blocks)
+        gauge.wrong_pec = wrong_pec
+        self._ends.i2c[bus].solder({0x0B: gauge})
+
+    def set_absent(self, bus: int, addresses: list[int]) -> None:
+        """The chips that have come off the board; the others are back."""
+        self._ends.i2c[bus].absent = set(addresses)
+
+    def _eye(self) -> Eye:
+        if self._ends.eye is None:
+            raise RigError("QEMU does not let us look at its screen")
+        return self._ends.eye
+
+    def _keyboard(self, port: str) -> SimulatedKeyboard:
+        if port not in self._keyboards:
+            raise RigError(f"no keyboard at {port}")
+        return self._keyboards[port]
+
+
+def commands(control: Control) -> dict[str, Callable[..., Any]]:
+    return {
+        name: method
+        for name, method in inspect.getmembers(control, inspect.ismethod)
+        if not name.startswith("_")
+    }
+
+
+class ControlServer:
+    """Serves any number of connections, each in a thread."""
+
+    def __init__(self, control: Control, host: str = "127.0.0.1") -> None:
+        self._commands = commands(control)
+        self._listener = socket.create_server((host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, name="control", daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """What goes back for one request. Whatever is wrong with it comes back as `error`."""
+        try:
+            request = json.loads(line)
+            command = self._commands[request["do"]]
+            return {"result": command(**request.get("with", {}))}
+        except Exception as error:
+            _log.info("%r", line, exc_info=True)
+            return {"error": f"{type(error).__name__}: {error}"}
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection, connection.makefile("rb") as lines:
+            for line in lines:
+                connection.sendall(json.dumps(self.answer(line)).encode() + b"\n")
