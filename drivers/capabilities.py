@@ -3,13 +3,15 @@
 Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s`.
 
     Instrument              has an identity
-    ├── PowerMeter          DC volts, amperes, watts
+    ├── DcInstrument        knows its resolution and its range in volts and amperes
+    │   ├── PowerMeter      DC volts, amperes, watts
+    │   ├── PowerSupply     acts on the device, too
+    │   └── ElectronicLoad  acts on the device, too
     ├── MainsMeter          the same on the AC side
     ├── LightMeter          illuminance           ── LightArray: several, one per screen zone
     ├── ColourMeter         CIE 1931 x, y and illuminance
     └── Actuator            acts on the device under test, and can let go of it
-        ├── PowerSupply
-        ├── ElectronicLoad
+        ├── PowerSupply, ElectronicLoad
         ├── PortPower       the power of the USB port that the device is plugged into
         ├── PatternSource   pictures on the display under test
         ├── KeyActuator     presses keys
@@ -85,7 +87,23 @@ class Instrument(ABC):
     identity: Identity
 
 
-class PowerMeter(Instrument):
+class DcInstrument(Instrument):
+    """Reads or sets DC volts and amperes. Its figures are known once it is open."""
+
+    resolution_v: float
+    """The coarsest step in which volts are told within its range."""
+
+    resolution_a: float
+    """The coarsest step in which amperes are told within its range."""
+
+    max_v: float
+    """The most volts that it may be given or set to."""
+
+    max_a: float
+    """The most amperes that it may be given or set to."""
+
+
+class PowerMeter(DcInstrument):
     @abstractmethod
     def read(self) -> Power: ...
 
@@ -128,7 +146,7 @@ class Actuator(Instrument):
         """
 
 
-class PowerSupply(Actuator):
+class PowerSupply(Actuator, DcInstrument):
     @abstractmethod
     def set_voltage(self, voltage_v: float) -> None: ...
 
@@ -142,7 +160,7 @@ class PowerSupply(Actuator):
         self.switch(on=False)
 
 
-class ElectronicLoad(Actuator):
+class ElectronicLoad(Actuator, DcInstrument):
     """Sinks what it is told. Setting a value selects that mode; the input stays as it was."""
 
     @abstractmethod

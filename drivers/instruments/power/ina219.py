@@ -42,6 +42,9 @@ class Ina219(PowerMeter):
     20.5 and 320 mV across the shunt), `WrongDevice` when something else answers.
     """
 
+    resolution_v = BUS_LSB_V
+    max_v = 26.0  # "Recommended Operating Conditions"
+
     def __init__(
         self,
         bus: I2cBus,
@@ -65,7 +68,8 @@ class Ina219(PowerMeter):
         if self._calibration > LARGEST_CALIBRATION:
             raise ValueError(f"INA219: {max_a} A through {shunt_ohm} Ω is too little to measure")
         self._current_lsb_a = CALIBRATION_SCALE / (self._calibration * shunt_ohm)
-        self._max_a = max_a
+        self.max_a = max_a
+        self.resolution_a = SHUNT_FULL_SCALE_V / SHUNT_FULL_SCALE / shunt_ohm
         adc = 0b1000 | LOG2_AVERAGES[averages]  # "ADC Settings": 12 bits, averaged
         self._configuration = TRIGGERED | adc << 7 | adc << 3
         self._conversion_s = 2 * averages * CONVERSION_S
@@ -105,7 +109,7 @@ class Ina219(PowerMeter):
             raise NoReply(f"{self._chip.where}: no conversion ready, register 0x02 {flags:#06x}")
         if flags & OVERFLOW or abs(shunt) >= SHUNT_FULL_SCALE:
             raise BadReply(
-                f"{self._chip.where}: beyond ±{self._max_a} A, or 0.32 V across the shunt"
+                f"{self._chip.where}: beyond ±{self.max_a} A, or 0.32 V across the shunt"
                 f" (register 0x02 {flags:#06x}, shunt {shunt} × 10 µV)"
             )
         if (counts := flags >> 3) >= BUS_FULL_SCALE:

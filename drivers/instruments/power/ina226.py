@@ -44,6 +44,9 @@ class Ina226(PowerMeter):
     5.2 and 81.92 mV across the shunt), `WrongDevice` when something else answers.
     """
 
+    resolution_v = BUS_LSB_V
+    max_v = 36.0  # "Recommended Operating Conditions"
+
     def __init__(
         self,
         bus: I2cBus,
@@ -67,7 +70,8 @@ class Ina226(PowerMeter):
         if self._calibration > LARGEST_CALIBRATION:
             raise ValueError(f"INA226: {max_a} A through {shunt_ohm} Ω is too little to measure")
         self._current_lsb_a = CALIBRATION_SCALE / (self._calibration * shunt_ohm)
-        self._max_a = max_a
+        self.max_a = max_a
+        self.resolution_a = SHUNT_FULL_SCALE_V / (FULL_SCALE + 1) / shunt_ohm
         self._configuration = TRIGGERED | AVERAGES.index(averages) << 9
         self._conversion_s = 2 * averages * CONVERSION_S * SLOWEST
         self._time = time
@@ -113,7 +117,7 @@ class Ina226(PowerMeter):
             raise NoReply(f"{self._chip.where}: no conversion ready, register 0x06 {flags:#06x}")
         if flags & OVERFLOW or not -FULL_SCALE <= shunt < FULL_SCALE:
             raise BadReply(
-                f"{self._chip.where}: beyond ±{self._max_a} A, or 81.92 mV across the shunt"
+                f"{self._chip.where}: beyond ±{self.max_a} A, or 81.92 mV across the shunt"
                 f" (register 0x06 {flags:#06x}, shunt {shunt} × 2.5 µV)"
             )
         if bus >= FULL_SCALE:

@@ -46,6 +46,9 @@ class Ina228(PowerMeter):
     answers.
     """
 
+    resolution_v = VBUS_LSB_V
+    max_v = 85.0  # "Recommended Operating Conditions"
+
     def __init__(
         self,
         bus: I2cBus,
@@ -60,6 +63,7 @@ class Ina228(PowerMeter):
         if averages not in AVERAGES:
             raise ValueError(f"INA228: {averages} averages, not one of {list(AVERAGES)}")
         self._current_lsb_a = SHUNT_RANGE_V / shunt_ohm / 2**19
+        self.resolution_a, self.max_a = self._current_lsb_a, SHUNT_RANGE_V / shunt_ohm
         self._shunt_cal = round(SHUNT_CAL_SCALE * self._current_lsb_a * shunt_ohm)
         self._adc_config = TRIGGERED | AVERAGES.index(averages)
         self._conversion_s = 2 * averages * CONVERSION_S * SLOWEST

@@ -100,6 +100,9 @@ class It8500(ElectronicLoad, PowerMeter):
 
     BAUDRATE = 9600  # as delivered; 4800, 19200 and 38400 can be chosen at the panel
 
+    resolution_v = 1 / VOLTS
+    resolution_a = 1 / AMPERES
+
     def __init__(self, line: ByteStream, *, address: int = 0) -> None:
         if not 0 <= address <= 0xFE:
             raise ValueError(f"IT8500: address {address} is outside 0…254")
@@ -108,6 +111,7 @@ class It8500(ElectronicLoad, PowerMeter):
         self._where = f"IT8500, address {address}"
         self.identity = self._read_identity()
         self.limits = self._read_limits()
+        self.max_v, self.max_a = self.limits.max_voltage_v, self.limits.max_current_a
         self.make_safe()
         self._command(SET_FUNCTION, FIXED)
 

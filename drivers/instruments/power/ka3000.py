@@ -54,14 +54,17 @@ class Ka3000(PowerSupply, PowerMeter):
 
     BAUDRATE = 9600
 
+    resolution_v = 0.01  # "VOUT1?": two decimals
+    resolution_a = 0.001  # "IOUT1?": three decimals
+
     def __init__(
         self, line: ByteStream, *, max_v: float = 30.0, max_a: float = 5.0, time: Time
     ) -> None:
         if not (0 < max_v < 100 and 0 < max_a < 10):
             raise ValueError(f"{max_v} V, {max_a} A: the protocol has room for 99.99 V, 9.999 A")
         self._line = line
-        self._max_v = max_v
-        self._max_a = max_a
+        self.max_v = max_v
+        self.max_a = max_a
         self._time = time
         self._next_s = time.monotonic() + SLOW_PACING_S  # who knows when it was last asked
         self._slow = False
@@ -82,13 +85,13 @@ class Ka3000(PowerSupply, PowerMeter):
         self.switch(on=False)
 
     def set_voltage(self, voltage_v: float) -> None:
-        if not 0 <= voltage_v <= self._max_v:
-            raise ValueError(f"{voltage_v} V is outside 0…{self._max_v} V")
+        if not 0 <= voltage_v <= self.max_v:
+            raise ValueError(f"{voltage_v} V is outside 0…{self.max_v} V")
         self._set("VSET1", f"{voltage_v:05.2f}", VOLTAGE)
 
     def set_current_limit(self, current_a: float) -> None:
-        if not 0 < current_a <= self._max_a:
-            raise ValueError(f"{current_a} A is outside 0…{self._max_a} A")
+        if not 0 < current_a <= self.max_a:
+            raise ValueError(f"{current_a} A is outside 0…{self.max_a} A")
         self._set("ISET1", f"{current_a:05.3f}", CURRENT)
 
     def switch(self, *, on: bool) -> None:

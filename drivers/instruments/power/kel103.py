@@ -51,6 +51,9 @@ class Kel103(ElectronicLoad, PowerMeter):
 
     BAUDRATE = 115200
 
+    resolution_v = 0.001  # it tells five digits, of which two may be before the point
+    resolution_a = 0.001
+
     def __init__(self, line: ByteStream) -> None:
         self._scpi = Scpi(line, "KEL103", error_query="")
         self.identity = self._identify()
@@ -60,6 +63,7 @@ class Kel103(ElectronicLoad, PowerMeter):
         self._limits_v = self._ask_limits(":VOLT", "V")
         self._limits_w = self._ask_limits(":POW", "W")
         self._limits_ohm = self._ask_limits(":RES", "OHM")
+        self.max_v, self.max_a = self._limits_v.high, self._limits_a.high
 
     def sink_current(self, current_a: float) -> None:
         _check(current_a, self._limits_a, "A")

@@ -117,8 +117,10 @@ class Rd60xx(PowerSupply, PowerMeter):
             f"{serial_high << 16 | serial_low:08d}",
             f"{firmware / 100:.2f}",
         )
-        self.max_voltage_v = max(scale.max_voltage_v for scale in self._model.scales)
-        self.max_current_a = max(scale.max_current_a for scale in self._model.scales)
+        self.max_v = max(scale.max_voltage_v for scale in self._model.scales)
+        self.max_a = max(scale.max_current_a for scale in self._model.scales)
+        self.resolution_v = max(scale.voltage_v for scale in self._model.scales)
+        self.resolution_a = max(scale.current_a for scale in self._model.scales)
         self.switch(on=False)
 
     def _find_model(self, model_id: int) -> Model:
@@ -132,8 +134,8 @@ class Rd60xx(PowerSupply, PowerMeter):
 
     def set_voltage(self, voltage_v: float) -> None:
         """Verified: raises `Refused` when the supply keeps another value."""
-        if not 0 <= voltage_v <= self.max_voltage_v:
-            raise ValueError(f"{voltage_v} V is outside 0…{self.max_voltage_v} V")
+        if not 0 <= voltage_v <= self.max_v:
+            raise ValueError(f"{voltage_v} V is outside 0…{self.max_v} V")
         counts = round(voltage_v / self._model.scales[0].voltage_v)
         self._modbus.write_register(VOLTAGE_SET, counts, repeatable=True)
         if (kept := self._read_state().voltage_set_counts) != counts:
@@ -144,8 +146,8 @@ class Rd60xx(PowerSupply, PowerMeter):
 
         Also when an RD6012P is in its 6 A range and more is asked: its panel chooses the range.
         """
-        if not 0 <= current_a <= self.max_current_a:
-            raise ValueError(f"{current_a} A is outside 0…{self.max_current_a} A")
+        if not 0 <= current_a <= self.max_a:
+            raise ValueError(f"{current_a} A is outside 0…{self.max_a} A")
         scale = self._read_scale()
         if current_a > scale.max_current_a:
             raise Refused(
@@ -161,7 +163,7 @@ class Rd60xx(PowerSupply, PowerMeter):
 
         The thresholds of an earlier user stay in force until they are set anew.
         """
-        most_v, most_a = self.max_voltage_v + HEADROOM_V, self.max_current_a + HEADROOM_A
+        most_v, most_a = self.max_v + HEADROOM_V, self.max_a + HEADROOM_A
         if not 0 < voltage_v <= most_v:
             raise ValueError(f"over-voltage at {voltage_v} V is outside 0…{most_v} V")
         if not 0 < current_a <= most_a:

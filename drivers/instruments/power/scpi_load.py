@@ -120,6 +120,8 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
 
     BAUDRATE = 9600
 
+    resolution_v = resolution_a = STEP
+
     def __init__(self, line: ByteStream, dialect: LoadDialect, *, time: Time = time) -> None:
         self._dialect = dialect
         self._scpi = Scpi(
@@ -132,6 +134,7 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
         self.identity = self._identify()
         self._scpi.name = f"{self.identity.maker} {self.identity.model}"
         self._rating = self._find_rating()
+        self.max_v, self.max_a = self._rating.max_v, self._rating.max_a
         self._scpi.read_errors()  # of somebody before us
         self.switch(on=False)
         for text in dialect.prepare:

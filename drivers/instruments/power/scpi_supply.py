@@ -205,6 +205,7 @@ class ScpiSupply(PowerSupply, PowerMeter):
                 raise ValueError("this dialect does not tell its limits: give max_v and max_a")
         self._dialect = dialect
         self._channel = channel
+        self.resolution_v, self.resolution_a = dialect.resolution_v, dialect.resolution_a
         self._scpi = Scpi(
             line,
             "SCPI supply",
@@ -216,18 +217,18 @@ class ScpiSupply(PowerSupply, PowerMeter):
         self._scpi.read_errors()  # of somebody before us
         if dialect.remote:
             self._scpi.command(dialect.remote)
-        self._max_v, self._max_a = self._find_limits(max_v, max_a)
+        self.max_v, self.max_a = self._find_limits(max_v, max_a)
         self.switch(on=False)
 
     def set_voltage(self, voltage_v: float) -> None:
-        if not 0 <= voltage_v <= self._max_v:
-            raise ValueError(f"{voltage_v} V is outside 0…{self._max_v} V")
+        if not 0 <= voltage_v <= self.max_v:
+            raise ValueError(f"{voltage_v} V is outside 0…{self.max_v} V")
         self._set(self._dialect.set_voltage, voltage_v)
         self._verify(self._dialect.ask_voltage, voltage_v, self._dialect.resolution_v)
 
     def set_current_limit(self, current_a: float) -> None:
-        if not 0 < current_a <= self._max_a:
-            raise ValueError(f"{current_a} A is outside 0…{self._max_a} A")
+        if not 0 < current_a <= self.max_a:
+            raise ValueError(f"{current_a} A is outside 0…{self.max_a} A")
         self._set(self._dialect.set_current, current_a)
         self._verify(self._dialect.ask_current, current_a, self._dialect.resolution_a)
 

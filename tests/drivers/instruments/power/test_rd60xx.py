@@ -68,7 +68,7 @@ def test_construction_asks_who_it_is_and_switches_off(twin: SimulatedRd60xx) -> 
         "01 03 00 04 00 11 C4 07",
     ]
     assert supply.identity == ("Riden", "RD6006", "00012345", "1.28")
-    assert (supply.max_voltage_v, supply.max_current_a) == (60.0, 6.0)
+    assert (supply.max_v, supply.max_a) == (60.0, 6.0)
 
 
 def test_the_output_is_off_after_construction_even_if_it_was_on(
@@ -144,7 +144,7 @@ def test_the_model_decides_what_a_count_is_worth(
     circuit = Circuit(None, Resistor(4.0))
     supply = connect(SimulatedRd60xx(circuit, model_id=model_id, current_range=current_range))
     assert supply.identity.model == name
-    assert supply.max_current_a == most_a
+    assert supply.max_a == most_a
     supply.set_voltage(20.125)
     supply.set_current_limit(5.9995)
     supply.switch(on=True)
