@@ -1,92 +1,100 @@
-"""`host.toml`, typed. Every key has a default; a host without a file is a host on loopback."""
+"""Reads `host.toml` into typed tables. Every key has a default: no file is a host on loopback."""
 
-import difflib
 import os
 import ssl
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-import msgspec
+from msgspec import Meta, Struct
 
 from host_agent.mqtt import Address, Version
-
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
+from records.toml_tables import MistakesInFile, TableError, convert, read
 
 
-class ConfigError(Exception):
-    """What is wrong, one line for each mistake: file, place, and what would be right."""
-
-    def __init__(self, mistakes: Iterable[str]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(self.mistakes))
+def _says(description: str) -> Meta:
+    """Return a mark that says what is right where the type alone would not help."""
+    return Meta(description=description)
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConfigError(MistakesInFile):
+    """Tells the mistakes of `host.toml`, one line each: file, place, and what would be right."""
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
 class Tls(_Section, frozen=True):
     """Files are beside `host.toml` unless absolute. Without `ca_file`: the system's authorities."""
 
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
+    ca_file: Annotated[str, _says("the name of a file of certificates in PEM")] = ""
+    cert_file: Annotated[str, _says("the name of a certificate in PEM, with its key_file")] = ""
+    key_file: Annotated[str, _says("the name of a key in PEM, with its cert_file")] = ""
 
 
 class BrokerConfig(_Section, frozen=True):
-    host: Text = "127.0.0.1"
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
-    username: str = ""
-    password_file: str = ""
-    client_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "pace-host"
-    mqtt_version: Version | None = None
-    tls: Tls | None = None
+    """Where the MQTT broker is, and how the host logs in there.
+
+    Without `mqtt_version` the host tries 5, then 3.1.1.
+    """
+
+    host: Annotated[
+        Annotated[str, Meta(min_length=1)], _says('a name or an address, as in host = "127.0.0.1"')
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=1, le=65535, description="a TCP port from 1 to 65535, as in port = 1883")
+    ] = 1883
+    username: Annotated[str, _says('a text, as in username = "host"')] = ""
+    password_file: Annotated[str, _says("the name of a file with the password in line 1")] = ""
+    client_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+            description="1 to 64 of A-Z a-z 0-9 . _ -, different for each host at a broker",
+        ),
+    ] = "pace-host"
+    mqtt_version: Annotated[Version | None, _says("3 (which is 3.1.1) or 5")] = None
+    tls: Annotated[
+        Tls | None, _says("a table; an empty one, [broker.tls], trusts the system's authorities")
+    ] = None
 
 
 class DatabaseConfig(_Section, frozen=True):
-    """`url` as SQLAlchemy has it; empty is SQLite in the data directory."""
+    """`url` is one of SQLAlchemy's; an empty one means SQLite in the data directory."""
 
-    url: str = ""
+    url: Annotated[str, _says('a URL, as in url = "sqlite:////var/lib/pace-host/host.db"')] = ""
 
 
 class WebConfig(_Section, frozen=True):
     """`names` are host names under which browsers may ask for the page, beside addresses."""
 
-    listen: str = "127.0.0.1:8480"
-    names: list[Text] = []
+    listen: Annotated[
+        str, _says('an address with a port, as in listen = "127.0.0.1:8480"; port 0 is any free')
+    ] = "127.0.0.1:8480"
+    names: Annotated[
+        list[Annotated[str, Meta(min_length=1)]],
+        _says('a list of host names, as in names = ["pace.example.org"]'),
+    ] = []
 
 
 class LimitsConfig(_Section, frozen=True):
-    message_bytes: Annotated[int, msgspec.Meta(ge=1024, le=268_435_455)] = 1_048_576
+    """What a message may have at most, in bytes; a larger one goes to the quarantine."""
+
+    message_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=268_435_455, description="a number of bytes from 1024 to 268435455"),
+    ] = 1_048_576
 
 
 class HostConfig(_Section, frozen=True):
-    data: str = ""
+    """All of `host.toml`."""
+
+    data: Annotated[str, _says('a directory, as in data = "/var/lib/pace-host"')] = ""
     broker: BrokerConfig = BrokerConfig()
     database: DatabaseConfig = DatabaseConfig()
     web: WebConfig = WebConfig()
     limits: LimitsConfig = LimitsConfig()
-
-
-_RIGHT = {
-    "data": 'a directory, as in data = "/var/lib/pace-host"',
-    "broker.host": 'a name or an address, as in host = "127.0.0.1"',
-    "broker.port": "a TCP port from 1 to 65535, as in port = 1883",
-    "broker.username": 'a text, as in username = "host"',
-    "broker.password_file": "a file whose first line is the password",
-    "broker.client_id": "1 to 64 of A-Z a-z 0-9 . _ -, one for each host at a broker",
-    "broker.mqtt_version": "3 (3.1.1) or 5; without it the host tries 5, then 3",
-    "broker.tls": "a table; empty, [broker.tls], trusts the system's authorities",
-    "broker.tls.ca_file": "a file of certificates in PEM",
-    "broker.tls.cert_file": "a certificate in PEM, together with key_file",
-    "broker.tls.key_file": "a key in PEM, together with cert_file",
-    "database.url": 'a URL, as in url = "sqlite:////var/lib/pace-host/host.db"',
-    "web.listen": 'address:port, as in listen = "127.0.0.1:8480"; port 0 is any free one',
-    "web.names": 'host names, as in names = ["pace.example.org"]',
-    "limits.message_bytes": "a number of bytes from 1024 to 268435455, as in 1048576",
-}
 
 
 class ListenAddress(NamedTuple):
@@ -98,7 +106,7 @@ class ListenAddress(NamedTuple):
 
 
 def parse_address(text: str) -> ListenAddress:
-    """`host:port` or `[v6]:port`; `ValueError` for anything else."""
+    """Return the address in `host:port` or `[v6]:port`. Raises `ValueError` for other texts."""
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -110,24 +118,18 @@ def parse_address(text: str) -> ListenAddress:
 
 
 def load(path: Path) -> HostConfig:
-    """The file, checked as a whole. Raises `ConfigError` with every mistake in it."""
+    """Return the checked contents of a file. Raises `ConfigError` with every mistake in it."""
     try:
-        raw = msgspec.toml.decode(path.read_bytes())
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: not TOML: {error}"]) from error
-    mistakes = list(_mistakes(HostConfig, raw, ""))
-    if not mistakes:
-        config = msgspec.convert(raw, HostConfig)
-        mistakes = list(_contradictions(config, path.parent))
-        if not mistakes:
-            return config
-    raise ConfigError(f"{path}: {mistake}" for mistake in mistakes)
+        config = convert(read(path), HostConfig)
+    except TableError as error:
+        raise ConfigError(*error.after(path)) from error
+    if found := list(_contradictions(config, path.parent)):
+        raise ConfigError(*(f"{path}: {mistake}" for mistake in found))
+    return config
 
 
 def data_directory(config: HostConfig) -> Path:
-    """Of the configuration, of systemd's `StateDirectory=`, or of the user."""
+    """Return the directory that the configuration, systemd or the home directory sets."""
     if config.data:
         return Path(config.data)
     if state := os.environ.get("STATE_DIRECTORY"):
@@ -137,11 +139,15 @@ def data_directory(config: HostConfig) -> Path:
 
 
 def database_url(config: HostConfig, data: Path) -> str:
+    """Return the database's URL; without one in the configuration, SQLite's in `data`."""
     return config.database.url or f"sqlite:///{data.absolute() / 'host.db'}"
 
 
 def broker_address(config: HostConfig, beside: Path) -> Address:
-    """`beside` is where relative file names start from. `OSError` when a file cannot be read."""
+    """Return the broker's address with the password and certificates that it needs.
+
+    Relative file names start from `beside`. Raises `OSError` when a file cannot be read.
+    """
     broker = config.broker
     password = ""
     if broker.password_file:
@@ -158,36 +164,8 @@ def broker_address(config: HostConfig, beside: Path) -> Address:
     )
 
 
-def _mistakes(section: type[msgspec.Struct], raw: dict[str, Any], place: str) -> Iterable[str]:
-    fields = {field.name: field for field in msgspec.structs.fields(section)}
-    for name, value in raw.items():
-        here = f"{place}{name}"
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, 1)
-            known = f"{near[0]!r}?" if near else f"known here: {', '.join(fields)}"
-            yield f"{here}: no such key; {known}"
-        elif subsection := _SECTIONS.get(here):
-            if isinstance(value, dict):
-                yield from _mistakes(subsection, value, f"{here}.")
-            else:
-                yield f"{here}: a table, [{here}], is right here"
-        else:
-            try:
-                msgspec.convert(value, fields[name].type)
-            except msgspec.ValidationError as error:
-                yield f"{here} = {value!r}: {error}; right is {_RIGHT[here]}"
-
-
-_SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "broker": BrokerConfig,
-    "broker.tls": Tls,
-    "database": DatabaseConfig,
-    "web": WebConfig,
-    "limits": LimitsConfig,
-}
-
-
 def _contradictions(config: HostConfig, beside: Path) -> Iterable[str]:
+    """Yield the mistakes that no single key shows, and the files that cannot be read."""
     broker, tls = config.broker, config.broker.tls
     checks: list[tuple[str, Callable[[], object]]] = [
         ("web.listen", lambda: parse_address(config.web.listen)),
@@ -205,10 +183,11 @@ def _contradictions(config: HostConfig, beside: Path) -> Iterable[str]:
         try:
             check()
         except (ValueError, OSError) as error:
-            yield f"{place}: {error}; right is {_RIGHT[place]}"
+            yield f"{place}: {error}"
 
 
 def _tls_context(tls: Tls, beside: Path) -> ssl.SSLContext:
+    """Return the context of a client; its file names start from `beside`."""
     context = ssl.create_default_context(cafile=str(beside / tls.ca_file) if tls.ca_file else None)
     if tls.cert_file:
         context.load_cert_chain(beside / tls.cert_file, beside / tls.key_file)

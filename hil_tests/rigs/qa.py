@@ -14,22 +14,18 @@
 What is not stated is not done: a supply without `max_voltage_v` is never swept.
 """
 
-import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from datetime import date
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 
-from records.toml_tables import MistakeInFile, suggest
+from records.toml_tables import MistakesInFile, TableError, convert, read, suggest
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
-
-Table = TypeVar("Table")
 
 GOLDEN_VALUES = (
     *("feed_current", "no_load_voltage", "loaded_voltage", "mains_power"),
@@ -38,8 +34,8 @@ GOLDEN_VALUES = (
 """What the suites measure of golden units: test_golden_unit.py."""
 
 
-class QaError(MistakeInFile):
-    """The file is wrong. One line: file, place, and what would be right."""
+class QaError(MistakesInFile):
+    """Tells the mistakes of a `.qa.toml`, one line each: file, place, and what would be right."""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,34 +96,17 @@ class Qa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.slots.get(slot, SlotQa())
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    slots: dict[str, Any] = {}
-
-
 def path_beside(rig: Path) -> Path:
     """`station.toml` → `station.qa.toml`."""
     return rig.with_suffix(".qa.toml")
 
 
 def load(path: Path, slots: Collection[str]) -> Qa:
-    """Raises `QaError` with the first mistake."""
+    """Return what the file states of each slot. Raises `QaError` with its mistakes."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        for place, figure in _figures(raw):
-            if not isfinite(figure):  # nothing would be too far apart
-                raise QaError(f"{path}: {place}: {figure} is no figure")
-        qa = Qa(
-            slots={
-                slot: _convert(one, SlotQa, f"slots.{slot}")
-                for slot, one in _convert(raw, _File).slots.items()
-            }
-        )
-    except OSError as error:
-        raise QaError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise QaError(f"{path}: not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise QaError(f"{path}: {error}") from error
+        qa = convert(read(path), Qa)
+    except TableError as error:
+        raise QaError(*error.after(path)) from error
     if strangers := sorted(qa.slots.keys() - set(slots)):
         known = ", ".join(sorted(slots))
         raise QaError(f"{path}: slots.{strangers[0]}: the rig has no such slot, but {known}")
@@ -139,23 +118,3 @@ def load(path: Path, slots: Collection[str]) -> Qa:
                     f" {suggest(name, GOLDEN_VALUES)}"
                 )
     return qa
-
-
-def _convert(raw: object, kind: type[Table], place: str = "") -> Table:
-    """`place` is where it stands in the file. Raises `msgspec.ValidationError` that says so."""
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        where = f"{place}{path.rstrip('`')}".lstrip(".")
-        text = text.replace("Object contains unknown field", "there is no key")
-        text = text.replace("Object missing required field", "there has to be a key")
-        raise msgspec.ValidationError(f"{where}: {text}" if where else text) from error
-
-
-def _figures(table: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, float]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _figures(value, f"{place}{name}.")
-        elif isinstance(value, float):
-            yield f"{place}{name}", value

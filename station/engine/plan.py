@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from records import Limit
-from records.toml_tables import MistakeInFile, TableError, convert
+from records.toml_tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
 
 SHIPPED = Path(__file__).parents[1] / "plans"
 
 
-class PlanError(MistakeInFile):
-    """The plan file is wrong. One line: file, place, and what would be right."""
+class PlanError(MistakesInFile):
+    """Tells the mistakes of a plan file, one line each: file, place, and what would be right."""
 
 
 class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ def load(path: Path) -> Plan:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PlanError(f"{path}: not TOML: {error}") from error
     except TableError as error:
-        raise PlanError(f"{path}: {error}") from error
+        raise PlanError(*error.after(path)) from error
     if table.id != path.stem:
         raise PlanError(f"{path}: id is {table.id!r}, but the file's name says {path.stem!r}")
     if not table.step:
@@ -84,7 +84,7 @@ def load(path: Path) -> Plan:
         try:
             planned = _check(convert(raw, _StepTable), table.settings)
         except TableError as error:
-            raise PlanError(f"{place}: {error}") from error
+            raise PlanError(*error.after(place)) from error
         except LookupError as error:
             raise PlanError(f"{place}: {error.args[0]}") from error
         used |= table.settings.keys() & set(planned.step.settings.__struct_fields__)

@@ -17,7 +17,6 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Generator, Mapping
-from math import isfinite
 from pathlib import Path
 from typing import (
     Annotated,
@@ -139,11 +138,7 @@ class Step:
         for name in settings:
             if name not in known:
                 raise LookupError(f"no setting {name!r}; {suggest(name, known)}")
-        checked = msgspec.structs.asdict(convert(settings, self.settings, "settings"))
-        for name, value in checked.items():
-            if isinstance(value, float) and not isfinite(value):
-                raise LookupError(f"settings.{name}: {value} is no figure")
-        return checked
+        return msgspec.structs.asdict(convert(settings, self.settings, "settings"))
 
     def __call__(self, *roles: Any, **settings: Any) -> Yields:
         return self.function(*roles, **settings)

@@ -1,6 +1,5 @@
 """`station.toml`, typed. Every mistake is one line: file, place, and what would be right."""
 
-import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 from drivers.buses import Hardware
 from drivers.capabilities import Instrument
 from records import topics
-from records.toml_tables import MistakeInFile, TableError, convert, suggest
+from records.toml_tables import MistakesInFile, TableError, convert, read, suggest
 from station.console import WhenPlugged
 from station.delivery.publisher import BrokerAddress
 from station.engine import plan as plans
@@ -22,8 +21,8 @@ from station.engine.prompts import Prompter
 from station.rig.instruments import DRIVERS, InstrumentTable
 
 
-class ConfigError(MistakeInFile):
-    """The configuration is wrong. One line: file, place, and what would be right."""
+class ConfigError(MistakesInFile):
+    """Tells the mistakes of `station.toml`, one line each: file, place, and what would be right."""
 
 
 class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,15 +81,9 @@ def load(path: Path) -> StationConfig:
     Raises `ConfigError` or `PlanError`.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    try:
-        return _check(raw, path.parent)
+        return _check(read(path), path.parent)
     except (ConfigError, TableError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(*(f"{path}: {mistake}" for mistake in error.mistakes)) from error
 
 
 def _check(raw: dict[str, Any], folder: Path) -> StationConfig:
@@ -147,7 +140,7 @@ def _slot(
     try:
         loaded = tuple(plans.find(plan_id, folders) for plan_id in table.plans)
     except PlanError as error:
-        raise ConfigError(f"{place}.plans: {error}") from error
+        raise ConfigError(*(f"{place}.plans: {mistake}" for mistake in error.mistakes)) from error
     slot = SlotConfig(name, table.kind, loaded, roles, table.shared, table.when_plugged)
     if slot.when_plugged == "start" and not slot.device_ports():
         raise ConfigError(

@@ -1,7 +1,7 @@
 """The reference of `station.toml` and `host.toml`, from the structs that they are read into."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -101,7 +101,8 @@ def _host_rows(kind: type[msgspec.Struct], place: str) -> list[tuple[str, ...]]:
 
 
 def _section(hint: Any) -> type[msgspec.Struct] | None:
-    for one in getattr(hint, "__args__", (hint,)):
-        if isinstance(one, type) and issubclass(one, msgspec.Struct):
-            return one
-    return None
+    """Return the struct that a type is, or that it wraps in `Annotated` or a union."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint
+    inner = get_args(hint)[:1] if get_origin(hint) is Annotated else get_args(hint)
+    return next((found for one in inner if (found := _section(one)) is not None), None)

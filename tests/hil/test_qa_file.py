@@ -41,23 +41,33 @@ def test_a_slot_of_which_nothing_is_stated_is_never_driven() -> None:
     [
         ("[slots.lfet]\n", "slots.lfet: the rig has no such slot, but left, right"),
         ("[slots.left]\nmax_volts = 3\n", "slots.left: there is no key `max_volts`"),
-        ("[slots.left.golden]\n", "slots.left.golden: there has to be a key `unit`"),
-        ("[slots.left]\nmax_voltage_v = 0\n", "slots.left.max_voltage_v: Expected `float` > 0"),
-        ("[slots.left]\nbudget_v = -1\n", "slots.left.budget_v: Expected `float` >= 0"),
-        ("[slots.left]\nbudget_v = inf\n", "slots.left.budget_v: inf is no figure"),
-        ("[slots.left]\nmax_voltage_v = nan\n", "slots.left.max_voltage_v: nan is no figure"),
+        ("[slots.left.golden]\n", "slots.left.golden: the key `unit` is missing"),
         (
-            "[slots.left.golden.values]\nwhite = { value = 1.0, tolerance = inf }\n",
-            "slots.left.golden.values.white.tolerance: inf is no figure",
+            "[slots.left]\nmax_voltage_v = 0\n",
+            "slots.left.max_voltage_v: 0 is not a number above 0",
+        ),
+        ("[slots.left]\nbudget_v = -1\n", "slots.left.budget_v: -1 is not a number of at least 0"),
+        ("[slots.left]\nbudget_v = inf\n", "slots.left.budget_v: inf is not a finite number"),
+        (
+            "[slots.left]\nmax_voltage_v = nan\n",
+            "slots.left.max_voltage_v: nan is not a finite number",
+        ),
+        (
+            '[slots.left.golden]\nunit = "A"\n[slots.left.golden.values]\n'
+            "white = { value = 1.0, tolerance = inf }\n",
+            "slots.left.golden.values.white.tolerance: inf is not a finite number",
         ),
         (
             '[slots.left.golden]\nunit = "A"\n[slots.left.golden.values]\n'
             "whit = { value = 1.0, tolerance = 1.0 }\n",
             "slots.left.golden.values: nothing measures 'whit', did you mean 'white'?",
         ),
-        ("[slots.left]\nreadings = 1\n", "slots.left.readings: Expected `int` >= 2"),
-        ("[slots.left.golden]\nunit = 7\n", "slots.left.golden.unit: Expected `str`, got `int`"),
-        ("slots = 1\n", "slots: Expected `object`, got `int`"),
+        (
+            "[slots.left]\nreadings = 1\n",
+            "slots.left.readings: 1 is not a whole number of at least 2",
+        ),
+        ("[slots.left.golden]\nunit = 7\n", "slots.left.golden.unit: 7 is not a text"),
+        ("slots = 1\n", "slots: 1 is not a table"),
         ('[slots."l\\nft"]\n', "slots.l\ufffdft: the rig has no such slot"),
         ("[slots.left", "not TOML"),
     ],

@@ -146,7 +146,7 @@ def test_a_mistake_in_the_configuration_ends_before_anything_starts(
     assert main([command, "--config", str(tmp_path / "host.toml"), "--data", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(f"{tmp_path}/host.toml: broker.port = 'x'")
+    assert captured.err.startswith(f"{tmp_path}/host.toml: broker.port: 'x' is not a TCP port")
     assert os.listdir(tmp_path) == ["host.toml"]
 
 

@@ -36,10 +36,9 @@ def complaint(folder: Path, text: str | bytes) -> str:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(PlanError) as caught:
         load(path)
-    said = str(caught.value)
-    assert said.startswith(str(path))
-    assert said.isprintable()
-    return said.removeprefix(str(path)).lstrip(":, ")
+    lines = str(caught.value).split("\n")
+    assert all(line.startswith(str(path)) and line.isprintable() for line in lines)
+    return "\n".join(line.removeprefix(str(path)).lstrip(":, ") for line in lines)
 
 
 # Plans that we ship
@@ -111,17 +110,21 @@ def test_the_plan_all_mistakes_start_from_is_good(tmp_path: Path) -> None:
         (HEAD + 'title = "again"\n' + STEP, "not TOML: Cannot overwrite a value (at line 5"),
         (HEAD + "x = " + "[" * 20_000, "not TOML: "),
         (b"\xff" + FULL.encode(), "not TOML: 'utf-8'"),
-        ("", "the key `id` is missing"),
+        (
+            "",
+            "the key `id` is missing\nthe key `title` is missing\nthe key `kind` is missing\n"
+            "the key `guideline` is missing\nthe key `step` is missing",
+        ),
         (HEAD, "the key `step` is missing"),
         (HEAD + "step = []\n", "a plan needs at least one [[step]]"),
-        (HEAD + "[step]\n", "step: Expected `array`, got `table`"),
-        (HEAD + "step = [1]\n", "step[0]: Expected `table`, got `int`"),
+        (HEAD + "[step]\n", "step: a table is not a list"),
+        (HEAD + "step = [1]\n", "step[0]: 1 is not a table"),
         (FULL.replace('id = "p"', 'id = "q"'), "id is 'q', but the file's name says 'p'"),
-        (FULL.replace('title = "T"', "title = 5"), "title: Expected `str`, got `int`"),
+        (FULL.replace('title = "T"', "title = 5"), "title: 5 is not a text"),
         (FULL.replace('kind = "K"\n', ""), "the key `kind` is missing"),
         (FULL.replace("guideline", "guidline"), "there is no key `guidline`; did you mean"),
         (FULL.replace("[[step]]", "[[steps]]"), "there is no key `steps`; did you mean 'step'?"),
-        ('"a\\nb" = 1\n' + FULL, "Object contains unknown field `a\ufffdb`"),
+        ('"a\\nb" = 1\n' + FULL, 'there is no key `"a\\nb"`; known are'),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -132,8 +135,8 @@ def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, text: str | bytes, sa
     ("old", "new", "said"),
     [
         ('use = "adapter.no_load"\n', "", "step 1 (no `use`): the key `use` is missing"),
-        ('"adapter.no_load"', "7", "step 1 (7): use: Expected `str`"),
-        ('"No load"', "7", HERE + "title: Expected `str`, got `int`"),
+        ('"adapter.no_load"', "7", "step 1 (7): use: 7 is not a text"),
+        ('"No load"', "7", HERE + "title: 7 is not a text"),
         ("adapter.no_load", "adapter.noload", "step 1 (adapter.noload): no step 'adapter.noload';"
          " did you mean 'no_load'?"),
         ("adapter.no_load", "adaptor.no_load", "step 1 (adaptor.no_load): no step"
@@ -143,22 +146,24 @@ def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, text: str | bytes, sa
         ("adapter.no_load", "..plan.load", "step 1 (..plan.load): no step '..plan.load'; steps"),
         ("settings =", "stop_on_fall = true\nsettings =", HERE + "there is no key"
          " `stop_on_fall`; did you mean 'stop_on_fail'?"),
-        ("settings =", "stop_on_fail = 1\nsettings =", HERE + "stop_on_fail: Expected `bool`"),
+        ("settings =", "stop_on_fail = 1\nsettings =", HERE + "stop_on_fail: 1 is not true"
+         " or false"),
         ("settings =", "setings =", HERE + "there is no key `setings`; did you mean 'settings'?"),
         ("rated_voltage_v =", "rated_volts =", HERE + "no setting 'rated_volts'; did you mean"
          " 'rated_voltage_v'?"),
         ("{ rated_voltage_v = 19.5 }", "{}", HERE + "settings: the key `rated_voltage_v` is"),
-        ("{ rated_voltage_v = 19.5 }", "3", HERE + "settings: Expected `table`, got `int`"),
-        ("19.5", '"19.5"', HERE + "settings.rated_voltage_v: Expected `float`, got `str`"),
-        ("19.5", "true", HERE + "settings.rated_voltage_v: Expected `float`, got `bool`"),
-        ("19.5", "0", HERE + "settings.rated_voltage_v: Expected `float` > 0"),
-        ("19.5", "-19.5", HERE + "settings.rated_voltage_v: Expected `float` > 0"),
-        ("19.5", "nan", HERE + "settings.rated_voltage_v: "),
-        ("19.5", "inf", HERE + "settings.rated_voltage_v: inf is no figure"),
-        ("19.5", "19.5, settle_s = -1", HERE + "settings.settle_s: Expected `float` >= 0"),
+        ("{ rated_voltage_v = 19.5 }", "3", HERE + "settings: 3 is not a table"),
+        ("19.5", '"19.5"', HERE + "settings.rated_voltage_v: '19.5' is not a number above 0"),
+        ("19.5", "true", HERE + "settings.rated_voltage_v: true is not a number above 0"),
+        ("19.5", "0", HERE + "settings.rated_voltage_v: 0 is not a number above 0"),
+        ("19.5", "-19.5", HERE + "settings.rated_voltage_v: -19.5 is not a number above 0"),
+        ("19.5", "nan", HERE + "settings.rated_voltage_v: nan is not a finite number"),
+        ("19.5", "inf", HERE + "settings.rated_voltage_v: inf is not a finite number"),
+        ("19.5", "19.5, settle_s = -1", HERE + "settings.settle_s: -1 is not a number"
+         " of at least 0"),
         ("no_load_voltage", "no_load_volts", HERE + "a limit for 'no_load_volts', but it"
          " measures no_load_voltage, no_load_deviation"),
-        (FIGURES, "18.0", LIMIT_HERE + ": Expected `table`, got `float`"),
+        (FIGURES, "18.0", LIMIT_HERE + ": 18.0 is not a table"),
         ('unit = "V"', 'unit = "mV"', HERE + "the limit of no_load_voltage is in 'mV', but it is"
          " measured in 'V'"),
         ('unit = "V", ', "", HERE + "the limit of no_load_voltage is in '', but"),
@@ -169,11 +174,11 @@ def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, text: str | bytes, sa
         ("min = 18.0, ", "", LIMIT_HERE + ": a limit needs `min`, `max` or `equals`"),
         ("min = 18.0", "minimum = 18.0", LIMIT_HERE + ": there is no key `minimum`; did you mean"
          " 'min'?"),
-        ("min = 18.0", 'min = "18"', LIMIT_HERE + ".min: Expected `float | null`, got `str`"),
+        ("min = 18.0", 'min = "18"', LIMIT_HERE + ".min: '18' is not a number"),
         ("min = 18.0", "min = 18.0, max = 17.0", LIMIT_HERE + ": min 18 is above max 17"),
         ("min = 18.0", "min = 18.0, equals = 18.0", LIMIT_HERE + ": a limit has either `equals`"),
-        ("min = 18.0", "min = nan", LIMIT_HERE + ": the figures of a limit are numbers"),
-        ("min = 18.0", "min = -inf", LIMIT_HERE + ": the figures of a limit are numbers"),
+        ("min = 18.0", "min = nan", LIMIT_HERE + ".min: nan is not a finite number"),
+        ("min = 18.0", "min = -inf", LIMIT_HERE + ".min: -inf is not a finite number"),
         ("min = 18.0", "min = 18.0, guard = -1", LIMIT_HERE + ": the figures of a limit"),
         ("min = 18.0", "equals = 18.0, guard = 1", LIMIT_HERE + ": `guard` needs bounds"),
     ],
@@ -196,15 +201,17 @@ def test_the_step_that_is_wrong_is_counted_from_one(tmp_path: Path) -> None:
         ("use = 'keyboard.every_key'\nsettings = { layout = 'iso-106' }",
          "step 1 (keyboard.every_key): settings.layout: 'iso-106' is not one of ansi-104"),
         ("use = 'keyboard.stuck_keys'\nsettings = { watch_s = 0 }",
-         "step 1 (keyboard.stuck_keys): settings.watch_s: Expected `float` > 0"),
+         "step 1 (keyboard.stuck_keys): settings.watch_s: 0 is not a number above 0"),
         ("use = 'display.brightness_sweep'\nsettings = { points = 1 }",
-         "step 1 (display.brightness_sweep): settings.points: Expected `int` >= 2"),
+         "step 1 (display.brightness_sweep): settings.points: 1 is not a whole number of at"
+         " least 2"),
         ("use = 'display.standby_power'\nsettings = { samples = 0 }",
-         "step 1 (display.standby_power): settings.samples: Expected `int` >= 1"),
+         "step 1 (display.standby_power): settings.samples: 0 is not a whole number of at least 1"),
         ("use = 'display.standby_power'\nsettings = { samples = 2.5 }",
-         "step 1 (display.standby_power): settings.samples: Expected `int`, got `float`"),
+         "step 1 (display.standby_power): settings.samples: 2.5 is not a whole number of at"
+         " least 1"),
         ("use = 'keyboard.ghosting'\nsettings = { pairs = [['A']] }",
-         "step 1 (keyboard.ghosting): settings.pairs[0]: Expected `array` of length 2, got 1"),
+         "step 1 (keyboard.ghosting): settings.pairs[0]: a list of 1 is not a list of 2"),
     ],
 )  # fmt: skip
 def test_a_setting_that_would_make_a_step_blind_is_refused(
@@ -234,7 +241,7 @@ def test_a_steps_own_setting_counts_more_than_the_plans(tmp_path: Path) -> None:
     [
         ("rated_voltage = 20.0", "no step has the setting rated_voltage of [settings]"),
         ("layout = 'iso-105'", "no step has the setting layout of [settings]"),
-        ("rated_voltage_v = 'x'", HERE + "settings.rated_voltage_v: Expected `float`, got `str`"),
+        ("rated_voltage_v = 'x'", HERE + "settings.rated_voltage_v: 'x' is not a number above 0"),
     ],
 )
 def test_a_setting_that_nobody_uses_or_can_use_is_named(
@@ -252,17 +259,17 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> No
 
 
 @given(st.text(max_size=60), st.integers(0, len(FULL)), st.integers(0, 20))
-def test_whatever_is_typed_into_a_plan_it_loads_or_says_one_line(
+def test_whatever_is_typed_into_a_plan_it_loads_or_says_one_line_for_each_mistake(
     tmp_path_factory: pytest.TempPathFactory, typed: str, place: int, lost: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "p.toml"
     path.write_bytes((FULL[:place] + typed + FULL[place + lost :]).encode())
-    said = ""
+    lines: list[str] = []
     try:
         assert load(path).id == "p"
     except PlanError as error:
-        said = str(error)
-    assert said == "" or (said.startswith(str(path)) and said.isprintable())
+        lines = str(error).split("\n")
+    assert all(line.startswith(str(path)) and line.isprintable() for line in lines)
 
 
 # Finding plans

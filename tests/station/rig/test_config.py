@@ -65,10 +65,9 @@ def complaint(folder: Path, text: str | bytes) -> str:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError) as caught:
         load(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert said.isprintable()
-    return said.removeprefix(f"{path}: ")
+    lines = str(caught.value).split("\n")
+    assert all(line.startswith(f"{path}: ") and line.isprintable() for line in lines)
+    return "\n".join(line.removeprefix(f"{path}: ") for line in lines)
 
 
 def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('station = "pi-1"', 'station = "pi-1"\nstation = "pi-2"', "not TOML: Cannot overwrite"),
         ('station = "pi-1"', "x = " + "[" * 20_000, "not TOML: "),
         ('station = "pi-1"\n', "", "the key `station` is missing"),
-        ('station = "pi-1"', "station = 1", "station: Expected `str`, got `int`"),
+        ('station = "pi-1"', "station = 1", "station: 1 is not a text"),
         ('"pi-1"', '"pi/1"', "station: 'pi/1' is not a name: up to 63 letters"),
         ('"pi-1"', '"+"', "station: '+' is not a name"),
         ('"pi-1"', '""', "station: '' is not a name"),
@@ -163,22 +162,22 @@ def test_the_demonstrations_rig_is_good() -> None:
         ("mqtt_version = 3", "mqtt_version = 4", "broker: mqtt_version is 3 (for 3.1.1) or 5"),
         ("mqtt_version = 3", "port = 0", "broker: port 0 is not between 1 and 65535"),
         ("mqtt_version = 3", "port = 65536", "broker: port 65536 is not between 1 and 65535"),
-        ("mqtt_version = 3", 'port = "1883"', "broker.port: Expected `int`, got `str`"),
-        ("mqtt_version = 3", "tls = 1", "broker.tls: Expected `bool`, got `int`"),
+        ("mqtt_version = 3", 'port = "1883"', "broker.port: '1883' is not a whole number"),
+        ("mqtt_version = 3", "tls = 1", "broker.tls: 1 is not true or false"),
         ('"10.0.0.1"', '"10.0.0.1:1883"', "broker: host '10.0.0.1:1883' is not a name or an add"),
         ('"10.0.0.1"', '"mqtt://10.0.0.1"', "broker: host 'mqtt://10.0.0.1' is not a name or an"),
-        ('"10.0.0.1"', '""', "broker.host: Expected `str` of length >= 1"),
+        ('"10.0.0.1"', '""', "broker.host: '' is not a non-empty text"),
         ("[shared.probe]", '[shared."a b"]', "shared: 'a b' is not a name"),
         ('"tcs34725"', '"hid_keyboard"', "shared.probe: there is no key `bus`; known are"),
         ('"tcs34725"\nbus = 1', '"ddc"\nbus = 1', "shared.probe: ddc is a device under test, not"),
         ('"tcs34725"', '"tcs34752"', "shared.probe.driver: 'tcs34752' is no driver; did you mean"),
-        ("2027-03-31", '"soon"', "shared.probe.calibrated_until: Invalid RFC3339 encoded date"),
+        ("2027-03-31", '"soon"', "shared.probe.calibrated_until: 'soon' is not a date"),
         ("slots.left", 'slots."a b"', "slots: 'a b' is not a name"),
         ("slots.left", 'slots.""', "slots: '' is not a name"),
         ('kind = "USB keyboard"\n', "", "slots.left: the key `kind` is missing"),
         ('kind = "USB', 'kind = "PS/2', "slots.left.plans: usb-keyboard-by-hand is for a USB"),
         ('["usb-keyboard-by-hand"]', "[]", "slots.left.plans: name at least one plan"),
-        ('["usb-keyboard-by-hand"]', '"x"', "slots.left.plans: Expected `array`, got `str`"),
+        ('["usb-keyboard-by-hand"]', '"x"', "slots.left.plans: 'x' is not a list"),
         ("usb-keyboard-by-hand", "keyboard", "slots.left.plans: no plan 'keyboard'; there are la"),
         ("usb-keyboard-by-hand", "usb-keyboard", "slots.left: plan usb-keyboard: keyboard.every_key"
          " needs a actuator, which slot left has not"),
@@ -187,7 +186,7 @@ def test_the_demonstrations_rig_is_good() -> None:
          " of offer, start, ignore"),
         ('light = "probe"', 'light = "prob"', "slots.left.shared.light: no [shared.prob]; did you"),
         ('light = "probe"', 'meter = "probe"', "slots.left.shared.meter: the slot has its own"),
-        ('light = "probe"', "light = 1", "slots.left.shared[...]: Expected `str`, got `int`"),
+        ('light = "probe"', "light = 1", "slots.left.shared.light: 1 is not a text"),
         ('light = "probe"', 'operator = "probe"', "slots.left: every slot has its operator"),
         ('"ka3000"', '"ka3005"', f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?"),
         ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc, "),
@@ -198,23 +197,24 @@ def test_the_demonstrations_rig_is_good() -> None:
          " needs a meter, which slot left has not"),
         ("roles.meter]", "roles.clock]", "slots.left: every slot has its clock"),
         ('port = "usb:1-1.1"', "", f"{SUPPLY}: the key `port` is missing"),
-        ('"usb:1-1.1"', '""', f"{SUPPLY}.port: Expected `str` of length >= 1"),
+        ('"usb:1-1.1"', '""', f"{SUPPLY}.port: '' is not a non-empty text"),
         ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
-        ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: Expected `int` >= 0"),
+        ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: -1 is not a whole number"),
         ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has"),
         ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
         ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
         ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
          " USB allows 5"),
         ('"usb:1-1.1"', '"usb:1-3.4"', f"{SUPPLY}.port: usb:1-3.4 is at the port of slot left"),
-        ("bus = 5", "bus = -5", f"{METER}.bus: Expected `int` >= 0"),
-        ("0x48", "0x148", f"{METER}.address: Expected `int` <= 119"),
-        ("0x48", '"0x48"', f"{METER}.address: Expected `int`, got `str`"),
-        ("0x70", "0x40", f"{METER}.mux[0].address: Expected `int` >= 112"),
-        ("channel = 2", "channel = 8", f"{METER}.mux[0].channel: Expected `int` <= 7"),
+        ("bus = 5", "bus = -5", f"{METER}.bus: -5 is not a whole number of at least 0"),
+        ("0x48", "0x148", f"{METER}.address: 328 is not a whole number from 3 to 119"),
+        ("0x48", '"0x48"', f"{METER}.address: '0x48' is not a whole number from 3 to 119"),
+        ("0x70", "0x40", f"{METER}.mux[0].address: 64 is not a whole number from 112 to 119"),
+        ("channel = 2", "channel = 8", f"{METER}.mux[0].channel: 8 is not a whole"
+         " number from 0 to 7"),
         ("channel = 2", "chanel = 2", f"{METER}.mux[0]: there is no key `chanel`; did you mean"),
         ("shunt_ohm = 0.1", "shunt_ohm = 0", f"{METER}: INA219: a shunt of 0.0 Ω is outside"),
-        ("shunt_ohm = 0.1", "shunt_ohm = nan", f"{METER}: INA219: a shunt of nan Ω is outside"),
+        ("shunt_ohm = 0.1", "shunt_ohm = nan", f"{METER}.shunt_ohm: nan is not a finite number"),
         ("max_a = 1.0", "max_a = 10.0", f"{METER}: INA219: 10.0 A through 0.1 Ω is outside"),
     ],
 )  # fmt: skip
@@ -229,11 +229,11 @@ def test_a_mistake_names_file_table_key_and_what_would_be_right(
     ("text", "said"),
     [
         (b"station = \"\xff\"", "not TOML: 'utf-8'"),
-        ("", "the key `station` is missing"),
+        ("", "the key `station` is missing\nthe key `slots` is missing"),
         ('station = "a"', "the key `slots` is missing"),
         ('station = "a"\n[slots]', "slots: a station needs at least one, as in [slots.left]"),
-        ('station = "a"\nslots = 3', "slots: Expected `table`, got `int`"),
-        ('station = "a"\n[slots]\nleft = 3', "slots.left: Expected `table`, got `int`"),
+        ('station = "a"\nslots = 3', "slots: 3 is not a table"),
+        ('station = "a"\n[slots]\nleft = 3', "slots.left: 3 is not a table"),
         ('station = "a"\nshared = { x = 3 }\nslots.left = {}',
          "shared.x: an instrument is a table with"),
         ('station = "a"\nslots.left = { kind = "k", plans = ["p"], roles = { x = 3 } }',
@@ -351,9 +351,10 @@ def test_a_figure_that_the_driver_would_refuse_is_found_before_there_is_an_instr
 def test_a_broken_plan_is_told_with_its_own_file(tmp_path: Path) -> None:
     (tmp_path / "usb-keyboard-by-hand.toml").write_text("id = 3")
     text = 'plan_folders = ["."]\n' + GOOD
-    assert complaint(tmp_path, text) == (
-        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: id: Expected `str`, got `int`"
-    )
+    assert complaint(tmp_path, text).split("\n")[:2] == [
+        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: id: 3 is not a text",
+        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: the key `title` is missing",
+    ]
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])
@@ -363,17 +364,17 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> No
 
 
 @given(st.text(max_size=40), st.integers(0, len(GOOD)), st.integers(0, 20))
-def test_whatever_is_typed_into_it_it_loads_or_says_one_line(
+def test_whatever_is_typed_into_it_it_loads_or_says_one_line_for_each_mistake(
     tmp_path_factory: pytest.TempPathFactory, typed: str, place: int, lost: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "station.toml"
     path.write_bytes((GOOD[:place] + typed + GOOD[place + lost :]).encode())
-    said = ""
+    lines: list[str] = []
     try:
         assert load(path).slots
     except ConfigError as error:
-        said = str(error)
-    assert said == "" or (said.startswith(f"{path}: ") and said.isprintable())
+        lines = str(error).split("\n")
+    assert all(line.startswith(f"{path}: ") and line.isprintable() for line in lines)
 
 
 # The bench that comes of it
