@@ -13,7 +13,16 @@ import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import PortPower
-from records import Device, RunRecord, SlotState, StationState, Verdict, encode, new_record_id
+from records import (
+    Device,
+    RunRecord,
+    SlotState,
+    StationState,
+    Verdict,
+    encode,
+    new_record_id,
+    tags,
+)
 from station.console import (
     AutopilotNotice,
     CannotKeep,
@@ -174,11 +183,10 @@ class StationService:
 
     def start(self, slot: str, asset_tag: str, plan: str = "") -> None:
         config = self._slot_config(slot)
-        tag = asset_tag.strip()
-        if not tag or len(tag) > 80 or not tag.isprintable():
-            raise CommandRefused(
-                f"{asset_tag[:80]!r} is no asset tag: 1 to 80 printable characters"
-            )
+        try:
+            tag = tags.read(asset_tag)
+        except ValueError as error:
+            raise CommandRefused(str(error)) from None
         chosen = next((one for one in config.plans if one.id == plan), None)
         if not plan:
             chosen = config.plans[0]

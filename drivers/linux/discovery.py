@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import pyudev
 
 from drivers.errors import NotConnected
+from drivers.formats import serial_ports
 
 _log = logging.getLogger(__name__)
 
@@ -189,16 +190,14 @@ def resolve_serial(port: str, udev: Udev | None = None) -> str:
     Raises `NotConnected` when no serial port answers to it, or more than one does, and names those
     that are there.
     """
-    if port.startswith("/"):
-        return port
-    kind, _, name = port.partition(":")
-    if kind not in ("usb", "serial") or not name:
-        raise ValueError(f"{port!r} is no serial port: give a path, usb:1-1.2 or serial:A50285BI")
+    name = serial_ports.parse(port)
+    if name.path:
+        return name.path
     udev = udev or SystemUdev()
-    below = f"/{name}/" if kind == "usb" else "/usb"
+    below = f"/{name.usb_port}/" if name.usb_port is not None else "/usb"
     ports = _serial_ports(udev.devices("tty", below=below))
-    if kind == "serial":
-        fitting = [found for found in ports if found.serial_number == name]
+    if name.serial_number:
+        fitting = [found for found in ports if found.serial_number == name.serial_number]
     else:
         fitting = [found for found in ports if port in (found.port, found.exact)]
     match fitting:

@@ -3,7 +3,6 @@
 import errno
 import logging
 import math
-import re
 import time
 from array import array
 from collections.abc import Iterator
@@ -25,14 +24,13 @@ from drivers.errors import (
     NotPermitted,
     Refused,
 )
-from drivers.instruments.fixtures.usb_hub import hub_of
+from drivers.formats import usb_ports
+from drivers.formats.usb_ports import UsbPort
 
 _log = logging.getLogger(__name__)
 
 CONTROL_TIMEOUT_S = 1.0
 GET_STATUS = 0x00
-# As sysfs names it, bus-port.port…; 2-0 is the root hub of bus 2, which there is `usb2`.
-PORT = re.compile(r"[1-9]\d*-(0|[1-9]\d*(\.[1-9]\d*)*)")
 SYSFS = Path("/sys/bus/usb/devices")
 
 # libusb hears of a device when udev is done with it; the kernel knows it before.
@@ -64,30 +62,29 @@ def open_port(
     when the kernel has no hub with such a port, `NotPermitted` when it is there but not ours, or
     when the kernel has it all the time and we cannot reach it.
     """
-    if not PORT.fullmatch(port):
-        raise ValueError(f"{port!r} is no USB port path; one looks like 1-1.4")
+    place = usb_ports.parse(port, root_hub=True)
     if backend is None and sysfs is None:
         sysfs = SYSFS
     give_up_s = time.monotonic() + CATCH_UP_S
-    address = _address_at(port, sysfs)
+    address = _address_at(place, sysfs)
     seen = {address}
     while True:
         try:
-            return _open_now(port, backend, sysfs, address)
+            return _open_now(place, backend, sysfs, address)
         except NotConnected as error:
-            address = _address_at(port, sysfs)
+            address = _address_at(place, sysfs)
             seen.add(address)
             if address is None:
                 raise
             if time.monotonic() >= give_up_s:
                 if len(seen) == 1 and isinstance(error, _OutOfReach):
-                    raise _not_reached(error, port, address) from error
+                    raise _not_reached(error, place, address) from error
                 raise
         time.sleep(LOOK_AGAIN_S)
 
 
-def _not_reached(error: _OutOfReach, port: str, address: int) -> NotPermitted:
-    node = _node(port.partition("-")[0], address)
+def _not_reached(error: _OutOfReach, port: UsbPort, address: int) -> NotPermitted:
+    node = _node(port.bus, address)
     return NotPermitted(
         f"{error}, while the kernel has had it for {CATCH_UP_S:g} s: look whether udev runs"
         f" (`systemctl status systemd-udevd`), whether the service may open {node} (its"
@@ -96,7 +93,7 @@ def _not_reached(error: _OutOfReach, port: str, address: int) -> NotPermitted:
 
 
 def _open_now(
-    port: str, backend: usb.backend.IBackend | None, sysfs: Path | None, address: int | None
+    port: UsbPort, backend: usb.backend.IBackend | None, sysfs: Path | None, address: int | None
 ) -> "PyusbDevice":
     try:
         for device in usb.core.find(find_all=True, backend=backend):
@@ -118,7 +115,7 @@ def _open_now(
     raise NotConnected(f"USB port {port}: nothing is plugged in, or it does not enumerate")
 
 
-def _check_hub(port: str, sysfs: Path | None) -> None:
+def _check_hub(port: UsbPort, sysfs: Path | None) -> None:
     """Raises `HubMissing` where the kernel has no such port that something could be plugged into.
 
     `maxchild` is how many ports a hub has, and 0 for what is none (Linux, drivers/usb/core/sysfs.c
@@ -126,35 +123,32 @@ def _check_hub(port: str, sysfs: Path | None) -> None:
     """
     if sysfs is None or not sysfs.is_dir():
         return
-    above, number = hub_of(port)
-    name = _sysfs_name(above)
+    name = (port if port.is_root_hub else port.hub).sysfs_name
     try:
         ports = int((sysfs / name / "maxchild").read_text())
     except (OSError, ValueError):
         raise HubMissing(
             f"USB port {port}: the hub at {name} is not there: look at its cable and its supply"
         ) from None
-    if number > ports:
-        raise HubMissing(f"USB port {port}: what is at {name} has {ports} ports, and no {number}")
+    if not port.is_root_hub and port.number > ports:
+        raise HubMissing(
+            f"USB port {port}: what is at {name} has {ports} ports, and no {port.number}"
+        )
 
 
-def _port_of(device: usb.core.Device) -> str:
+def _port_of(device: usb.core.Device) -> UsbPort:
     """A root hub is plugged into nothing: to libusb it has no port numbers."""
-    return f"{device.bus}-{'.'.join(map(str, device.port_numbers or (0,)))}"
+    return UsbPort(device.bus or 0, tuple(device.port_numbers or ()))
 
 
-def _sysfs_name(port: str) -> str:
-    return f"usb{port.removesuffix('-0')}" if port.endswith("-0") else port
-
-
-def _address_at(port: str, sysfs: Path | None) -> int | None:
+def _address_at(port: UsbPort, sysfs: Path | None) -> int | None:
     """The number, on its bus, of what the kernel has at `port` now.
 
     Raises `NotPermitted` when we may not look, or have too many files open.
     """
     if sysfs is None:
         return None
-    path = sysfs / _sysfs_name(port) / "devnum"
+    path = sysfs / port.sysfs_name / "devnum"
     try:
         return int(path.read_text())
     except ValueError:
@@ -165,8 +159,8 @@ def _address_at(port: str, sysfs: Path | None) -> int | None:
         raise NotPermitted(f"USB port {port}: reading {path} → {error.strerror}") from error
 
 
-def _node(bus: int | str, address: int) -> str:
-    return f"/dev/bus/usb/{int(bus):03}/{address:03}"
+def _node(bus: int, address: int) -> str:
+    return f"/dev/bus/usb/{bus:03}/{address:03}"
 
 
 class PyusbDevice:
@@ -190,7 +184,8 @@ class PyusbDevice:
         self._claimed: set[int] = set()
         self._detached: set[int] = set()
         self.is_hub = device.bDeviceClass == usb.CLASS_HUB
-        self.port = _port_of(device)
+        self._place = _port_of(device)
+        self.port = str(self._place)
         self.where = f"USB {device.idVendor:04x}:{device.idProduct:04x} at {self.port}"
         self._node = _node(device.bus or 0, device.address or 0)
         try:
@@ -240,7 +235,7 @@ class PyusbDevice:
         """Whether it is what is plugged into its port now, as far as we and the kernel know."""
         if self._gone or self._sysfs is None:
             return not self._gone
-        return _address_at(self.port, self._sysfs) == int(self._device.address)
+        return _address_at(self._place, self._sysfs) == int(self._device.address)
 
     def claim(self, interface: int) -> None:
         """Take the interface from the kernel's driver, so that nobody else hears the device.
@@ -488,7 +483,7 @@ class PyusbDevice:
                 return NotPermitted(
                     f"{said}: add this user to the group plugdev (sudo adduser $USER plugdev, then"
                     f" log in again) and give it {self._node} by a udev rule, such as"
-                    f' SUBSYSTEM=="usb", KERNEL=="{_sysfs_name(self.port)}", GROUP="plugdev",'
+                    f' SUBSYSTEM=="usb", KERNEL=="{self._place.sysfs_name}", GROUP="plugdev",'
                     f' MODE="0660"'
                 )
         return DriverError(said)

@@ -16,7 +16,7 @@ from host_agent.messages import printable
 from host_agent.store import RunFilter, Store
 from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
-from records import Verdict, decode_run
+from records import Verdict, decode_run, tags
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,9 @@ def _runs_context(
 ) -> dict[str, Any]:
     """A verdict that is none filters nothing: a form sends an empty one for "any"."""
     chosen = RunFilter(
-        station.strip(), Verdict(verdict) if verdict in set(Verdict) else None, asset_tag.strip()
+        station.strip(),
+        Verdict(verdict) if verdict in set(Verdict) else None,
+        tags.strip(asset_tag),
     )
     found = store.latest_runs(chosen, limit=_RUNS_ON_A_PAGE, before=before)
     older = None

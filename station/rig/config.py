@@ -9,6 +9,7 @@ import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import Instrument
+from drivers.formats import serial_ports, usb_ports
 from records import topics
 from records.toml_tables import MistakesInFile, TableError, convert, read, suggest
 from station.console import WhenPlugged
@@ -18,7 +19,7 @@ from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock
 from station.engine.plan import Plan, PlanError
 from station.engine.prompts import Prompter
-from station.rig.instruments import DRIVERS, InstrumentTable
+from station.rig.instruments import DRIVERS, InstrumentTable, SerialTable
 
 
 class ConfigError(MistakesInFile):
@@ -208,10 +209,12 @@ def check_no_instrument_at(ports: Mapping[str, str], config: StationConfig) -> N
     Raises `ConfigError` where an instrument is plugged in at one, or behind it.
     """
     for place, named in _everything(config.shared, config.slots).items():
-        kind, _, rest = str(getattr(named.table, "port", "")).partition(":")
-        at = rest.partition(":")[0]
+        if not isinstance(named.table, SerialTable):
+            continue
+        at = serial_ports.parse(named.table.port).usb_port
         for port, slot in ports.items():
-            if kind == "usb" and (at == port or at.startswith(f"{port}.")):
+            tested = usb_ports.parse(port)
+            if at is not None and (at == tested or at.is_behind(tested)):
                 raise ConfigError(
                     f"{place}.port: usb:{at} is at the port of slot {slot}, where no driver will"
                     " ever be given to it: plug the instrument in elsewhere"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
+from drivers.formats import usb_ports
 from drivers.linux.discovery import Hotplug, Udev, UsbPeripheral, watch
 from station.console import PluggedDevice
 from station.rig.config import StationConfig
@@ -113,11 +114,10 @@ class _Ports:
 
     def _came_with_its_hub(self, port: str) -> bool:
         now_s = self._monotonic()
-        while "." in port:
-            port = port.rpartition(".")[0]
-            if now_s - self._came_s.get(port, float("-inf")) < HUB_FINDS_S:
-                return True
-        return False
+        return any(
+            now_s - self._came_s.get(str(hub), float("-inf")) < HUB_FINDS_S
+            for hub in usb_ports.parse(port).hubs()
+        )
 
 
 def _short(said: str) -> str:

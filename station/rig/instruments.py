@@ -3,8 +3,7 @@
 A new instrument is a driver, its twin, and one table here.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import date
 from typing import Annotated, ClassVar
@@ -16,12 +15,13 @@ from drivers.capabilities import Instrument
 from drivers.devices.ddc_monitor import DdcMonitor
 from drivers.devices.hid_keyboard import HidKeyboard
 from drivers.errors import DriverError, HubMissing, NotConnected
+from drivers.formats import serial_ports, usb_ports
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.instruments.fixtures.key_actuator import KeyActuatorBoard
 from drivers.instruments.fixtures.pattern_screen import PatternScreen
 from drivers.instruments.fixtures.pca9685 import Pca9685
 from drivers.instruments.fixtures.tca9548a import Tca9548a
-from drivers.instruments.fixtures.usb_hub import HubPort, UsbHub, UsbPortPower, hub_of
+from drivers.instruments.fixtures.usb_hub import HubPort, UsbHub, UsbPortPower
 from drivers.instruments.light.screen_zones import ScreenZones
 from drivers.instruments.light.tcs34725 import Tcs34725
 from drivers.instruments.light.tsl2591 import Tsl2591
@@ -41,10 +41,6 @@ from drivers.instruments.power.scpi_supply import ScpiSupply
 from station.engine.step import BenchFault
 from station.rig.rehearsal import Nowhere
 
-USB_PORT = re.compile(r"[1-9]\d*-([1-9]\d*(?:\.[1-9]\d*)*)")
-USB_SERIAL = re.compile(rf"usb:({USB_PORT.pattern})(?::\d+\.\d+)?")
-MOST_USB_PORTS = 255  # of a hub: bNbrPorts is one byte (USB 2.0, table 11-13)
-MOST_USB_HUBS = 5  # between the computer and a device (USB 2.0, 4.1.1)
 SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
 Port = Annotated[str, msgspec.Meta(min_length=1)]
@@ -88,7 +84,7 @@ class SerialTable(InstrumentTable, frozen=True, kw_only=True):
     usual_baudrate: ClassVar[int]
 
     def __post_init__(self) -> None:
-        _check_serial_port(self.port)
+        _check(serial_ports.parse, self.port)
 
     def occupies(self) -> tuple[str, ...]:
         return (f"port {self.port}",)
@@ -380,7 +376,7 @@ class HidKeyboardTable(InstrumentTable, frozen=True, kw_only=True):
     device = True
 
     def __post_init__(self) -> None:
-        _check_usb_port(self.port, "USB port path")
+        _check(usb_ports.parse, self.port)
 
     def occupies(self) -> tuple[str, ...]:
         return (f"USB port {self.port}",)
@@ -411,9 +407,9 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for port in self.device_ports():
-            _check_usb_port(port, "port of a hub")
-        bus, _, _ = self.port.partition("-")
-        if self.superspeed_port.startswith(f"{bus}-"):
+            _check(usb_ports.parse, port)
+        bus = usb_ports.parse(self.port).bus
+        if self.superspeed_port and usb_ports.parse(self.superspeed_port).bus == bus:
             raise ValueError(
                 f"superspeed_port {self.superspeed_port!r} is on bus {bus}, as port {self.port!r}"
                 " is: a blue socket is on two, as 1-1.4 and 2-1.4 may be; leave it out for another"
@@ -439,10 +435,11 @@ class UsbPortPowerTable(InstrumentTable, frozen=True, kw_only=True):
 
     @staticmethod
     def _half(port: str, hardware: Hardware, closing: ExitStack) -> HubPort:
-        where, number = hub_of(port)
+        place = usb_ports.parse(port)
+        where = str(place.hub)
         device = hardware.usb(where)
         closing.callback(device.close)
-        return HubPort(UsbHub(device, where), number)
+        return HubPort(UsbHub(device, where), place.number)
 
 
 def _opens(port: str, hardware: Hardware) -> bool:
@@ -479,27 +476,12 @@ DRIVERS: Mapping[str, type[InstrumentTable]] = {
 }
 
 
-def _check_serial_port(port: str) -> None:
-    if usb := USB_SERIAL.fullmatch(port):
-        _check_usb_port(usb[1], "serial port")
-    elif not port.startswith("/") and not (port.startswith("serial:") and port != "serial:"):
-        raise ValueError(
-            f"port {port!r} is no serial port; one looks like usb:1-1.2, serial:A50285BI or"
-            " /dev/ttyAMA0"
-        )
-
-
-def _check_usb_port(port: str, what: str) -> None:
-    found = USB_PORT.fullmatch(port)
-    if found is None:
-        raise ValueError(f"port {port!r} is no {what}; one looks like 1-1.4")
-    way = found[1].split(".")
-    if any(int(number) > MOST_USB_PORTS for number in way):
-        raise ValueError(f"port {port!r}: the ports of a hub are 1 to {MOST_USB_PORTS}")
-    if len(way) > 1 + MOST_USB_HUBS:
-        raise ValueError(
-            f"port {port!r} is behind {len(way) - 1} hubs, and USB allows {MOST_USB_HUBS}"
-        )
+def _check(parse: Callable[[str], object], port: str) -> None:
+    """Raises `ValueError` where `port` is none, in the words that `parse` has for it."""
+    try:
+        parse(port)
+    except ValueError as error:
+        raise ValueError(f"port {error}") from None
 
 
 def _one_of(name: str, value: str, known: Mapping[str, object]) -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from records import tags
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 
 RETURNS_WITHIN_S = 2.0
@@ -12,20 +13,8 @@ RETURNS_WITHIN_S = 2.0
 STARTS_WITHIN_S = 10.0
 """Who comes so soon after its port has got its power back was plugged in before."""
 
-MOST_LETTERS = 80  # of an asset tag
 NO_TAG = "it states no serial number that could be its asset tag"
 SWAPPED = "it came in the middle of another device's run, which is stopped"
-
-
-def tag_stated_by(device: PluggedDevice) -> str:
-    """Its serial number, where that can be an asset tag; else empty.
-
-    1 to 80 printable characters, one of them a letter or digit: zeros, dashes and dots are what a
-    maker left blank.
-    """
-    tag = device.serial_number.strip()
-    blank = all(letter == "0" or not letter.isalnum() for letter in tag)
-    return "" if blank or len(tag) > MOST_LETTERS or not tag.isprintable() else tag
 
 
 def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:
@@ -89,7 +78,7 @@ class Seat:
             if under_test:
                 self._change(offered=False, reason="")
             return ""
-        tag = tag_stated_by(device)
+        tag = tags.from_serial_number(device.serial_number)
         begins = self._when_plugged == "start" and just_now and not self._running
         if device == self._without_power:  # and slow to come back
             begins, self._without_power = False, None

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from drivers.formats import usb_ports
+from drivers.formats.usb_ports import UsbPort
 from station.rig.config import ConfigError, StationConfig, check_no_instrument_at
 
 DEVICES = Path("/sys/bus/usb/devices")
 RULES_FILE = "/etc/udev/rules.d/59-pace-slots.rules"
 
-_PORT = re.compile(r"([1-9]\d*)-([1-9]\d*(?:\.[1-9]\d*)*)")
-_PEER = re.compile(r"(usb)?([1-9]\d*(?:-[1-9]\d*(?:\.[1-9]\d*)*)?)-port([1-9]\d*)")
 _ODD = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -32,8 +32,10 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
             raise ConfigError(f"--also {one!r}: SLOT=PORT is right, with one of the slots {known}")
         ports[port] = slot
     for port, slot in ports.items():
-        if not _PORT.fullmatch(port):
-            raise ConfigError(f"slot {slot}: {port!r} is no USB port; one looks like 1-1.4")
+        try:
+            usb_ports.parse(port)
+        except ValueError as error:
+            raise ConfigError(f"slot {slot}: {error}") from None
     if not ports:
         raise ConfigError("no slot has a device at a USB port: there is nothing to keep at bay")
     check_no_instrument_at(ports, config)
@@ -42,9 +44,9 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
 
 def rules(ports: Mapping[str, str], devices: Path = DEVICES) -> str:
     """The text of `RULES_FILE`. `ports` as from `slot_ports`; `devices` as in sysfs."""
-    everywhere = dict(ports)
-    for port, slot in ports.items():
-        if peer := _peer(port, devices):
+    everywhere = {usb_ports.parse(port): slot for port, slot in ports.items()}
+    for port, slot in list(everywhere.items()):
+        if (peer := _peer(port, devices)) is not None:
             everywhere.setdefault(peer, slot)
     lines = [
         f"# {RULES_FILE}: what is under test, made by `pace rig rules`.",
@@ -56,12 +58,12 @@ def rules(ports: Mapping[str, str], devices: Path = DEVICES) -> str:
     lines += ["", "# Hubs that may switch the power of these ports."]
     lines += [
         f'SUBSYSTEM=="usb", KERNEL=="{hub}", ENV{{PACE_HUB}}="1"'
-        for hub in sorted({_hub(port) for port in everywhere})
+        for hub in sorted({port.hub.sysfs_name for port in everywhere})
     ]
     return "\n".join(lines) + "\n"
 
 
-def _rule(port: str, slot: str) -> str:
+def _rule(port: UsbPort, slot: str) -> str:
     """For the device, its interfaces, what drivers make of them, and all behind it if it is a hub.
 
     KERNELS is the name of the device itself or of any that it hangs on.
@@ -70,22 +72,9 @@ def _rule(port: str, slot: str) -> str:
     return f'SUBSYSTEMS=="usb", KERNELS=="{port}", ENV{{PACE_SLOT}}="{name}"'
 
 
-def _hub(port: str) -> str:
-    above, dot, _ = port.rpartition(".")
-    return above if dot else f"usb{port.partition('-')[0]}"
-
-
-def _peer(port: str, devices: Path) -> str:
-    """The same socket at the other speed: SuperSpeed has a port of its own. Empty if not known."""
-    hub = _hub(port)
-    number = re.split(r"[-.]", port)[-1]
-    interface = f"{hub.removeprefix('usb')}-0:1.0" if hub.startswith("usb") else f"{hub}:1.0"
+def _peer(port: UsbPort, devices: Path) -> UsbPort | None:
+    """Return the port of the other speed in the same socket; None where the kernel knows none."""
     try:
-        link = (devices / interface / f"{hub}-port{number}" / "peer").readlink()
-    except OSError:
-        return ""
-    found = _PEER.fullmatch(link.name)
-    if found is None:
-        return ""
-    root, above, port_number = found.groups()
-    return f"{above}-{port_number}" if root else f"{above}.{port_number}"
+        return usb_ports.parse_port_device((devices / port.port_device / "peer").readlink().name)
+    except (OSError, ValueError):
+        return None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from drivers.buses import Hardware, I2cBus
+from drivers.formats import usb_ports
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.instruments.fixtures.usb_hub import hub_of
 from drivers.linux.usb import open_port
 from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
@@ -121,7 +121,8 @@ class World:
         self.usb_port = port
         self.vbus = SimulatedVbus(self.time)
         for one in filter(None, (port, superspeed_port)):
-            where, number = hub_of(one)
+            place = usb_ports.parse(one)
+            where, number = str(place.hub), place.number
             sockets = [SimulatedVbus(self.time) for _ in range(max(4, number))]
             sockets[number - 1] = self.vbus
             fast = one == superspeed_port

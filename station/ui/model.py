@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from records import Device, Measurement, RunRecord, StepRecord, Verdict
+from records import Device, Measurement, RunRecord, StepRecord, Verdict, tags
 from station.console import (
     AutopilotNotice,
     DeliveryNotice,
@@ -421,7 +421,7 @@ class StationModel:
         `SLOT:<name>` selects that slot. Anything else is an asset tag for the selected slot, and
         never for another one: nobody's device may be tested under its neighbour's tag.
         """
-        tag = line.strip()
+        tag = tags.strip(line)
         if tag[: len(SLOT_BARCODE)].upper() == SLOT_BARCODE:
             return self._by_barcode(tag[len(SLOT_BARCODE) :].strip())
         if not selected.running:

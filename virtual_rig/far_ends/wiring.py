@@ -4,7 +4,6 @@ Built after the station.toml that the guest's station reads, so that both mean t
 """
 
 import contextlib
-import re
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 from drivers.buses import ByteStream, I2cBus
 from drivers.errors import NotConnected
+from drivers.formats import serial_ports
 from drivers.sim.devices.ddc_monitor import build_edid
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
@@ -35,8 +35,6 @@ BENCH_SPEED = 10.0
 two commands; instruments that drop what comes too soon, such as the KA3000, must not see that. And
 a display is awake in a fifth of a second."""
 LONGEST_ANSWER = 65536
-
-_PORT = re.compile(r"usb:(\d)-(\d)")
 
 
 class RigError(Exception):
@@ -64,11 +62,11 @@ def wire(config: StationConfig) -> Wiring:
     for slot, named in _everything(config):
         table = named.table
         if isinstance(table, SerialTable):
-            port = _PORT.fullmatch(table.port)
-            if port is None or int(port[1]) not in (QEMU_BUS, VHCI_BUS):
+            port = serial_ports.parse(table.port).usb_port
+            if port is None or port.bus not in (QEMU_BUS, VHCI_BUS) or len(port.way) != 1:
                 raise RigError(f"{slot}: {table.port}: serial ports are usb:1-N or usb:3-N here")
-            place = ftdi if int(port[1]) == QEMU_BUS else cdc_acm
-            place[f"{port[1]}-{port[2]}"] = (slot, table.port)
+            place = ftdi if port.bus == QEMU_BUS else cdc_acm
+            place[str(port)] = (slot, table.port)
         elif table.device and hasattr(table, "port"):
             devices[table.port] = slot
         if isinstance(bus := getattr(table, "bus", None), int):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from drivers.formats import usb_ports
 from virtual_rig.far_ends import usbip
 
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
@@ -81,10 +82,10 @@ class Hands:
 
     def attach(self, port: str) -> None:
         """Plug in what the far end offers for the USB port, such as `3-7`."""
-        bus, _, number = port.partition("-")
-        if not (VHCI / f"usb{bus}").exists():
+        place = usb_ports.parse(port)
+        if not (VHCI / place.hub.sysfs_name).exists():
             raise ValueError(f"USB port {port} is not one of the USB/IP controller's")
-        hub_port = int(number) - 1
+        hub_port = place.number - 1
         wait_for(lambda: _port_status(hub_port) == FREE_PORT, f"{port} to be free")
         address = (self._where.host, self._where.usbip_port)
         descriptor, speed = usbip.import_device(address, port, self._timeout_s)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from drivers.formats import usb_ports
 from virtual_rig.far_ends.eye import Eye
 from virtual_rig.far_ends.wiring import FarEnds
 from virtual_rig.guest.hands import Where
@@ -58,7 +59,7 @@ def command_line(
         *("-device", "VGA", "-qmp", f"unix:{places.qmp},server=on,wait=off"),
     ]
     for port in ftdi_ports:
-        number = port.partition("-")[2]
+        number = usb_ports.parse(port).number
         socket_ = f"socket,id=ftdi{number},path={places.sockets}/ftdi-{port},server=on,wait=off"
         device = f"usb-serial,bus=xhci.0,port={number},chardev=ftdi{number},serial=RIG{port}"
         line += ["-chardev", socket_, "-device", device]

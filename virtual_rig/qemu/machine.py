@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from drivers.formats import usb_ports
 from virtual_rig.qemu.kernel import Built
 from virtual_rig.qemu.qmp import QmpError
 
@@ -117,7 +118,7 @@ def wait_until_loaded(qmp: Asked, limit_s: float) -> None:
 
 def plug_usb_serial(qmp: Asked, places: Places, port: str) -> None:
     """An FTDI adapter at `1-N`, in the guest as soon as somebody connects to its socket."""
-    number = port.partition("-")[2]
+    number = str(usb_ports.parse(port).number)
     address = {"type": "unix", "data": {"path": str(places.sockets / f"ftdi-{port}")}}
     backend = {"type": "socket", "data": {"addr": address, "server": True, "wait": False}}
     qmp.ask("chardev-add", id=f"ftdi{number}", backend=backend)

@@ -17,6 +17,7 @@ from usb.backend import IBackend
 from usb.core import USBError, USBTimeoutError
 
 from drivers.buses import Time
+from drivers.formats import usb_ports
 
 # libusb's codes and words, as pyusb passes them on
 LIBUSB = {
@@ -142,10 +143,10 @@ class _Plugged:
     """What pyusb calls a device: something at a port, and who has which of its interfaces."""
 
     def __init__(self, port: str, address: int, device: SimulatedUsbDevice) -> None:
-        bus, _, path = port.partition("-")
+        place = usb_ports.parse(port, root_hub=True)
         self.port = port
-        self.bus = int(bus)
-        self.ports = tuple(map(int, path.split("."))) if path != "0" else ()
+        self.bus = place.bus
+        self.ports = place.way
         self.address = address
         self.device = device
         self.present = True

@@ -137,7 +137,7 @@ def test_without_a_backend_the_real_bus_is_asked() -> None:
 def test_what_is_no_port_path_is_the_caller_s_mistake(
     backend: SimulatedUsbBackend, port: str
 ) -> None:
-    with pytest.raises(ValueError, match="no USB port path"):
+    with pytest.raises(ValueError, match="is no USB port; one looks like"):
         open_port(port, backend)
 
 

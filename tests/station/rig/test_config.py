@@ -201,7 +201,7 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
         ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: -1 is not a whole number"),
         ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has"),
-        ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port path; one looks"),
+        ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port; one looks"),
         ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
         ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
          " USB allows 5"),
@@ -324,10 +324,13 @@ def test_a_shared_instrument_is_not_also_a_slots_own(tmp_path: Path) -> None:
             "channel 9",
         ),
         *(
-            (f'driver = "it8500"\nport = "{port}"', f"port '{port}' is no serial port; one looks")
+            (f'driver = "it8500"\nport = "{port}"', f"port '{port}' is no serial port")
             for port in PORTS_THAT_ARE_NONE
         ),
-        ('driver = "it8500"\nport = "usb:1-1.256"', "port '1-1.256': the ports of a hub are 1 to"),
+        (
+            'driver = "it8500"\nport = "usb:1-1.256"',
+            "port 'usb:1-1.256' is no serial port: '1-1.256': the ports of a hub are 1 to 255",
+        ),
         ('driver = "it8500"\nport = "/dev/x"\naddress = 255', "address 255 is outside 0…254"),
         ('driver = "pzem004t"\nport = "/dev/x"\naddress = 0', "address 0x00 is outside 0x01…0xf8"),
         ('driver = "rd60xx"\nport = "/dev/x"\nunit = 300', "300"),

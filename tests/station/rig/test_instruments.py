@@ -192,7 +192,7 @@ def test_a_baudrate_in_the_table_counts(config: StationConfig) -> None:
 
 @pytest.mark.parametrize("port", ["1", "1-0", "1-1.0", "usb:1-1.4", "1-1.4.", ""])
 def test_the_power_of_what_is_no_port_of_a_hub_is_no_instrument(port: str) -> None:
-    with pytest.raises(msgspec.ValidationError, match="is no port of a hub; one looks"):
+    with pytest.raises(msgspec.ValidationError, match="is no USB port; one looks"):
         msgspec.convert({"port": port}, DRIVERS["usb_port_power"])
 
 

@@ -13,7 +13,6 @@ from station.rig.seats import (
     SWAPPED,
     Seat,
     is_another,
-    tag_stated_by,
 )
 
 ONE = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-1")
@@ -347,18 +346,3 @@ def test_no_run_begins_while_another_goes_on_or_for_one_that_never_left(
             running, tested_s = False, port.now_s
             port.ends()
         assert port.notice.device == here
-
-
-# Whose word may be a tag
-
-
-@pytest.mark.parametrize("number", ["1", "K 1", "ü" * 80, " KB-1 "])
-def test_a_serial_number_can_be_a_tag(number: str) -> None:
-    assert tag_stated_by(PluggedDevice("0:0", serial_number=number)) == number.strip()
-
-
-@pytest.mark.parametrize(
-    "number", ["", "  ", "000000000000", "-0-0.", "\u0301" * 5, "x" * 81, "a\x1b[2Jb", "a\u202eb"]
-)
-def test_what_is_blank_too_long_or_steers_a_terminal_is_no_tag(number: str) -> None:
-    assert tag_stated_by(PluggedDevice("0:0", serial_number=number)) == ""
