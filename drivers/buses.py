@@ -110,6 +110,9 @@ class UsbDevice(Protocol):
 class Screen(Protocol):
     """A video output that feeds the display under test, full screen and without a compositor."""
 
+    name: str
+    """The output's name, such as `HDMI-A-1`."""
+
     width_px: int
     height_px: int
 

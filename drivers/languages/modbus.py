@@ -28,6 +28,8 @@ EXCEPTION_NAMES = {  # "7 MODBUS Exception Responses"
     11: "gateway target failed to respond",
 }
 
+LAST_UNIT = 247  # MODBUS over Serial Line V1.02, 2.2; 248 to 255 are reserved
+
 MOST_READ = 125  # "6.3 03 Read Holding Registers"
 MOST_WRITTEN = 123  # "6.12 16 Write Multiple registers"
 

@@ -225,7 +225,7 @@ class KmsScreen:
     def __init__(self, card: Card, connector: str) -> None:
         self.closed = False
         self._card = card
-        self._name = connector
+        self.name = connector
         with contextlib.ExitStack() as undo:
             undo.enter_context(card)
             number = self._find()
@@ -248,11 +248,11 @@ class KmsScreen:
         expected = self.width_px * self.height_px * 3
         if len(rgb_rows) != expected:
             raise ValueError(
-                f"{self._name}: a frame of {self.width_px}x{self.height_px} pixels is {expected}"
+                f"{self.name}: a frame of {self.width_px}x{self.height_px} pixels is {expected}"
                 f" bytes, not {len(rgb_rows)}"
             )
         if self.closed:
-            raise NotConnected(f"{self._name}: closed")
+            raise NotConnected(f"{self.name}: closed")
         self._buffer.fill(rgb_rows)
 
     def close(self) -> None:
@@ -276,11 +276,11 @@ class KmsScreen:
         for number in self._card.connectors():
             state, _, _ = self._card.connector(number)
             names[_connector_name(state)] = number
-        if self._name not in names:
+        if self.name not in names:
             raise NotConnected(
-                f"{self._name}: no such output on {self._card.path}, only {', '.join(names)}"
+                f"{self.name}: no such output on {self._card.path}, only {', '.join(names)}"
             )
-        return names[self._name]
+        return names[self.name]
 
     def _choose_crtc(self, state: DrmModeGetConnector, encoders: list[int]) -> int:
         """The engine that feeds the connector now, or one that can and feeds no other."""
@@ -293,7 +293,7 @@ class KmsScreen:
             for place, crtc in enumerate(crtcs):
                 if possible >> place & 1 and crtc not in taken:
                     return crtc
-        raise Refused(f"{self._name}: every scan-out engine of {self._card.path} is in use")
+        raise Refused(f"{self.name}: every scan-out engine of {self._card.path} is in use")
 
     def _crtcs_of_others(self) -> Iterator[int]:
         for number in self._card.connectors():
@@ -309,7 +309,7 @@ class KmsScreen:
             wanted.fb_id = fb_id
             wanted.mode = mode
             wanted.mode_valid = 1
-        self._card.ask(f"show a picture on {self._name}", DRM_IOCTL_MODE_SETCRTC, wanted)
+        self._card.ask(f"show a picture on {self.name}", DRM_IOCTL_MODE_SETCRTC, wanted)
 
 
 class _Buffer:

@@ -36,7 +36,7 @@ def test_the_output_is_found(hands: Hands) -> None:
 def test_a_colour_is_shown_on_every_pixel(
     hands: Hands, hardware: LocalHardware, level: tuple[float, float, float]
 ) -> None:
-    screen = PatternScreen(hardware.screen(OUTPUT), OUTPUT)
+    screen = PatternScreen(hardware.screen(OUTPUT))
     screen.show_level(*level)
     pixel = bytes(round(255 * part) for part in level)
     expected = pixel * (screen.width_px * screen.height_px)

@@ -17,7 +17,7 @@ from drivers.devices.hid_keyboard import HidKeyboard
 from drivers.errors import DriverError, HubMissing, NotConnected
 from drivers.formats import serial_ports, usb_ports
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.instruments.fixtures.key_actuator import KeyActuatorBoard
+from drivers.instruments.fixtures.key_actuator import SOLENOID_HZ, KeyActuator
 from drivers.instruments.fixtures.pattern_screen import PatternScreen
 from drivers.instruments.fixtures.pca9685 import Pca9685
 from drivers.instruments.fixtures.tca9548a import Tca9548a
@@ -40,8 +40,6 @@ from drivers.instruments.power.scpi_supply import DIALECTS as SUPPLY_DIALECTS
 from drivers.instruments.power.scpi_supply import ScpiSupply
 from station.engine.step import BenchFault
 from station.rig.rehearsal import Nowhere
-
-SOLENOID_HZ = 1000.0  # a hold duty that the coil does not hear
 
 Port = Annotated[str, msgspec.Meta(min_length=1)]
 Baudrate = Annotated[int, msgspec.Meta(ge=0)]
@@ -313,7 +311,7 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
     bus: Bus
     boards: tuple[Address, ...]
     layout: str
-    kind = KeyActuatorBoard
+    kind = KeyActuator
 
     def __post_init__(self) -> None:
         _one_of("layout", self.layout, LAYOUTS)
@@ -326,13 +324,12 @@ class KeyActuatorTable(InstrumentTable, frozen=True, kw_only=True):
 
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         bus = hardware.i2c(self.bus)
-        keys = sorted(LAYOUTS[self.layout].usages)
-        return KeyActuatorBoard(
+        return KeyActuator(
             [
                 Pca9685(bus, address, time=hardware.time, frequency_hz=SOLENOID_HZ)
                 for address in self.boards
             ],
-            {usage: divmod(finger, 16) for finger, usage in enumerate(keys)},
+            layout=LAYOUTS[self.layout],
             time=hardware.time,
         )
 
@@ -347,7 +344,7 @@ class PatternScreenTable(InstrumentTable, frozen=True, kw_only=True):
     def open(self, hardware: Hardware, closing: ExitStack) -> Instrument:
         screen = hardware.screen(self.connector)
         closing.callback(screen.close)
-        return PatternScreen(screen, self.connector)
+        return PatternScreen(screen)
 
 
 class DdcMonitorTable(InstrumentTable, frozen=True, kw_only=True):

@@ -231,7 +231,7 @@ def _hardware(world: World, instruments: Iterable[Named], scene: _Scene) -> Simu
             case tables.UsbPortPowerTable():
                 world.plug_hub(table.port, table.superspeed_port)
             case tables.PatternScreenTable():
-                screens[table.connector] = _Screen(world)
+                screens[table.connector] = _Screen(world, table.connector)
             case tables.ScreenZonesTable():
                 for zone, hop in enumerate(table.zones):
                     chip = SimulatedVeml7700(scene, zone, time=world.time)
@@ -275,7 +275,7 @@ def _serial_twin(table: tables.SerialTable, world: World) -> SerialDevice:
         case tables.ScpiLoadTable():
             return SimulatedScpiLoad(world.circuit, table.dialect)
         case tables.Pzem004tTable():
-            return SimulatedPzem004t(world.mains, time=world.time)
+            return SimulatedPzem004t(world.mains, address=table.address, time=world.time)
         case _:
             raise TypeError(f"{type(table).__name__} has no twin in the simulated rig")
 
@@ -330,8 +330,9 @@ class _Screen:
 
     width_px, height_px = SCREEN_PX
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, name: str) -> None:
         self._world = world
+        self.name = name
 
     def show(self, rgb_rows: bytes) -> None:
         middle = 3 * (self.width_px * (self.height_px // 2) + self.width_px // 2)

@@ -1,40 +1,47 @@
 """Light meters over the zones of a screen, such as nine VEML7700 behind two multiplexers."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from drivers.buses import Time
 from drivers.capabilities import Identity, LightArray
 from drivers.errors import DriverError
+from drivers.instruments.light.veml7700 import Veml7700
+from drivers.wiring import Parts
 
 Result = TypeVar("Result")
+
+ZONES = 9  # three rows of three
 
 ATTEMPTS = 3
 """To find each meter's range, before the light is measured in whatever one it has come to."""
 
 
 class ZoneMeter(Protocol):
-    """A light meter that measures by itself once begun, so that many do so at the same time."""
+    """A light meter that measures by itself after `begin`, so that many do at the same time."""
 
     identity: Identity
 
     def begin(self) -> float:
-        """Start an integration. Returns the seconds until `tell` may be asked."""
+        """Start an integration, and return the seconds until `tell` may be asked."""
 
     def tell(self) -> float | None:
-        """Lux, or None when the range did not fit: another one has to be begun."""
+        """Return the lux, or None when the range did not fit: call `begin` again."""
 
     def tell_anyway(self) -> float:
-        """Lux, as well as the range allows."""
+        """Return the lux, as well as the range allows."""
 
 
 class ScreenZones(LightArray):
-    """One meter for each zone, left to right, top to bottom.
+    """Measures with one meter for each zone, left to right, top to bottom.
 
-    Takes over the meters' maker; the model says how many there are. Raises `ValueError` for none.
+    Its maker is that of the meters; its model says how many there are. Raises `ValueError` for
+    none.
     """
 
-    def __init__(self, meters: Sequence[ZoneMeter], *, time: Time) -> None:
+    def __init__(
+        self, meters: Annotated[Sequence[ZoneMeter], Parts(Veml7700, ZONES)], *, time: Time
+    ) -> None:
         if not meters:
             raise ValueError("a screen without light meters has no zones")
         self._meters = tuple(meters)
@@ -44,7 +51,7 @@ class ScreenZones(LightArray):
         self.identity = Identity(first.maker, f"{self.zones} × {first.model}")
 
     def read_illuminances_lux(self) -> tuple[float, ...]:
-        """All at the same time: nine zones take no longer than one.
+        """Return the lux of all zones, measured at the same time: nine take no longer than one.
 
         An error says in which zone (from 1) it happened.
         """

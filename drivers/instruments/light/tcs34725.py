@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Colour, ColourMeter, Identity
 from drivers.errors import BadReply, NoReply, WrongDevice
 from drivers.languages.registers import Chip, Register
+from drivers.wiring import OneOf
 
 COMMAND = 0xA0  # "Command Register": with auto-increment, without which a block repeats its byte
 ENABLE = Register(0x00, size=1)
@@ -17,7 +18,14 @@ DEVICE_ID = Register(0x12, size=1)
 STATUS = Register(0x13, size=1)
 CHANNELS = 0x14  # clear, red, green, blue, little-endian
 
-MODELS = {0x44: "TCS34725", 0x10: "TCS34725", 0x4D: "TCS34727"}  # 0x4D: the 1.8 V bus variant
+ADDRESSES = (0x29, 0x39)
+MODELS = {  # "Ordering Information" and "ID Register"; 0x4D has a bus of 1.8 V
+    (0x29, 0x44): "TCS34725",
+    (0x29, 0x10): "TCS34725",
+    (0x29, 0x4D): "TCS34727",
+    (0x39, 0x44): "TCS34721",
+    (0x39, 0x4D): "TCS34723",
+}
 LIGHT_SENSOR = 0x50  # a TSL2591, which lives at the same address
 
 POWER_ON = 0x01
@@ -67,7 +75,7 @@ DEFAULT_MATRIX = ((125.7, -23.2, 58.0), (56.6, 179.9, -48.3), (-55.7, -140.6, 43
 
 
 class Tcs34725(ColourMeter):
-    """CIE 1931 x, y and illuminance; chooses gain and integration time by itself.
+    """Measures CIE 1931 x, y and illuminance; chooses gain and integration time by itself.
 
     `matrix` turns red, green and blue, in counts per (ms × gain), into X, Y and Z in lux, and is
     where a calibration goes. Each reading starts an integration of its own, so that it never
@@ -80,7 +88,7 @@ class Tcs34725(ColourMeter):
     def __init__(
         self,
         bus: I2cBus,
-        address: int = 0x29,
+        address: Annotated[int, OneOf(ADDRESSES)] = 0x29,
         *,
         time: Time,
         matrix: Sequence[Sequence[float]] = DEFAULT_MATRIX,
@@ -91,16 +99,17 @@ class Tcs34725(ColourMeter):
             raise ValueError(f"TCS34725: the matrix {matrix} is not all numbers")
         self._matrix = tuple(tuple(row) for row in matrix)
         self._time = time
-        self._chip = Chip(bus, address, "TCS34725", command=COMMAND)
+        self._chip = Chip(bus, address, "TCS34725", addresses=ADDRESSES, command=COMMAND)
         found = self._chip.read(DEVICE_ID)
-        if found not in MODELS:
+        if (address, found) not in MODELS:
             hint = ", looks like a TSL2591" if found == LIGHT_SENSOR else ""
-            raise WrongDevice(f"{self._chip.where}: id {found:#04x}, not 0x44, 0x10, 0x4d{hint}")
+            known = ", ".join(f"{number:#04x}" for at, number in MODELS if at == address)
+            raise WrongDevice(f"{self._chip.where}: id {found:#04x}, not {known}{hint}")
         self._range = len(RANGES) - 1
-        self.identity = Identity("ams", MODELS[found])
+        self.identity = Identity("ams", MODELS[address, found])
 
     def read_colour(self) -> Colour:
-        """Chromaticity, and illuminance in lux.
+        """Return the chromaticity, and the illuminance in lux.
 
         Raises `BadReply` when saturated at the least sensitive setting, when it is too dark to
         tell a colour (about 0.2 lx), or when the counts are no colour at all.
@@ -130,7 +139,7 @@ class Tcs34725(ColourMeter):
         return Colour(x / (x + y + z), y / (x + y + z), y)
 
     def _fitting(self, counts: int, used: int) -> int:
-        """The most sensitive range in which this light keeps well clear of saturation."""
+        """Return the most sensitive range, by index, that this light is well below the end of."""
         last = len(RANGES) - 1
         if counts >= RANGES[used].saturation:  # how much more, only the last range can tell
             return last

@@ -1,11 +1,14 @@
 """ams TSL2591, ambient light sensor on I²C. Datasheet: ams TSL2591 (DS000338)."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, LightMeter
 from drivers.errors import BadReply, NoReply, WrongDevice
 from drivers.languages.registers import Chip, Register
+from drivers.wiring import OneOf
+
+ADDRESSES = (0x29,)  # "Ordering Information"
 
 COMMAND = 0xA0  # "Command Register": normal operation, with auto-increment
 ENABLE = Register(0x00, size=1)
@@ -41,15 +44,17 @@ GAINS = (Gain(0x30, 9876), Gain(0x20, 428), Gain(0x10, 25), Gain(0x00, 1))
 
 
 class Tsl2591(LightMeter):
-    """Illuminance from about 0.01 lx to 88 klx; chooses its gain by itself.
+    """Measures illuminance from about 0.01 lx to 88 klx; chooses its gain by itself.
 
     Each reading starts an integration of its own, so that it never tells of light that was there
     before. Raises `WrongDevice` when something else answers, naming a TCS34725 as such.
     """
 
-    def __init__(self, bus: I2cBus, address: int = 0x29, *, time: Time) -> None:
+    def __init__(
+        self, bus: I2cBus, address: Annotated[int, OneOf(ADDRESSES)] = 0x29, *, time: Time
+    ) -> None:
         self._time = time
-        self._chip = Chip(bus, address, "TSL2591", command=COMMAND)
+        self._chip = Chip(bus, address, "TSL2591", addresses=ADDRESSES, command=COMMAND)
         if (found := self._chip.read(DEVICE_ID)) != THIS:
             hint = ", looks like a TCS34725" if found in COLOUR_SENSORS else ""
             raise WrongDevice(f"{self._chip.where}: id {found:#04x}, not {THIS:#04x}{hint}")
@@ -57,7 +62,11 @@ class Tsl2591(LightMeter):
         self.identity = Identity("ams", "TSL2591")
 
     def read_illuminance_lux(self) -> float:
-        """Raises `BadReply` when saturated at the lowest gain, `NoReply` when it never ends."""
+        """Return the illuminance in lux.
+
+        Raises `BadReply` when the sensor is saturated at its lowest gain, `NoReply` when an
+        integration never ends.
+        """
         for _ in GAINS:
             used = self._gain
             visible, infrared = self._integrate(GAINS[used])
@@ -75,7 +84,7 @@ class Tsl2591(LightMeter):
         return (visible - infrared) * (1 - infrared / visible) / counts_per_lux
 
     def _fitting(self, counts: int, used: int) -> int:
-        """The highest gain at which this light keeps well clear of saturation."""
+        """Return the highest gain, by index, at which this light is well below saturation."""
         last = len(GAINS) - 1
         if counts >= FULL_SCALE:  # how much more there is, only the lowest gain can tell
             return last

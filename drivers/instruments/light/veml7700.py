@@ -1,11 +1,14 @@
 """Vishay VEML7700, ambient light sensor on I²C. Datasheet: Vishay 84286; note: Vishay 84323."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, LightMeter
 from drivers.errors import BadReply, WrongDevice
 from drivers.languages.registers import Chip, Register
+from drivers.wiring import OneOf
+
+ADDRESSES = (0x10,)  # "Slave Address"
 
 CONFIGURATION = Register(0x00, order="little")  # ALS_CONF_0: gain bits 12:11, IT 9:6, SD 0
 POWER_SAVING = Register(0x03, order="little")
@@ -42,7 +45,7 @@ MOST_LUX = 140_000
 
 
 def straighten(lux: float) -> float:
-    """The correction polynomial for gains 1/4 and 1/8, note 84323.
+    """Return the lux at gains 1/4 and 1/8, corrected by the polynomial of note 84323.
 
     The note asks for it above 1 klx, where it adds 7.5 %. Here it holds for the whole of the low
     gains, as in the note's flow chart: starting it at 1 klx would put a step right where screens
@@ -52,7 +55,7 @@ def straighten(lux: float) -> float:
 
 
 class Veml7700(LightMeter):
-    """Illuminance from 0.0042 lx to 140 klx; chooses gain and integration time by itself.
+    """Measures illuminance from 0.0042 lx to 140 klx; chooses gain and integration time by itself.
 
     Each reading starts an integration of its own and waits for two, so that it never tells of
     light that was there before; it takes 0.2 s at the brightness of a screen, 1.8 s in the dark.
@@ -60,9 +63,11 @@ class Veml7700(LightMeter):
     by a configuration register that keeps what is written.
     """
 
-    def __init__(self, bus: I2cBus, address: int = 0x10, *, time: Time) -> None:
+    def __init__(
+        self, bus: I2cBus, address: Annotated[int, OneOf(ADDRESSES)] = 0x10, *, time: Time
+    ) -> None:
         self._time = time
-        self._chip = Chip(bus, address, "VEML7700")
+        self._chip = Chip(bus, address, "VEML7700", addresses=ADDRESSES)
         found = self._chip.read(IDENTITY)
         if found & 0xFF != THIS and found not in NO_IDENTITY:
             raise WrongDevice(f"{self._chip.where}: id {found:#06x}, low byte not {THIS:#04x}")
@@ -77,7 +82,10 @@ class Veml7700(LightMeter):
         self.identity = Identity("Vishay", "VEML7700")
 
     def read_illuminance_lux(self) -> float:
-        """Raises `BadReply` when saturated at the least sensitive setting."""
+        """Return the illuminance in lux.
+
+        Raises `BadReply` when the sensor is saturated at its least sensitive setting.
+        """
         for _ in RANGES[1:]:
             self._time.sleep(self.begin())
             if (lux := self.tell()) is not None:
@@ -86,7 +94,7 @@ class Veml7700(LightMeter):
         return self.tell_anyway()
 
     def begin(self) -> float:
-        """Start an integration in the range that fits best. Returns the seconds that it takes."""
+        """Start an integration in the range that fits best, and return the seconds it takes."""
         chosen = RANGES[self._range]
         # Through shutdown, because a running integration would end with the old settings.
         self._chip.write(CONFIGURATION, chosen.configuration | SHUT_DOWN)
@@ -96,7 +104,7 @@ class Veml7700(LightMeter):
         return START_S + 2 * chosen.integration_s
 
     def tell(self) -> float | None:
-        """Lux since `begin`; None when another range fits better: begin again.
+        """Return the lux since `begin`; None when another range fits better: begin again.
 
         Raises `BadReply` as `read_illuminance_lux`.
         """
@@ -106,7 +114,7 @@ class Veml7700(LightMeter):
         return self._told(counts, used) if self._range == used else None
 
     def tell_anyway(self) -> float:
-        """Lux since `begin` in whatever range, as in light that flickers from one to another.
+        """Return the lux since `begin` in whatever range, as for light that flickers.
 
         Raises `BadReply` as `read_illuminance_lux`.
         """

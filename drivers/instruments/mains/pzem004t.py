@@ -4,10 +4,13 @@
 energy". Function 0x41, calibration, is not offered: it cannot be undone.
 """
 
+from typing import Annotated
+
 from drivers.buses import ByteStream, Time
 from drivers.capabilities import Identity, MainsMeter, MainsPower
 from drivers.errors import BadReply, Refused, WrongDevice
 from drivers.languages.modbus import ModbusRtu
+from drivers.wiring import Between, OneOf
 
 MEASUREMENT = 0  # "2.3 Read the measurement result"; input registers, low word first
 MEASUREMENT_SIZE = 10
@@ -15,14 +18,15 @@ OWN_ADDRESS = 2  # "2.4 Read and modify the slave parameters"; a holding registe
 RESET_ENERGY = 0x42
 
 GENERAL_ADDRESS = 0xF8  # "2.2": any unit answers to it, so there may be only one on the line
+RANGES_A = (10.0, 100.0)  # "1.2": with its shunt, and with a transformer
 
 POLL_S = 0.2  # it measures five times a second (mandulaj/PZEM-004T-v30, UPDATE_TIME)
 
 
 class Pzem004t(MainsMeter):
-    """Measures what hangs on its terminals.
+    """Measures the mains power of what is connected to its terminals.
 
-    It lives on the mains it measures: below 80 V it is dead and everything is `NoReply`, also
+    It is fed by the mains that it measures: below 80 V it is dead and everything is `NoReply`, also
     its construction. It begins to measure at 0.4 W and at 0.01 A (0.02 A with the transformer of
     the 100 A version) and reads 0 below, so it cannot judge the no-load power of an adapter.
 
@@ -41,14 +45,15 @@ class Pzem004t(MainsMeter):
         self,
         line: ByteStream,
         *,
-        address: int = GENERAL_ADDRESS,
-        range_a: float = 100.0,
+        address: Annotated[int, Between(1, GENERAL_ADDRESS)] = GENERAL_ADDRESS,
+        range_a: Annotated[float, OneOf(RANGES_A)] = 100.0,
         time: Time,
     ) -> None:
         if not 1 <= address <= GENERAL_ADDRESS:
             raise ValueError(f"PZEM-004T: address {address:#04x} is outside 0x01…0xf8")
-        if not range_a > 0:
-            raise ValueError(f"PZEM-004T: a range of {range_a} A measures nothing")
+        if range_a not in RANGES_A:
+            known = " or ".join(f"{one:g}" for one in RANGES_A)
+            raise ValueError(f"PZEM-004T: its range is {known} A, not {range_a}")
         self._modbus = ModbusRtu(line, address, "PZEM-004T", time=time, silence_s=POLL_S)
         self._range_a = range_a
         try:
@@ -63,7 +68,7 @@ class Pzem004t(MainsMeter):
         self.identity = Identity("Peacefair", "PZEM-004T v3.0")
 
     def read_mains(self) -> MainsPower:
-        """RMS volts and amperes, active watts, hertz and power factor of one sample."""
+        """Return RMS volts and amperes, active watts, hertz and power factor of one sample."""
         registers = self._read()
         current_a = (registers[1] | registers[2] << 16) / 1000
         if current_a > self._range_a:
@@ -79,11 +84,12 @@ class Pzem004t(MainsMeter):
         )
 
     def read_energy_wh(self) -> float:
-        """Active energy in watt-hours since it was last reset, also across power cuts."""
+        """Return the active energy in watt-hours since the last reset, also across power cuts."""
         registers = self._read()
         return float(registers[5] | registers[6] << 16)
 
     def reset_energy(self) -> None:
+        """Begin to count the energy anew."""
         self._modbus.command(RESET_ENERGY)
 
     def _read(self) -> tuple[int, ...]:

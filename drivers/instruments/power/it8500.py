@@ -8,15 +8,17 @@ The TTL port wants the maker's isolated adapter (IT-E131 or IT-E132), which DTR 
 
 import re
 import struct
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import ByteStream
 from drivers.capabilities import ElectronicLoad, Identity, Power, PowerMeter
 from drivers.errors import BadReply, NoReply, Refused, WrongDevice
+from drivers.wiring import Between
 
 START = 0xAA
 FRAME_SIZE = 26
 DATA_SIZE = 22
+MOST_ADDRESS = 0xFE  # 0xFF is for all loads on the line, and none answers to it
 
 READ_LIMITS = 0x01
 STATUS = 0x12
@@ -103,9 +105,11 @@ class It8500(ElectronicLoad, PowerMeter):
     resolution_v = 1 / VOLTS
     resolution_a = 1 / AMPERES
 
-    def __init__(self, line: ByteStream, *, address: int = 0) -> None:
-        if not 0 <= address <= 0xFE:
-            raise ValueError(f"IT8500: address {address} is outside 0…254")
+    def __init__(
+        self, line: ByteStream, *, address: Annotated[int, Between(0, MOST_ADDRESS)] = 0
+    ) -> None:
+        if not 0 <= address <= MOST_ADDRESS:
+            raise ValueError(f"IT8500: address {address} is outside 0…{MOST_ADDRESS}")
         self._line = line
         self._address = address
         self._where = f"IT8500, address {address}"

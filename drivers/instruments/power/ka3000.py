@@ -5,11 +5,12 @@ Replies have fixed lengths; what they do beside the book is in libsigrok's korad
 """
 
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import ByteStream, Time
 from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
 from drivers.errors import BadReply, NoReply, Refused, WrongDevice
+from drivers.wiring import Between
 
 IDENTITY = re.compile(
     r"(?P<maker>KORAD|TENMA|VELLEMAN|RND) ?"
@@ -21,6 +22,8 @@ MOST_IDENTITY = 64  # longer than any; it ends when nothing follows
 IDENTITY_QUIET_S = 0.2  # two hundred times as long as a character takes
 VOLTAGE = re.compile(rb"\d\d\.\d\d")
 CURRENT = re.compile(rb"\d\.\d\d\d")
+LEAST_V, MOST_V = 0.01, 99.99  # what "VSET1:" and "ISET1:" have digits for
+LEAST_A, MOST_A = 0.001, 9.999
 
 PACING_S = 0.08
 SLOW_PACING_S = 0.53  # after setting something, and after STATUS?
@@ -54,14 +57,21 @@ class Ka3000(PowerSupply, PowerMeter):
 
     BAUDRATE = 9600
 
-    resolution_v = 0.01  # "VOUT1?": two decimals
-    resolution_a = 0.001  # "IOUT1?": three decimals
+    resolution_v = LEAST_V  # "VOUT1?": two decimals
+    resolution_a = LEAST_A  # "IOUT1?": three decimals
 
     def __init__(
-        self, line: ByteStream, *, max_v: float = 30.0, max_a: float = 5.0, time: Time
+        self,
+        line: ByteStream,
+        *,
+        max_v: Annotated[float, Between(LEAST_V, MOST_V)] = 30.0,
+        max_a: Annotated[float, Between(LEAST_A, MOST_A)] = 5.0,
+        time: Time,
     ) -> None:
-        if not (0 < max_v < 100 and 0 < max_a < 10):
-            raise ValueError(f"{max_v} V, {max_a} A: the protocol has room for 99.99 V, 9.999 A")
+        if not (LEAST_V <= max_v <= MOST_V and LEAST_A <= max_a <= MOST_A):
+            raise ValueError(
+                f"{max_v} V, {max_a} A: the protocol has room for {MOST_V} V, {MOST_A} A"
+            )
         self._line = line
         self.max_v = max_v
         self.max_a = max_a

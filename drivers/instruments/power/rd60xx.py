@@ -6,12 +6,13 @@ power (Baldanos/rd6006 issue 18, morgendagen/riden-dongle issue 47), not "Ah" an
 RD6006P, which counts milliwatts, one word would be full at 65.5 W.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from drivers.buses import ByteStream, Time
 from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
 from drivers.errors import BadReply, Refused, WrongDevice
-from drivers.languages.modbus import ModbusRtu
+from drivers.languages.modbus import LAST_UNIT, ModbusRtu
+from drivers.wiring import Between
 
 ID = 0  # followed by the serial number, high and low word, and the firmware's version × 100
 IDENTITY_SIZE = 4
@@ -95,7 +96,11 @@ class Rd60xx(PowerSupply, PowerMeter):
 
     BAUDRATE = 115200
 
-    def __init__(self, line: ByteStream, *, unit: int = 1, time: Time) -> None:
+    def __init__(
+        self, line: ByteStream, *, unit: Annotated[int, Between(1, LAST_UNIT)] = 1, time: Time
+    ) -> None:
+        if not 1 <= unit <= LAST_UNIT:
+            raise ValueError(f"Riden RD60xx: unit {unit} is outside 1…{LAST_UNIT}")
         self._modbus = ModbusRtu(
             line,
             unit,

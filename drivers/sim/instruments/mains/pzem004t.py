@@ -10,6 +10,8 @@ from drivers.sim.languages.modbus import (
 from drivers.sim.mains import MainsLine
 
 GENERAL = 0xF8
+DELIVERED = 0x01
+STARTING_CURRENT_A = {10.0: 0.01, 100.0: 0.02}  # "1.2 Current", by range
 CALIBRATE = 0x41
 RESET = 0x42
 
@@ -21,10 +23,11 @@ def low_word_first(number: int) -> list[int]:
 
 
 class SimulatedPzem004t(SimulatedModbusRtu):
-    """Fed by the line it measures, so that it is dead below 80 V.
+    """Is fed by the line that it measures, so that it is dead below 80 V.
 
-    Measures anew every 200 ms of `time`, over which it also counts the energy; whoever asks sooner
-    gets the old sample. Answers as the address it was asked under [not in the manual].
+    It measures anew every 200 ms of `time`, over which it also counts the energy; a question that
+    comes sooner gets the old sample. It answers as the address it was asked under [not in the
+    manual]. With the general address for `address` it keeps the one it is delivered with, 1.
     """
 
     def __init__(
@@ -32,13 +35,14 @@ class SimulatedPzem004t(SimulatedModbusRtu):
         mains: MainsLine,
         *,
         time: Time,
-        address: int = 0x01,
-        starting_current_a: float = 0.01,
+        address: int = DELIVERED,
+        range_a: float = 100.0,
     ) -> None:
-        super().__init__(address, GENERAL)
+        own = DELIVERED if address == GENERAL else address
+        super().__init__(own, GENERAL)
         self._mains = mains
-        self._address = address
-        self._starting_current_a = starting_current_a
+        self._address = own
+        self._starting_current_a = STARTING_CURRENT_A[range_a]
         self._time = time
         self._alarm_w = 23000
         self._energy_wh = 0.0

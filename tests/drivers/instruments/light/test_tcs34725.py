@@ -169,6 +169,17 @@ def test_relatives_with_the_same_registers_are_taken(
     assert meter.identity.model == model
 
 
+@pytest.mark.parametrize(("identity", "model"), [(0x44, "TCS34721"), (0x4D, "TCS34723")])
+def test_the_variants_at_the_other_address_are_named_as_such(
+    scene: FixedScene, time: SimulatedTime, identity: int, model: str
+) -> None:
+    twin = SimulatedTcs34725(scene, time=time, identity=identity)
+    assert Tcs34725(SimulatedI2cBus({0x39: twin}), 0x39, time=time).identity.model == model
+    stranger = SimulatedTcs34725(scene, time=time, identity=0x10)
+    with pytest.raises(WrongDevice, match=r"0x39: id 0x10, not 0x44, 0x4d$"):
+        Tcs34725(SimulatedI2cBus({0x39: stranger}), 0x39, time=time)
+
+
 @pytest.mark.parametrize(
     "matrix",
     [

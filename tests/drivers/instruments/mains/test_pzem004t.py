@@ -204,6 +204,14 @@ def test_one_with_an_address_of_its_own_answers_to_it(
         connect(twin, simulated_time, address=0x11)
 
 
+def test_a_twin_at_the_general_address_keeps_the_one_it_is_delivered_with(
+    mains: MainsLine, simulated_time: SimulatedTime
+) -> None:
+    twin = SimulatedPzem004t(mains, address=0xF8, time=simulated_time)
+    assert connect(twin, simulated_time).read_mains().voltage_v == 230.0
+    assert connect(twin, simulated_time, address=0x01).read_mains().voltage_v == 230.0
+
+
 def test_another_address_in_its_register_is_the_wrong_device() -> None:
     with pytest.raises(WrongDevice, match="its address, holds 0x0001"):
         connect(Scripted("", address=0x22), address=0x22)
@@ -232,9 +240,9 @@ def test_it_cannot_have_such_an_address(address: int) -> None:
     assert device.heard == 0
 
 
-@pytest.mark.parametrize("range_a", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("range_a", [0.0, -1.0, 50.0, float("nan")])
 def test_it_cannot_have_such_a_range(range_a: float) -> None:
-    with pytest.raises(ValueError, match="measures nothing"):
+    with pytest.raises(ValueError, match="its range is 10 or 100 A"):
         connect(Scripted(""), range_a=range_a)
 
 
@@ -279,19 +287,26 @@ def test_a_damaged_measurement_is_never_a_reading(at: int, flip: int) -> None:
     power_w=st.floats(0.4, 2000),
     power_factor=st.floats(0.3, 1),
     frequency_hz=st.floats(45, 65),
+    version=st.sampled_from([(10.0, 0.01), (100.0, 0.02)]),
 )
 def test_reads_to_half_a_count(
-    voltage_v: float, power_w: float, power_factor: float, frequency_hz: float
+    voltage_v: float,
+    power_w: float,
+    power_factor: float,
+    frequency_hz: float,
+    version: tuple[float, float],
 ) -> None:
+    range_a, starts_at_a = version
     mains = MainsLine(
         SteadyConsumer(power_w, power_factor), voltage_v=voltage_v, frequency_hz=frequency_hz
     )
-    reading = connect(SimulatedPzem004t(mains, time=SimulatedTime())).read_mains()
+    twin = SimulatedPzem004t(mains, range_a=range_a, time=SimulatedTime())
+    reading = connect(twin).read_mains()
     assert reading.voltage_v == pytest.approx(voltage_v, abs=0.0501)
     assert reading.power_w == pytest.approx(power_w, abs=0.0501)
     assert reading.frequency_hz == pytest.approx(frequency_hz, abs=0.0501)
     current_a = power_w / power_factor / voltage_v
-    if current_a >= 0.01:
+    if current_a >= starts_at_a:
         assert reading.current_a == pytest.approx(current_a, abs=0.000501)
         assert reading.power_factor == pytest.approx(power_factor, abs=0.00501)
     else:
