@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
+from drivers.formats.text import clean
+
 BLOCK_SIZE = 128
 HEADER = bytes.fromhex("00 ff ff ff ff ff ff 00")
 
@@ -164,10 +166,10 @@ def _text(tag: int, what: str, descriptors: Iterable[bytes], errors: list[str]) 
     for descriptor in descriptors:
         if descriptor[:2] == b"\0\0" and descriptor[3] == tag:
             line = descriptor[5:].partition(b"\n")[0]
-            clean = bytes(takewhile(range(0x20, 0x7F).__contains__, line))
-            if line[len(clean) :].strip(b" \0\xff"):  # zeros and ones are usual as padding
+            ascii_ = bytes(takewhile(range(0x20, 0x7F).__contains__, line))
+            if line[len(ascii_) :].strip(b" \0\xff"):  # zeros and ones are usual as padding
                 errors.append(f"{what} is not ASCII: {_hex(descriptor[5:])}")
-            found.append(clean.decode("ascii").strip())
+            found.append(clean(ascii_))
     return next(filter(None, found), "" if found else None)
 
 

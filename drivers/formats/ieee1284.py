@@ -8,6 +8,8 @@ Keys come in any order and case, in a short form and a long one.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from drivers.formats.text import clean, quote
+
 
 class DeviceId(NamedTuple):
     """What a device says it is. What it does not say is None or empty."""
@@ -51,13 +53,13 @@ def parse(text: str) -> DeviceId:
     other: dict[str, str] = {}
     errors = []
     for part in text.split(";"):
-        field = part.replace("\0", "").strip()
-        key, colon, value = (piece.strip() for piece in field.partition(":"))
+        key, colon, value = part.partition(":")
+        key, value = clean(key), clean(value)
         name = _KEYS.get(key.upper())
-        if not field:
+        if not (key or colon):
             continue
         if not (key and colon):
-            errors.append(f"{field!r} has no key")
+            errors.append(f"{quote(part.strip())} has no key")
         elif name is None:
             other.setdefault(key.upper(), value)
         elif not found.get(name):
@@ -65,7 +67,7 @@ def parse(text: str) -> DeviceId:
         elif name == "commands":
             found[name] += "," + value
         elif found[name] != value:
-            errors.append(f"{key} comes again: {value!r}")
+            errors.append(f"{key} comes again: {quote(value)}")
     if not found:
         errors.append("no fields of a device id")
     commands = (command.strip() for command in found.get("commands", "").split(","))

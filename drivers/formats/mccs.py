@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from drivers.formats.text import MOST_QUOTED, clean, quote
+
 
 class Capabilities(NamedTuple):
     """What a monitor says it can do. What it does not say is None or empty."""
@@ -23,7 +25,7 @@ class Capabilities(NamedTuple):
     """Its controls, each with the values it takes; none are listed for a continuous control."""
     mccs_ver: str | None
     other: Mapping[str, str]
-    """Any other group, by name, as sent."""
+    """Any other group, by name. A binary one (`edid bin`) is as sent, one character per byte."""
     errors: tuple[str, ...]
 
 
@@ -69,7 +71,7 @@ class _Reading:
     def _read_groups(self, text: str, depth: int) -> None:
         for word, body in self._items(text):
             if body is None:
-                self.errors.append(f"{word!r} is no group")
+                self.errors.append(f"{quote(word)} is no group")
             elif not word:  # the brackets around everything
                 self._deeper(self._read_groups, body, depth)
             else:
@@ -80,7 +82,7 @@ class _Reading:
         # "MStarcmds(…)": somebody forgot the model's own brackets.
         for known in ("cmds", "vcp"):
             if name.endswith(known) and name != known:
-                self.errors.append(f"{word!r} read as {known!r}")
+                self.errors.append(f"{quote(word)} read as {known!r}")
                 name = known
         if name == "vcp":
             self._deeper(self._read_vcp, body, depth)
@@ -88,19 +90,21 @@ class _Reading:
             for item, values in self._items(body):
                 self.cmds += self._numbers(item, "cmds", bytes_only=True)
                 if values is not None:
-                    self.errors.append(f"cmds: {item!r} has values ({values})")
+                    self.errors.append(
+                        f"cmds: {quote(item)} has values ({clean(values, MOST_QUOTED)})"
+                    )
         elif name in _TEXTS and name not in self.texts:
-            self.texts[name] = body.strip()
-        elif name in _TEXTS or word in self.other:
-            self.errors.append(f"{word!r} comes again: {body.strip()!r}")
+            self.texts[name] = clean(body)
+        elif name in _TEXTS or clean(word) in self.other:
+            self.errors.append(f"{quote(word)} comes again: {quote(body.strip())}")
         else:
-            self.other[word] = body.strip()
+            self.other[clean(word)] = body.strip() if clean(name).endswith(" bin") else clean(body)
 
     def _read_vcp(self, text: str, depth: int) -> None:
         for word, body in self._items(text):
             if body is not None and not _HEX.fullmatch(word):
                 # A group inside vcp: its closing bracket is missing, or "vcp(vcp(…))".
-                self.errors.append(f"{word!r} inside vcp")
+                self.errors.append(f"{quote(word)} inside vcp")
                 self._deeper(self._read_groups, f"{word}({body})", depth)
                 continue
             codes = self._numbers(word, "vcp", bytes_only=True)
@@ -117,18 +121,18 @@ class _Reading:
         for word, body in self._items(text):
             values += self._numbers(word, f"values of {code:02X}", bytes_only=False)
             if body is not None:
-                self.errors.append(f"values of {code:02X}: ({body}) left out")
+                self.errors.append(f"values of {code:02X}: ({clean(body, MOST_QUOTED)}) left out")
         return values
 
     def _numbers(self, word: str, where: str, *, bytes_only: bool) -> list[int]:
         """Hexadecimal. Some write one digit, some no blanks between bytes, some 16-bit values."""
         if not _HEX.fullmatch(word):
-            self.errors.append(f"{where}: {word!r} is no number")
+            self.errors.append(f"{where}: {quote(word)} is no number")
             return []
         if len(word) <= 2 or (len(word) == 4 and not bytes_only):
             return [int(word, 16)]
         if len(word) % 2:
-            self.errors.append(f"{where}: {word!r} has an odd number of digits")
+            self.errors.append(f"{where}: {quote(word)} has an odd number of digits")
             return []
         return list(bytes.fromhex(word))
 

@@ -4,8 +4,8 @@
     watch(callback)     the same, and each change from then on
     resolve_serial()    the device path of `usb:1-1.2` or `serial:A50285BI`, as it is now
 
-Strings of a device are what the device says: unprintable characters are taken out, nothing else
-is believed. Sources: Linux Documentation/ABI (sysfs-bus-usb, sysfs-class-drm), udev's usb_id.
+Strings of a device are what the device says, cleaned by `drivers.formats.text`; nothing else of
+them is believed. Sources: Linux Documentation/ABI (sysfs-bus-usb, sysfs-class-drm), udev's usb_id.
 """
 
 import functools
@@ -24,6 +24,7 @@ import pyudev
 
 from drivers.errors import NotConnected
 from drivers.formats import serial_ports
+from drivers.formats.text import clean
 
 _log = logging.getLogger(__name__)
 
@@ -440,9 +441,7 @@ def _connector_name(device: Device) -> str:
 
 
 def _text(device: Device, attribute: str) -> str:
-    value = device.attributes.get(attribute) or b""
-    text = value.decode("utf-8", "replace")
-    return "".join(letter for letter in text if letter.isprintable()).strip()
+    return clean(device.attributes.get(attribute) or b"")
 
 
 def _hexadecimal(text: str) -> int | None:

@@ -25,6 +25,7 @@ from drivers.errors import (
     Refused,
 )
 from drivers.formats import usb_ports
+from drivers.formats.text import clean
 from drivers.formats.usb_ports import UsbPort
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class PyusbDevice:
     """Implements `drivers.buses.UsbDevice` over a `usb.core.Device`.
 
     Opens the device, and gives it a configuration if it has none. What it says about itself is
-    stripped of unprintable characters: nobody vouches for a device under test.
+    cleaned (`drivers.formats.text`).
 
     What was taken from the kernel's driver is given back, unless the device does not answer any
     more: the driver would ask it again and again, and hold us up for half a minute (usbhid's
@@ -431,7 +432,7 @@ class PyusbDevice:
             raise self._fault(f"string {index}", error) from error
         except (ValueError, IndexError):
             return ""
-        return "".join(character for character in text if character.isprintable()).strip()
+        return clean(text)
 
     def _check_open(self) -> None:
         if self.closed:

@@ -9,6 +9,7 @@ from typing import Any
 
 from drivers.capabilities import Actuator, Instrument
 from drivers.errors import DriverError, NotConnected
+from drivers.formats.text import clean
 from records import InstrumentUsed
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
@@ -138,10 +139,10 @@ class Bench:
             self.instruments[name] = InstrumentUsed(
                 role=name,
                 driver=place.driver,
-                maker=_printable(who.maker),
-                model=_printable(who.model),
-                serial_number=_printable(who.serial_number),
-                firmware=_printable(who.firmware),
+                maker=clean(who.maker),
+                model=clean(who.model),
+                serial_number=clean(who.serial_number),
+                firmware=clean(who.firmware),
                 calibrated_until=place.calibrated_until,
             )
         return self._open[name][0]
@@ -219,11 +220,6 @@ class Bench:
                 closing.close()
             except Exception as error:  # it is gone already, and the others must be closed
                 log.warning("slot %s: %s does not close: %s", self.slot, name, error)
-
-
-def _printable(text: str) -> str:
-    """What an instrument calls itself may end in U+0000, with which no host keeps the record."""
-    return "".join(letter for letter in text if letter.isprintable())
 
 
 @dataclass(frozen=True)

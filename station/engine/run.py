@@ -6,6 +6,7 @@ from math import isfinite
 import msgspec
 
 from drivers.errors import DriverError
+from drivers.formats.text import clean
 from records import Device, Measurement, Reading, RunRecord, StepRecord, Verdict
 from station.engine.bench import Bench, BenchNotSafe, SharedLock
 from station.engine.clock import Cancelled
@@ -111,7 +112,7 @@ def _conclusion(bench: Bench, verdict: Verdict, reason: str) -> Stepping:
 def _describe(device: Device, learned: list[Learned]) -> Device:
     for facts in learned:
         known = {
-            name: _writable(value) if isinstance(value, str) else value
+            name: clean(value) if isinstance(value, str) else value
             for name, value in facts._asdict().items()
             if value
         }

@@ -8,14 +8,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from drivers.formats import usb_ports
+from drivers.formats.text import clean
 from drivers.linux.discovery import Hotplug, Udev, UsbPeripheral, watch
+from records import tags
 from station.console import PluggedDevice
 from station.rig.config import StationConfig
 
 log = logging.getLogger(__name__)
 
 HUB = 0x09  # bInterfaceClass: USB 2.0, 11.23.1
-MOST_LETTERS = 80
+MOST_CHARACTERS = tags.MOST_CHARACTERS + 1  # with the mark of a cut: what was cut is no tag
 HUB_FINDS_S = 10.0
 """Who comes so soon after its hub was behind it already: nobody has just plugged it in."""
 
@@ -58,9 +60,9 @@ def describe(found: UsbPeripheral) -> PluggedDevice:
     """What the device says, cut short: it may say 126 characters, and anything."""
     return PluggedDevice(
         usb_id=f"{found.vendor_id:04x}:{found.product_id:04x}",
-        maker=_short(found.maker),
-        product=_short(found.product),
-        serial_number=_short(found.serial_number),
+        maker=clean(found.maker, MOST_CHARACTERS),
+        product=clean(found.product, MOST_CHARACTERS),
+        serial_number=clean(found.serial_number, MOST_CHARACTERS),
         hub_at=found.port if any(each[0] == HUB for each in found.interfaces) else "",
     )
 
@@ -118,8 +120,3 @@ class _Ports:
             now_s - self._came_s.get(str(hub), float("-inf")) < HUB_FINDS_S
             for hub in usb_ports.parse(port).hubs()
         )
-
-
-def _short(said: str) -> str:
-    text = "".join(letter for letter in said if letter.isprintable()).strip()
-    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"

@@ -323,4 +323,4 @@ def test_an_instrument_that_calls_itself_what_no_host_keeps_is_recorded_all_the_
     bench.open_own({"meter"})
     (used,) = bench.instruments.values()
     told = (used.maker, used.model, used.serial_number, used.firmware)
-    assert told == ("ACME", "M[2J1", "", "1.05")
+    assert told == ("ACME", "M [2J1", "", "1.05")
