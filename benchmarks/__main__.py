@@ -60,7 +60,7 @@ def _measured(name: str, pairs: int, patience: Patience) -> Iterator[Result | No
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="script/bench",
-        description="Measure the station against its peers; install these under .cache/bench.",
+        description="Measure the station against its peers; install these under .cache/benchmarks.",
     )
     parser.add_argument(
         "name", nargs="*", choices=[[], *MEASUREMENTS], metavar="NAME", help=", ".join(MEASUREMENTS)

@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+CACHE = ROOT / ".cache" / "benchmarks"
 PROGRAMS = "benchmarks.programs"
-PEERS = ROOT / "bench" / "peers"
+PEERS = HERE / "peers"
 OURS = Path(sys.executable)
 
 LONG_S = 120.0
@@ -34,7 +36,7 @@ class Trouble(Exception):
 def environment(**more: str) -> dict[str, str]:
     """Ours and the peers alike keep what they have compiled, and in one place."""
     kept = {name: value for name, value in os.environ.items() if name not in _UNKEPT}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "bench" / "pycache"), **more}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(CACHE / "pycache"), **more}
 
 
 def ours(program: str, *arguments: object) -> Any:
@@ -60,9 +62,8 @@ def _last_line(program: Sequence[str], arguments: Iterable[object]) -> str:
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A folder on the disk that the project is on, for what has to be durable."""
-    parent = ROOT / ".cache" / "bench"
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix="run-") as folder:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="run-") as folder:
         yield Path(folder)
 
 

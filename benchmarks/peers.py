@@ -1,4 +1,4 @@
-"""Whom we are measured against, each in an environment of its own under `.cache/bench`."""
+"""Whom we are measured against, each in an environment of its own under `.cache/benchmarks`."""
 
 import os
 import shutil
@@ -7,9 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.children import ROOT
-
-FOLDER = ROOT / ".cache" / "bench"
+from benchmarks.children import CACHE, ROOT
 
 OPENHTF = ("openhtf==1.6.3",)
 PYVISA = ("pyserial==3.5", "PyVISA==1.16.2", "PyVISA-py==0.8.1")
@@ -30,7 +28,7 @@ class NotThere(Exception):
 
 def python_with(requirements: tuple[str, ...]) -> Path:
     """The Python of an environment that holds just these."""
-    folder = FOLDER / requirements[-1].partition("==")[0].lower()
+    folder = CACHE / requirements[-1].partition("==")[0].lower()
     python = folder / "bin" / "python"
 
     def make() -> None:
@@ -45,7 +43,7 @@ def python_with(requirements: tuple[str, ...]) -> Path:
 
 def node_red() -> Path:
     """The folder that Node-RED and its SQLite node are installed in."""
-    folder = FOLDER / "node-red"
+    folder = CACHE / "node-red"
     npm = tool("npm")
 
     def make() -> None:
@@ -76,9 +74,9 @@ def tool(name: str) -> str:
 
 def compiled(source: Path) -> Path:
     """The program that gcc makes of a C file."""
-    program = FOLDER / source.stem
+    program = CACHE / source.stem
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         _do([tool("gcc"), "-O2", "-Wall", "-o", str(program), str(source)])
     return program
 

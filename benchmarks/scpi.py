@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks import peers
-from benchmarks.children import ROOT, ours, theirs
+from benchmarks.children import HERE, ours, theirs
 from benchmarks.pairs import Patience, alternate
 from benchmarks.results import Bound, Note, Result, Series, at_least
 
@@ -44,7 +44,7 @@ def _measured(name: str, title: str, ports: int, pairs: int, patience: Patience)
 @contextmanager
 def _responders(count: int) -> Iterator[list[str]]:
     """So many instruments, by the path of their terminal."""
-    program = peers.compiled(ROOT / "bench" / "programs" / "responder.c")
+    program = peers.compiled(HERE / "programs" / "responder.c")
     processes = [subprocess.Popen([program], stdout=subprocess.PIPE) for _ in range(count)]
     try:
         yield [one.stdout.readline().decode().strip() for one in processes if one.stdout]

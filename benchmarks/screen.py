@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from benchmarks.children import OURS, PEERS, ROOT, Screen, scratch
+from benchmarks.children import HERE, OURS, PEERS, Screen, scratch
 from benchmarks.pairs import Patience, alternate
 from benchmarks.results import Note, Result, Series, at_most, seconds
 from benchmarks.start import write_config
@@ -16,7 +16,7 @@ VALUES = 500
 USUAL, ENDLESS = (120, 40), (100, 520)
 WARM_S, WATCHED_S = 3.0, 6.0
 LAST_LINE = b"Ctrl+Q"
-PROGRAMS = ROOT / "bench" / "programs"
+PROGRAMS = HERE / "programs"
 
 
 def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:

@@ -20,7 +20,7 @@ def phase(number: int) -> Callable[..., None]:
     return measure
 
 
-test = htf.Test(*map(phase, range(20)), test_name="bench")
+test = htf.Test(*map(phase, range(20)), test_name="benchmark")
 test.add_output_callbacks(json_factory.OutputToJSON("{dut_id}.json"))
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
     sender.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])

@@ -26,7 +26,7 @@ def phase(number: int) -> Callable[..., None]:
 
 def main() -> None:
     steps, records, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    test = htf.Test(*map(phase, range(steps)), test_name="bench")
+    test = htf.Test(*map(phase, range(steps)), test_name="benchmark")
     pattern = str(folder / "{dut_id}.{start_time_millis}.json")
     test.add_output_callbacks(json_factory.OutputToJSON(pattern))
     taken_s = []

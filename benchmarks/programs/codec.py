@@ -59,7 +59,7 @@ def step(number: int) -> StepRecord:
 RECORD = RunRecord(
     record_id="0199f0a2-7d31-7c3e-9d43-0f8f7f6f5e4d",
     sequence=417,
-    station="bench",
+    station="benchmark",
     slot="slot-1",
     operator="Olga",
     device=Device(asset_tag="LT-00417", kind="laptop adapter", maker="HP", model="PPP009C"),

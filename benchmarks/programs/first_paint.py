@@ -9,7 +9,7 @@ from station.ui.app import StationApp
 class Idle:
     """Implements `station.console.Console`."""
 
-    station = "bench"
+    station = "benchmark"
     simulated = False
     slots = tuple(SlotInfo(f"slot-{n + 1}", "laptop adapter", ("adapter",)) for n in range(4))
 

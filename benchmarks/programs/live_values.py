@@ -21,9 +21,9 @@ LIMIT = Limit(basis=Basis.PROPOSAL, unit="V", min=0.0, max=1000.0)
 class Soak:
     """Implements `station.console.Console`: one slot that measures for ever."""
 
-    station = "bench"
+    station = "benchmark"
     simulated = False
-    slots: tuple[SlotInfo, ...] = (SlotInfo(SLOT, "bench", ("soak",)),)
+    slots: tuple[SlotInfo, ...] = (SlotInfo(SLOT, "benchmark", ("soak",)),)
 
     def __init__(self, count: int) -> None:
         self._rounds = [
@@ -45,7 +45,7 @@ class Soak:
     def take_over(self) -> None: ...
 
     def soak(self) -> None:
-        device = Device(asset_tag="LT-00417", kind="bench")
+        device = Device(asset_tag="LT-00417", kind="benchmark")
         self._listener(SlotNotice(SLOT, RunStarted("0199-1", 1, device, "Soak", ("Soak",))))
         self._listener(SlotNotice(SLOT, StepStarted(0, "Soak")))
         due_s = time.monotonic()

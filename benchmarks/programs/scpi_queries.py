@@ -23,7 +23,7 @@ def ask(instrument: Scpi, count: int) -> None:
 def main() -> None:
     count, ports = int(sys.argv[1]), sys.argv[2:]
     lines = [SerialLine(port, baudrate=115200) for port in ports]
-    instruments = [Scpi(line, "bench") for line in lines]
+    instruments = [Scpi(line, "responder") for line in lines]
     for instrument in instruments:
         ask(instrument, 50)
     threads = [threading.Thread(target=ask, args=(one, count)) for one in instruments]

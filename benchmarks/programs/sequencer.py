@@ -8,17 +8,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.programs.bench_station import bench_station, plan
+from benchmarks.programs.idle_station import open_station, plan
 
 
 def main() -> None:
     sizes = [int(size) for size in sys.argv[1].split(",")]
     rounds, folder, port = int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     taken_s: dict[str, list[float]] = {str(size): [] for size in sizes}
-    with bench_station(folder, tuple(map(plan, sizes)), broker_port=port) as station:
+    with open_station(folder, tuple(map(plan, sizes)), broker_port=port) as station:
         for _ in range(rounds):
             for size in sizes:
-                taken_s[str(size)].append(station.test(f"bench-{size}"))
+                taken_s[str(size)].append(station.test(f"benchmark-{size}"))
     print(json.dumps(taken_s))
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.programs.bench_station import bench_station, plan
+from benchmarks.programs.idle_station import open_station, plan
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     rounds, folder, port = int(sys.argv[4]), Path(sys.argv[5]), int(sys.argv[6])
     taken_s, spent_s = [], []
     plans = (plan(steps, dwell_s),)
-    with bench_station(folder, plans, slots=slots, broker_port=port) as station:
+    with open_station(folder, plans, slots=slots, broker_port=port) as station:
         for _ in range(rounds):
             before_s = time.process_time()
             taken_s.append(station.test(plans[0].id))

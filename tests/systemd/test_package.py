@@ -19,6 +19,8 @@ from virtual_rig.qemu.debian import Debian, archive, can_be_made, make_newer, un
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("station", "host")
+SHIPPED = {"station": ("records", "drivers", "station"), "host": ("records", "host_agent")}
+"""The folders of the checkout that a package has to hold as they are, data files included."""
 OUR_USERS = ("pace-station", "pace-host")
 
 life_tests = [
@@ -191,7 +193,7 @@ def live(debian: Debian) -> Life:
 
 def differs_from_checkout(root: Path) -> str:
     said = []
-    for part, ours in {"station": ("drivers", "station"), "host": ("host_agent",)}.items():
+    for part, ours in SHIPPED.items():
         (libraries,) = (root / f"opt/pace-{part}/lib").glob("python3*/site-packages")
         for name in ours:
             compare = [

@@ -35,21 +35,21 @@ LIMITS = {"voltage": Limit(basis=Basis.PROPOSAL, min=0.0, max=10.0, unit="V")}
 
 def plan(steps: int, dwell_s: float = 0.0) -> Plan:
     return Plan(
-        id=f"bench-{steps}",
-        title="Bench",
-        kind="bench",
+        id=f"benchmark-{steps}",
+        title="Benchmark",
+        kind="benchmark",
         guideline="none",
         sha256="0" * 64,
         steps=tuple(
             PlannedStep(
-                "bench.measure", f"Step {number}", "", measure, {"dwell_s": dwell_s}, LIMITS
+                "benchmark.measure", f"Step {number}", "", measure, {"dwell_s": dwell_s}, LIMITS
             )
             for number in range(steps)
         ),
     )
 
 
-class BenchStation:
+class IdleStation:
     """The real service with its outbox; `broker_port` 0 is a station whose broker is away."""
 
     def __init__(
@@ -57,12 +57,12 @@ class BenchStation:
     ) -> None:
         names = [f"slot-{number + 1}" for number in range(slots)]
         config = StationConfig(
-            station="bench",
+            station="benchmark",
             operator="",
             data=folder,
             broker=BrokerAddress(port=broker_port or 1, mqtt_version=5),
             shared={},
-            slots={name: SlotConfig(name, "bench", plans, {}, {}) for name in names},
+            slots={name: SlotConfig(name, "benchmark", plans, {}, {}) for name in names},
         )
         outbox = Outbox(folder / "outbox.db")
         self._service = StationService(config, dict.fromkeys(["", *names], LocalHardware()), outbox)
@@ -85,7 +85,7 @@ class BenchStation:
         verdicts = [self._finished.get() for _ in self._slots]
         taken_s = time.perf_counter() - start_s
         if set(verdicts) != {Verdict.PASS}:
-            raise SystemExit(f"the bench's own devices did not pass: {verdicts}")
+            raise SystemExit(f"not every device passed: {verdicts}")
         return taken_s
 
     def close(self) -> None:
@@ -112,10 +112,10 @@ class BenchStation:
 
 
 @contextmanager
-def bench_station(
+def open_station(
     folder: Path, plans: tuple[Plan, ...], *, slots: int = 1, broker_port: int = 0
-) -> Iterator[BenchStation]:
-    station = BenchStation(folder, plans, slots, broker_port)
+) -> Iterator[IdleStation]:
+    station = IdleStation(folder, plans, slots, broker_port)
     try:
         yield station
     finally:
