@@ -16,7 +16,12 @@ Every message quotes the dialogue: who was asked what, and what came back.
 
 
 class DriverError(Exception):
-    """The bench could not do what was asked."""
+    """The bench could not do what was asked.
+
+    `roles` are the roles at fault, in the words of whoever handed the instrument out by its role.
+    """
+
+    roles: frozenset[str] = frozenset()
 
 
 class NotConnected(DriverError):

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +15,7 @@ from drivers.formats.text import clean
 from records import InstrumentUsed
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
-from station.engine.step import Role, Step
+from station.engine.step import BenchFault, Role, Step
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,11 @@ class Place:
 
 
 class BenchNotSafe(Exception):
-    """An actuator could not be made to let go of the device."""
+    """Actuators, by the `roles` they play, could not be made to let go of the device."""
+
+    def __init__(self, reason: str, *, roles: AbstractSet[str] = frozenset()) -> None:
+        super().__init__(reason)
+        self.roles = frozenset(roles)
 
 
 @dataclass
@@ -106,14 +112,31 @@ class Bench:
 
     @contextmanager
     def holding(self, step: Step, locks: list[SharedLock]) -> Iterator[list[Any]]:
-        """What the step's roles stand for. Releases `locks`, which the caller has acquired."""
+        """Give the step what its roles stand for. Release `locks`, which the caller has acquired.
+
+        A `DriverError` or `BenchFault` that passes names the roles at fault: where neither the
+        step nor the bench has, those whose instrument raised it, or else all that the step has.
+        """
         with ExitStack() as stack:
             for lock in locks:
                 stack.callback(lock.release)
             for name in step.roles:
                 if (place := self.places.get(name)) is not None and place.shared is not None:
                     stack.callback(self._put_back, name)
-            yield [self._fill(name, role) for name, role in step.roles.items()]
+            try:
+                yield [self._fill(name, role) for name, role in step.roles.items()]
+            except (DriverError, BenchFault) as error:
+                error.roles = error.roles or self._at_work(error) or step.roles_used
+                raise
+
+    def _at_work(self, error: Exception) -> frozenset[str]:
+        """Return the role whose instrument the step had called when it raised `error`."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            called = frame.f_locals.get("self")
+            for name, (instrument, _) in self._open.items():
+                if instrument is called:
+                    return frozenset([name])
+        return frozenset()
 
     def _fill(self, name: str, role: Role) -> object:
         if name == "clock":
@@ -123,17 +146,23 @@ class Bench:
         return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
 
     def _opened_by_name(self, name: str) -> Instrument:
-        """A port alone tells nobody what is missing there."""
+        """Return the instrument. An error names its role: a port alone tells nobody what it is."""
         try:
             return self._opened(name)
         except DriverError as error:
-            raise type(error)(f"{name}: {error}") from error
+            named = type(error)(f"{name}: {error}")
+            named.roles = error.roles
+            raise named from error
 
     def _opened(self, name: str) -> Instrument:
         if name not in self._open:
             place = self.places[name]
             with ExitStack() as closing:
-                instrument = place.open(closing)
+                try:
+                    instrument = place.open(closing)
+                except (DriverError, BenchFault) as error:
+                    error.roles = error.roles or frozenset([name])
+                    raise
                 self._open[name] = (instrument, closing.pop_all())
             who = instrument.identity
             self.instruments[name] = InstrumentUsed(
@@ -151,7 +180,7 @@ class Bench:
         if name in self._open:
             try:
                 if unsafe := self._let_go(name):
-                    raise BenchNotSafe(unsafe)
+                    raise BenchNotSafe(unsafe, roles={name})
             finally:
                 self._close(name)
 
@@ -161,8 +190,9 @@ class Bench:
         Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
         not be made safe even after opening it once more.
         """
-        if unsafe := [trouble for name in list(self._open) if (trouble := self._let_go(name))]:
-            raise BenchNotSafe("; ".join(unsafe))
+        troubles = {name: self._let_go(name) for name in list(self._open)}
+        if unsafe := {name: trouble for name, trouble in troubles.items() if trouble}:
+            raise BenchNotSafe("; ".join(unsafe.values()), roles=unsafe.keys())
         return "; ".join(self._remarks)
 
     def _let_go(self, name: str) -> str:

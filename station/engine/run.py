@@ -1,6 +1,6 @@
 """Run a plan. A generator of events: no threads, no UI, no network."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from math import isfinite
 
 import msgspec
@@ -24,7 +24,7 @@ from station.engine.events import (
 from station.engine.plan import Plan, PlannedStep
 from station.engine.step import BenchFault, Learned, NotApplicable
 
-Stepping = Generator[Event, None, StepRecord]
+Stepping = Generator[Event, None, StepFinished]
 NOTHING_JUDGED = "nothing was judged, so nothing has passed"
 
 
@@ -34,7 +34,7 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     `draft` is the record as it would be if the power went now: ABORTED, without steps.
     """
     start_s = bench.clock.monotonic()
-    done: list[StepRecord] = []
+    done: list[StepFinished] = []
     learned: list[Learned] = []
     safe = False
     yield RunStarted(
@@ -46,17 +46,17 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     )
     try:
         done.append((yield from _open_bench(plan, bench)))
-        if done[0].verdict is Verdict.PASS:
+        if done[0].record.verdict is Verdict.PASS:
             for number, planned in enumerate(plan.steps):
-                record = yield from _run_step(number, planned, bench, learned)
-                done.append(record)
-                if record.verdict is Verdict.ABORTED or (
-                    planned.stop_on_fail and record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
+                done.append((yield from _run_step(number, planned, bench, learned)))
+                verdict = done[-1].record.verdict
+                if verdict is Verdict.ABORTED or (
+                    planned.stop_on_fail and verdict not in (Verdict.PASS, Verdict.SKIPPED)
                 ):
                     break
-            if bench.clock.cancelled and done[-1].verdict is not Verdict.ABORTED:
+            if bench.clock.cancelled and done[-1].record.verdict is not Verdict.ABORTED:
                 done.append((yield from _conclusion(bench, Verdict.ABORTED, bench.clock.reason)))
-            elif not _is_judged(done):
+            elif not _is_judged(finished.record for finished in done):
                 done.append((yield from _conclusion(bench, Verdict.ERROR, NOTHING_JUDGED)))
         safe = True
         done.append((yield from _make_safe(bench)))
@@ -66,38 +66,39 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
                 bench.make_safe()
         finally:
             bench.close()
-    verdict, marginal = _conclude(done)
+    records = tuple(finished.record for finished in done)
+    verdict, marginal = _conclude(records)
     yield RunFinished(
         msgspec.structs.replace(
             draft,
             device=_describe(draft.device, learned),
             instruments=tuple(bench.instruments.values()),
             duration_s=round(bench.clock.monotonic() - start_s, 3),
-            steps=tuple(done),
+            steps=records,
             verdict=verdict,
             marginal=marginal,
         )
     )
 
 
-def _conclude(done: list[StepRecord]) -> tuple[Verdict, bool]:
-    """As bad as the worst step."""
-    verdict = Verdict.worst(record.verdict for record in done)
-    marginal = any(m.marginal for record in done for m in record.measurements)
+def _conclude(records: Sequence[StepRecord]) -> tuple[Verdict, bool]:
+    """Return the verdict of the worst step, and whether a pass is marginal."""
+    verdict = Verdict.worst(record.verdict for record in records)
+    marginal = any(m.marginal for record in records for m in record.measurements)
     return verdict, marginal and verdict is Verdict.PASS
 
 
-def _is_judged(done: list[StepRecord]) -> bool:
-    """Whether anything gives a reason for a verdict: a judged measurement, or a step gone wrong."""
+def _is_judged(records: Iterable[StepRecord]) -> bool:
+    """Tell whether a judged measurement, or a step gone wrong, gives a reason for a verdict."""
     return any(
         record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
         or any(m.verdict for m in record.measurements)
-        for record in done
+        for record in records
     )
 
 
 def _conclusion(bench: Bench, verdict: Verdict, reason: str) -> Stepping:
-    """What is to be said of the run after all its steps."""
+    """Record what is to be said of the run after all its steps."""
     record = StepRecord(
         step="run.conclude",
         title="Conclusion",
@@ -105,8 +106,16 @@ def _conclusion(bench: Bench, verdict: Verdict, reason: str) -> Stepping:
         started_at=bench.clock.now(),
         reason=reason,
     )
-    yield StepFinished(record)
-    return record
+    return (yield from _finish(record))
+
+
+def _finish(
+    record: StepRecord, used: Collection[str] = (), at_fault: Collection[str] = ()
+) -> Stepping:
+    """Tell that a step is over, with the roles that its verdict rests on."""
+    finished = StepFinished(record, tuple(sorted(used)), tuple(sorted(at_fault)))
+    yield finished
+    return finished
 
 
 def _describe(device: Device, learned: list[Learned]) -> Device:
@@ -122,7 +131,7 @@ def _describe(device: Device, learned: list[Learned]) -> Device:
 
 def _open_bench(plan: Plan, bench: Bench) -> Stepping:
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
-    verdict, reason = Verdict.PASS, ""
+    verdict, reason, at_fault = Verdict.PASS, "", frozenset[str]()
     try:
         for planned in plan.steps:
             bench.check(planned.step)
@@ -130,7 +139,7 @@ def _open_bench(plan: Plan, bench: Bench) -> Stepping:
     except LookupError as error:
         verdict, reason = Verdict.ERROR, str(error.args[0])
     except Exception as error:
-        verdict, reason = Verdict.ERROR, _explain(error)
+        verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = StepRecord(
         step="bench.open",
         title="Bench ready",
@@ -139,14 +148,14 @@ def _open_bench(plan: Plan, bench: Bench) -> Stepping:
         duration_s=round(bench.clock.monotonic() - start_s, 3),
         reason=reason,
     )
-    yield StepFinished(record)
-    return record
+    return (yield from _finish(record, at_fault=at_fault))
 
 
 def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Learned]) -> Stepping:
     clock, step = bench.clock, planned.step
     started_at, start_s = clock.now(), clock.monotonic()
     taken: list[Measurement] = []
+    at_fault = frozenset[str]()
     yield StepStarted(number, planned.title, planned.use)
     try:
         clock.check()
@@ -175,7 +184,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     except Cancelled:
         verdict, reason = Verdict.ABORTED, clock.reason
     except Exception as error:
-        verdict, reason = Verdict.ERROR, _explain(error)
+        verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = StepRecord(
         step=planned.use,
         title=planned.title,
@@ -186,12 +195,11 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
         measurements=tuple(taken),
         reason=reason,
     )
-    yield StepFinished(record)
-    return record
+    return (yield from _finish(record, step.roles_used, at_fault))
 
 
 def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, str]:
-    """As bad as the worst measurement. A limit that nobody measured is an error."""
+    """Return the verdict of the worst measurement. A limit that was never measured is an error."""
     verdict = Verdict.worst(m.verdict for m in taken if m.verdict)
     missed = planned.limits.keys() - {m.name for m in taken}
     if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
@@ -200,7 +208,7 @@ def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict,
 
 
 def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
-    """Take every lock, or none: whoever is stopped while waiting keeps nothing."""
+    """Take every lock, or none: a slot that is stopped while it waits keeps nothing."""
     taken: list[SharedLock] = []
     try:
         for lock in locks:
@@ -220,11 +228,11 @@ def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
 
 def _make_safe(bench: Bench) -> Stepping:
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
-    verdict, reason = Verdict.PASS, ""
+    verdict, reason, at_fault = Verdict.PASS, "", frozenset[str]()
     try:
         reason = bench.make_safe()
     except Exception as error:
-        verdict, reason = Verdict.ERROR, _explain(error)
+        verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = StepRecord(
         step="bench.make_safe",
         title="Make safe",
@@ -233,8 +241,7 @@ def _make_safe(bench: Bench) -> Stepping:
         duration_s=round(bench.clock.monotonic() - start_s, 3),
         reason=reason,
     )
-    yield StepFinished(record)
-    return record
+    return (yield from _finish(record, at_fault=at_fault))
 
 
 def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
@@ -256,7 +263,7 @@ def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
 
 
 def _is_recordable(value: object) -> bool:
-    """Whether a record can hold it, and the host's database too."""
+    """Tell whether a record can hold the value, and the host's database, too."""
     if isinstance(value, float):
         return isfinite(value)
     if isinstance(value, str):
@@ -265,12 +272,19 @@ def _is_recordable(value: object) -> bool:
 
 
 def _writable(text: str) -> str:
-    """Half a surrogate pair, as a library may hand it over, is no UTF-8; no host keeps U+0000."""
+    """Return the text so that it can be recorded: no half surrogate pair, and no U+0000."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
+def _blame(error: Exception) -> frozenset[str]:
+    """Return the roles at fault. A fault of this program names none: it may be any role's."""
+    if isinstance(error, DriverError | BenchFault | BenchNotSafe):
+        return error.roles
+    return frozenset()
+
+
 def _explain(error: Exception) -> str:
-    """The bench's fault in its own words; ours with the type, so that it reads as a bug."""
+    """Return the bench's fault in its own words, and ours with its type: it is to read as a bug."""
     if isinstance(error, BenchNotSafe):
         return _writable(f"the device may still be powered: {error}")
     if isinstance(error, DriverError | BenchFault):

@@ -8,15 +8,19 @@
         ...
         yield Reading("idle_power", watts)
 
-A plan names a step by where it lives: `power.idle_power` is `idle_power` in `steps/power.py`.
+A plan names a step by where it lives: `power.idle_power` is `idle_power` in `steps/power.py`, and
+`keyboard.chatter` is `chatter` of the package `steps/keyboard`, whose modules are free to change:
+plans, records and pages keep the name of a released step for ever.
 A step yields readings; it may also yield what it learned about the device (`Learned`) and what an
 operator should see meanwhile (`KeysSeen`). It never judges: only a limit of the plan does.
 """
 
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Generator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import (
     Annotated,
@@ -31,11 +35,11 @@ from typing import (
 
 import msgspec
 
-from drivers.errors import NoReply, NotConnected
 from records import Reading
 from records.toml_tables import convert, suggest
-from station.engine.clock import Clock
 from station.engine.events import KeysSeen
+
+STEPS = Path(__file__).parents[1] / "steps"
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -48,7 +52,15 @@ class NotApplicable(Exception):
 
 
 class BenchFault(Exception):
-    """The bench contradicts itself, so nothing it measured says anything about the device."""
+    """The bench contradicts itself, so nothing it measured says anything about the device.
+
+    `roles` are the roles at fault, of those that the step has. An instrument that finds out while
+    it is opened names none: the bench knows by which role it was asked for.
+    """
+
+    def __init__(self, reason: str, *, roles: AbstractSet[str] = frozenset()) -> None:
+        super().__init__(reason)
+        self.roles = frozenset(roles)
 
 
 class Learned(NamedTuple):
@@ -70,25 +82,6 @@ class Socket(Protocol[Kind_co]):
         """The device; the same one during the whole run. Raises `DriverError` when it is mute."""
 
 
-Answer = TypeVar("Answer")
-LOOK_AGAIN_S = 0.25
-
-
-def patiently(ask: Callable[[], Answer], clock: Clock, patience_s: float) -> Answer:
-    """What a device says, which may have been plugged in just now.
-
-    Asks until it no longer raises `NotConnected` or `NoReply`; after `patience_s` that is raised.
-    """
-    deadline_s = clock.monotonic() + patience_s
-    while True:
-        try:
-            return ask()
-        except (NotConnected, NoReply):
-            if clock.monotonic() >= deadline_s:
-                raise
-        clock.sleep(LOOK_AGAIN_S)
-
-
 Yielded = Reading | Learned | KeysSeen
 Yields = Generator[Yielded, None, None]
 """What a step function returns, in its signature."""
@@ -108,7 +101,7 @@ class Step:
 
     def __init__(self, function: StepFunction, units: Mapping[str, str]) -> None:
         self.function = function
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.name = f"{_module_of(function)}.{function.__name__}"
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.units = units
         hints = get_type_hints(function, include_extras=True)
@@ -116,6 +109,8 @@ class Step:
         self.roles: dict[str, Role] = {
             p.name: _role(hints[p.name]) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD
         }
+        self.roles_used = frozenset(self.roles) - {"clock"}
+        """What the verdict of the step rests on. An operator can be wrong, the clock cannot."""
         self.settings = msgspec.defstruct(
             function.__name__,
             [
@@ -144,6 +139,12 @@ class Step:
         return self.function(*roles, **settings)
 
 
+def _module_of(function: StepFunction) -> str:
+    """Return the first part of a step's name: a module or package of `station.steps`."""
+    parts = function.__module__.split(".")
+    return parts[2] if parts[:2] == ["station", "steps"] else parts[-1]
+
+
 def _role(hint: Any) -> Role:
     if get_origin(hint) is Socket:
         return Role(get_args(hint)[0], socket=True)
@@ -156,7 +157,10 @@ def step(**units: str) -> Callable[[StepFunction], Step]:
 
 
 def find(name: str) -> Step:
-    """`power.idle_power` → the step of that name in `station/steps/power.py`."""
+    """Return the step of that name: `power.idle_power` is the one in `station/steps/power.py`.
+
+    Raises `LookupError` that says what would be right.
+    """
     module_name, _, function_name = name.partition(".")
     modules = step_modules()
     if re.fullmatch(r"[a-z_]+\.[a-z_]+", name) is None or module_name not in modules:
@@ -172,7 +176,5 @@ def find(name: str) -> Step:
 
 
 def step_modules() -> list[str]:
-    """The modules that hold steps, by name."""
-    return sorted(
-        p.stem for p in (Path(__file__).parents[1] / "steps").glob("*.py") if p.stem != "__init__"
-    )
+    """Return the names of the modules and packages that hold steps."""
+    return sorted(module.name for module in pkgutil.iter_modules([str(STEPS)]))

@@ -13,7 +13,7 @@ from station.engine.events import Answered, Asked, Question, RunFinished, RunSta
 from station.engine.prompts import DIGITS, NO, YES
 from station.simulate.population import Case, draw
 from station.simulate.rig import SimulatedRig, World
-from station.steps.keyboard import DONE
+from station.steps.keyboard.fingers import DONE
 
 log = logging.getLogger(__name__)
 

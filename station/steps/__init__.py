@@ -1,1 +1,1 @@
-"""Hold the steps by function. A plan names one by its module: `power.idle_power`."""
+"""Hold the steps. A plan names one by its module or package: `power.idle_power`."""

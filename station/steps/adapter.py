@@ -16,16 +16,28 @@ from station.engine.step import (
     Yields,
     step,
 )
+from station.engine.witness import Doubt, must_confirm, must_stay_silent
 
 LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 """Of rated current: the points of the external power supply efficiency test."""
+
+OUTPUT = frozenset({"load", "dc_meter"})
+"""The roles at the output plug: what one of them says of the adapter, both have to agree on."""
+
+PLUGGED = Doubt(
+    "adapter.plugged",
+    "The adapter gives no voltage. Are its mains cord and its output plug fully in, and is there"
+    " mains?",
+    "the adapter was not plugged in",
+    OUTPUT,
+)
 
 DEAD_V = 1.0
 COMES_BACK_S = 5.0  # Delta ADP-40 data sheet: turn-on within 2 to 5 s
 
 
 class _Sample(NamedTuple):
-    """What the meter saw. An output that jumps about is not `steady`: a protection at work."""
+    """A sample of the meter. An output that jumps about is not `steady`: a protection at work."""
 
     power: Power
     steady: bool
@@ -46,11 +58,11 @@ class _LoadBench(NamedTuple):
         return self.read(current_a)
 
     def read(self, wanted_a: float = 0.0) -> _Sample:
-        """One sample that both ends of the cable agree on. Raises `BenchFault` where they do not.
+        """Return a sample that both ends of the cable agree on, or raise `BenchFault`.
 
         Only two equal samples with the load's between them can convict a lead or a meter, or an
-        output that jumps about for the meter alone. One that does for both is given as the lowest
-        sample.
+        output that jumps about for the meter alone. Of an output that jumps about for both, the
+        lowest sample is returned.
         """
         seen, seen_by_load = [self.dc_meter.read()], []
         for _ in range(5):
@@ -65,38 +77,40 @@ class _LoadBench(NamedTuple):
         if seen_by_load and all(_alike(seen_by_load[0], one, 0.05, 0.01) for one in seen_by_load):
             raise BenchFault(
                 f"the load sees a steady {seen_by_load[0].voltage_v:.2f} V and the meter"
-                f" {min(seen).voltage_v:.2f} to {max(seen).voltage_v:.2f} V: a lead is loose"
+                f" {min(seen).voltage_v:.2f} to {max(seen).voltage_v:.2f} V: a lead is loose",
+                roles=OUTPUT,
             )
         return _Sample(min(seen), steady=False)
 
     def look_after(self, sample: Power) -> None:
-        """An output that is dead without a load, too, may have been pulled out meanwhile."""
+        """Ask about an output that is dead without a load, too: its plug may have come out."""
         if sample.voltage_v < DEAD_V:
             self.load.switch(on=False)
             self.clock.sleep(COMES_BACK_S)
             self.must_stay_dead(self.read().power)
 
     def must_stay_dead(self, sample: Power) -> None:
-        """One that is back after the question may have been pulled out. Raises `BenchFault`."""
-        if sample.voltage_v < DEAD_V and self.ask_when_dead(sample).voltage_v >= DEAD_V:
-            raise BenchFault(
+        """Ask about an adapter that gives no voltage any more.
+
+        Raises `BenchFault` when it gives some after the question: a plug may have been out.
+        """
+        if sample.voltage_v < DEAD_V:
+            must_stay_silent(
+                self.ask_when_dead(sample).voltage_v >= DEAD_V,
                 "the adapter gave no voltage, and does since the operator was asked: a plug may"
-                " have been out, so test it again, and only look"
+                " have been out, so test it again, and only look",
+                roles=OUTPUT,
             )
 
     def ask_when_dead(self, sample: Power) -> Power:
-        """Dead, or pulled out: only a person can tell. Raises `BenchFault` for the latter.
+        """Return what the adapter gives, also after the operator was asked about its plugs.
 
-        Returns what it gives after the question: the plug may be in only since then.
+        Dead or not plugged in, only a person can tell. Raises `BenchFault` when it was not. The
+        plug may be in only since the question.
         """
         if sample.voltage_v >= DEAD_V:
             return sample
-        if not self.operator.confirm(
-            "adapter.plugged",
-            "The adapter gives no voltage. Are its mains cord and its output plug fully in, and is"
-            " there mains?",
-        ):
-            raise BenchFault("the adapter was not plugged in")
+        must_confirm(self.operator, PLUGGED)
         self.clock.sleep(COMES_BACK_S)
         return self.read().power
 
@@ -112,17 +126,20 @@ def _compare(meter: Power, load: Power, wanted_a: float) -> None:
     if abs(load.voltage_v - meter.voltage_v) > 0.3 + 0.03 * meter.voltage_v:
         raise BenchFault(
             f"the meter sees {meter.voltage_v:.2f} V and the load {load.voltage_v:.2f} V: a lead"
-            " between them is broken or loose"
+            " between them is broken or loose",
+            roles=OUTPUT,
         )
     if abs(load.current_a - meter.current_a) > 0.05 + 0.03 * meter.current_a:
         raise BenchFault(
             f"the meter sees {meter.current_a:.3f} A and the load {load.current_a:.3f} A: current"
-            " is going another way, or one of them is wrong"
+            " is going another way, or one of them is wrong",
+            roles=OUTPUT,
         )
     if load.voltage_v > 3.0 and load.current_a < 0.95 * wanted_a - 0.02:
         raise BenchFault(
             f"the load was told to sink {wanted_a:.3f} A and sinks {load.current_a:.3f} A with"
-            f" {load.voltage_v:.1f} V to do it: it is the load that does not"
+            f" {load.voltage_v:.1f} V to do it: it is the load that does not",
+            roles={"load"},
         )
 
 
@@ -135,7 +152,8 @@ def mains(
     if abs(sample.voltage_v - nominal_v) > nominal_v * tolerance_percent / 100:
         raise BenchFault(
             f"the mains is {sample.voltage_v:.1f} V, not within {tolerance_percent:g} % of"
-            f" {nominal_v:g} V: nothing can be said about an adapter on it"
+            f" {nominal_v:g} V: nothing can be said about an adapter on it",
+            roles={"mains_meter"},
         )
     yield Reading("mains_voltage", sample.voltage_v)
     yield Reading("mains_frequency", sample.frequency_hz)
@@ -220,14 +238,17 @@ def load_points(
         mains_w = mains_meter.read_mains().power_w
         if steady and sample.power_w > mains_w * 1.02 + 0.5:
             raise BenchFault(
-                f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong"
+                f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong",
+                roles={"dc_meter", "mains_meter"},
             )
         if not voltages_v or voltages_v[-1] >= DEAD_V:  # the operator is asked once
             bench.look_after(sample)
-        elif sample.voltage_v >= DEAD_V:
-            raise BenchFault(
+        else:
+            must_stay_silent(
+                sample.voltage_v >= DEAD_V,
                 f"the adapter gave no voltage at less than {percent} % of its current, and does at"
-                " that: a plug may have been out, so test it again"
+                " that: a plug may have been out, so test it again",
+                roles=OUTPUT,
             )
         efficiency = 100 * sample.power_w / mains_w if mains_w > 0 else 0.0
         voltages_v.append(sample.voltage_v)
@@ -261,10 +282,12 @@ def hot(
     warm, _ = bench.sink(rated_current_a, settle_s)
     if cold.voltage_v >= DEAD_V:  # the operator is asked once
         bench.look_after(warm)
-    elif warm.voltage_v >= DEAD_V:
-        raise BenchFault(
+    else:
+        must_stay_silent(
+            warm.voltage_v >= DEAD_V,
             "the adapter gave no voltage before the soak, and does after it: a plug may have been"
-            " out, so test it again"
+            " out, so test it again",
+            roles=OUTPUT,
         )
     yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))
     change = 100 * (warm.voltage_v - cold.voltage_v) / rated_voltage_v

@@ -31,7 +31,8 @@ def powers_up(
     if off_by > voltage_v * tolerance_percent / 100 and sample.current_a < 0.95 * current_limit_a:
         raise BenchFault(
             f"the supply was set to {voltage_v:.2f} V, and the meter sees {sample.voltage_v:.2f} V"
-            f" at {sample.current_a:.3f} A: check the leads between supply, meter and device"
+            f" at {sample.current_a:.3f} A: check the leads between supply, meter and device",
+            roles={"supply", "meter"},
         )
     yield Reading("supply_voltage", sample.voltage_v)
     yield Reading("supply_current", sample.current_a)

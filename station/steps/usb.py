@@ -7,6 +7,7 @@ from records import Reading
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
+from station.engine.witness import Doubt, must_confirm, must_stay_silent
 
 OFF_V = 0.8  # vSafe0V and tVBUSOFF: USB Type-C and Power Delivery specifications
 OFF_WITHIN_S = 0.65
@@ -16,11 +17,14 @@ ON_WITHIN_S = 1.0  # proposal: hubs say 100 ms or less, and may say 510 ms
 LOOK_EVERY_S = 0.02
 FOUND_WITHIN_S = 3.0  # of being plugged in
 
+PORT = frozenset({"port_power"})
+METERED = PORT | {"meter"}
+
 INSTEAD = "take a hub that does; the README of uhubctl lists some"
 
 
 class Vbus(NamedTuple):
-    """What the meter saw, and how long after the request."""
+    """Voltage at the port, as the meter saw it, and how long after the request."""
 
     voltage_v: float
     took_s: float
@@ -39,12 +43,13 @@ class MeteredPort(NamedTuple):
     lowest_v: float = LOWEST_V
 
     def switch_off(self) -> Vbus:
-        """The meter must see VBUS before, and less than 0.8 V within 0.65 s."""
+        """Switch off. The meter must see VBUS before, and less than 0.8 V within 0.65 s."""
         before_v = self.meter.read().voltage_v
         if not self.lowest_v <= before_v <= HIGHEST_V:
             raise BenchFault(
                 f"the meter reads {before_v:.2f} V at {self.port.name}, not"
-                f" {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: is it this port that it measures?"
+                f" {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: is it this port that it measures?",
+                roles=METERED,
             )
         start_s = self.clock.monotonic()
         self.port.switch(on=False)
@@ -54,12 +59,13 @@ class MeteredPort(NamedTuple):
             raise BenchFault(
                 f"{self.port.name} is off, says the hub, and {seen.took_s:.2f} s later the meter"
                 f" still reads {seen.voltage_v:.2f} V: it does not switch VBUS (or the device feeds"
-                f" it: try without); {INSTEAD}"
+                f" it: try without); {INSTEAD}",
+                roles=METERED,
             )
         return seen
 
     def switch_on(self) -> Vbus:
-        """The meter must see `lowest_v` to 5.25 V within a second."""
+        """Switch on. The meter must see `lowest_v` to 5.25 V within a second."""
         start_s = self.clock.monotonic()
         self.port.switch(on=True)
         seen = self._watch(start_s, ON_WITHIN_S, self.lowest_v, HIGHEST_V)
@@ -67,15 +73,17 @@ class MeteredPort(NamedTuple):
             raise BenchFault(
                 f"{self.port.name} is on, says the hub, and {seen.took_s:.2f} s later the meter"
                 f" reads {seen.voltage_v:.2f} V, not {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: look"
-                " at the hub's own supply and the leads"
+                " at the hub's own supply and the leads",
+                roles=METERED,
             )
         return seen
 
     def check_still_off(self) -> None:
+        """Raise `BenchFault` when somebody has switched the port on again."""
         check_still_off(self.port)
 
     def _watch(self, start_s: float, within_s: float, low_v: float, high_v: float) -> Vbus:
-        """The first sample within the bounds, or the last one there was time for."""
+        """Return the first sample within the bounds, or the last one there was time for."""
         while True:
             voltage_v = self.meter.read().voltage_v
             took_s = self.clock.monotonic() - start_s
@@ -85,11 +93,12 @@ class MeteredPort(NamedTuple):
 
 
 def check_still_off(port: PortPower) -> None:
-    """Raises `BenchFault` when somebody has switched the port on again."""
+    """Raise `BenchFault` when somebody has switched the port on again."""
     if port.read_state().powered:
         raise BenchFault(
             f"{port.name} was switched off, and is on again: something else on this computer uses"
-            " its device. Give the port to the slot (`pace rig rules`), and stop other programs"
+            " its device. Give the port to the slot (`pace rig rules`), and stop other programs",
+            roles=PORT,
         )
 
 
@@ -151,7 +160,8 @@ def power_cycle_unverified(
     if not port_power.read_state().device:
         raise BenchFault(
             f"no device was found at {port_power.name} before its power was taken away, and no"
-            " meter tells whether it had any: is the device plugged in, does the port work?"
+            " meter tells whether it had any: is the device plugged in, does the port work?",
+            roles=PORT,
         )
     port_power.switch(on=False)
     clock.sleep(off_s)
@@ -166,15 +176,19 @@ def _comes_back(port: PortPower, operator: Operator, clock: Clock, within_s: flo
     back = _is_found(port, clock, within_s)
     took_s = clock.monotonic() - start_s if back else within_s
     if not back:
-        if not operator.confirm(
-            "usb.plugged", f"No device is found at {port.name}. Is it plugged in there?"
-        ):
-            raise BenchFault("the device was not plugged in")
-        if _is_found(port, clock, FOUND_WITHIN_S):
-            raise BenchFault(
-                f"no device was found at {port.name}, and one is since the operator was asked: it"
-                " may have been out, so test it again"
-            )
+        plugged = Doubt(
+            "usb.plugged",
+            f"No device is found at {port.name}. Is it plugged in there?",
+            "the device was not plugged in",
+            PORT,
+        )
+        must_confirm(operator, plugged)
+        must_stay_silent(
+            _is_found(port, clock, FOUND_WITHIN_S),
+            f"no device was found at {port.name}, and one is since the operator was asked: it may"
+            " have been out, so test it again",
+            roles=PORT,
+        )
     yield Reading("comes_back", back)
     yield Reading("comes_back_time", took_s)
 

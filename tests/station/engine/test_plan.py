@@ -14,7 +14,7 @@ from records.toml_tables import TableError
 from station.engine.plan import SHIPPED, PlanError, find, load
 from station.engine.step import Step, step_modules
 from station.engine.step import find as find_step
-from station.steps.keyboard import LayoutName
+from station.steps.keyboard.keys import LayoutName
 
 HEAD = 'id = "p"\ntitle = "T"\nkind = "K"\nguideline = "G"\n'
 STEP = """

@@ -28,7 +28,7 @@ from station.engine.events import (
 from station.engine.plan import PlannedStep
 from station.engine.prompts import Operator, Prompter
 from station.engine.run import run
-from station.engine.step import BenchFault, Learned, NotApplicable, Yields, step
+from station.engine.step import BenchFault, Learned, NotApplicable, Socket, Yields, step
 from tests.station.benches import (
     Meter,
     Relay,
@@ -770,3 +770,99 @@ def test_a_shared_instrument_is_free_again_after_trouble(trouble: Callable[[], N
     assert lock.holder == ""
     assert lock.acquire("right", timeout_s=0)
     assert not socketed.is_open
+
+
+# The roles at fault
+
+
+def finished(bench: Bench, *steps: PlannedStep) -> dict[str, StepFinished]:
+    """How each step ended, by the last part of its name."""
+    return {
+        event.record.step.rpartition(".")[2]: event
+        for event in events(bench, *steps)
+        if isinstance(event, StepFinished)
+    }
+
+
+def test_a_verdict_names_the_roles_that_it_rests_on(rig: Rig) -> None:
+    ended = finished(rig.bench, GOOD)
+    assert ended["measure"].roles_used == ("meter", "relay")
+    assert [one.roles_at_fault for one in ended.values()] == [(), (), ()]
+
+
+@pytest.mark.parametrize("role", ["relay", "meter"])
+def test_an_instrument_that_fails_in_a_step_is_named_by_its_role(rig: Rig, role: str) -> None:
+    @step(volts="V")
+    def touch(relay: Actuator, meter: PowerMeter) -> Yields:
+        relay.make_safe()
+        yield Reading("volts", meter.read().voltage_v)
+
+    (rig.relay if role == "relay" else rig.meter).trouble = silence
+    ended = finished(rig.bench, planned(touch, volts=(0.0, 9.0)))
+    assert ended["touch"].record.verdict is Verdict.ERROR
+    assert ended["touch"].roles_at_fault == (role,)
+
+
+def test_an_instrument_that_does_not_open_is_named_by_its_role(rig: Rig) -> None:
+    rig.meter_socket.refuse = silence
+    assert finished(rig.bench, GOOD)["open"].roles_at_fault == ("meter",)
+
+
+@pytest.mark.parametrize("error", [NotConnected("no such port"), BenchFault("no such bus")])
+def test_a_device_that_does_not_open_in_its_step_is_named_by_its_role(error: Exception) -> None:
+    @step(volts="V")
+    def plug(device: Socket[PowerMeter], meter: PowerMeter) -> Yields:
+        yield Reading("volts", device.open().read().voltage_v)
+
+    def refuse() -> None:
+        raise error
+
+    device = Socketed(Meter())
+    device.refuse = refuse
+    bench = make_bench(device=device.place(device=True), meter=Socketed(Meter()).place())
+    assert finished(bench, planned(plug, volts=(0.0, 9.0)))["plug"].roles_at_fault == ("device",)
+
+
+def test_a_shared_instrument_is_named_although_it_is_given_back_at_once(rig: Rig) -> None:
+    shared = Socketed(rig.meter).place(shared=SharedLock("probe"))
+    bench = make_bench(rig.clock, relay=rig.relay_socket.place(), meter=shared)
+    rig.meter.trouble = silence
+    assert finished(bench, GOOD)["measure"].roles_at_fault == ("meter",)
+
+
+def test_a_step_that_blames_roles_is_believed(rig: Rig) -> None:
+    @step(volts="V")
+    def doubtful(meter: PowerMeter, relay: Actuator) -> Yields:
+        raise BenchFault("the relay is stuck", roles={"relay"})
+        yield
+
+    ended = finished(rig.bench, planned(doubtful, volts=(0.0, 9.0)))
+    assert ended["doubtful"].roles_at_fault == ("relay",)
+
+
+@pytest.mark.parametrize("error", [BenchFault("they disagree"), NoReply("mute")])
+def test_trouble_that_names_no_role_is_that_of_all_the_step_has(rig: Rig, error: Exception) -> None:
+    @step(volts="V")
+    def vague(meter: PowerMeter, relay: Actuator, clock: Clock) -> Yields:
+        raise error
+        yield
+
+    ended = finished(rig.bench, planned(vague, volts=(0.0, 9.0)))
+    assert ended["vague"].roles_at_fault == ("meter", "relay")
+
+
+def test_a_fault_of_this_program_may_be_any_roles(rig: Rig) -> None:
+    def bug() -> None:
+        raise KeyError("volts")
+
+    rig.meter.trouble = bug
+    ended = finished(rig.bench, GOOD)
+    assert ended["measure"].record.verdict is Verdict.ERROR
+    assert ended["measure"].roles_at_fault == ()
+
+
+def test_an_actuator_that_does_not_let_go_is_named_by_its_role(rig: Rig) -> None:
+    rig.relay.stuck = -1
+    ended = finished(rig.bench, GOOD)
+    assert ended["measure"].roles_at_fault == ()
+    assert ended["make_safe"].roles_at_fault == ("relay",)

@@ -31,7 +31,7 @@ from station.engine.prompts import Prompter
 from station.rig.config import load, open_bench
 from station.rig.rehearsal import Nowhere
 from station.steps import display
-from station.steps.display import PIXEL_CLASSES, pixel_class
+from station.steps.display.pixels import PIXEL_CLASSES, pixel_class
 from tests.station.benches import (
     Answers,
     Socketed,

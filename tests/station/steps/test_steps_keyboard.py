@@ -30,6 +30,7 @@ from station.engine.events import Event, KeysSeen
 from station.engine.plan import PlannedStep, find
 from station.rig.instruments import HidKeyboardTable
 from station.steps import keyboard
+from station.steps.keyboard.listening import usage_of
 from tests.station.benches import Answers, Socketed, events, finish, make_bench, planned
 
 ISO = LAYOUTS["iso-105"].usages
@@ -677,4 +678,4 @@ def test_every_key_that_the_shipped_plans_name_is_there() -> None:
             settings.get("pairs", ()) + settings.get("chords", ()) + (settings.get("keys", ()),)
         )
         for group in groups:
-            assert {keyboard._usage(key) for key in group} <= ISO
+            assert {usage_of(key) for key in group} <= ISO

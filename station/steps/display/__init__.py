@@ -1,0 +1,25 @@
+"""Displays: what they say of themselves, what they show, and what they draw."""
+
+from station.steps.display.colorimetry import colour
+from station.steps.display.identity import edid
+from station.steps.display.light import (
+    backlight,
+    brightness_sweep,
+    contrast,
+    luminance,
+    uniformity,
+)
+from station.steps.display.pixels import pixel_faults
+from station.steps.display.standby import standby_power
+
+__all__ = [
+    "backlight",
+    "brightness_sweep",
+    "colour",
+    "contrast",
+    "edid",
+    "luminance",
+    "pixel_faults",
+    "standby_power",
+    "uniformity",
+]

@@ -1,0 +1,225 @@
+"""Light of a screen under nine sensors: how bright, how even, how dark, and how steady."""
+
+from itertools import pairwise
+from typing import Annotated
+
+from msgspec import Meta
+
+from drivers.capabilities import LightArray, Monitor, PatternSource
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import NotNegative, Yields, step
+from station.engine.witness import Doubt, look_twice, must_confirm
+from station.steps.display.controls import (
+    BRIGHTNESS,
+    POWER_MODE,
+    POWER_OFF,
+    POWER_ON,
+    WAKES_S,
+    full_brightness,
+    need_control,
+    still_there,
+    takes_commands,
+)
+from station.steps.display.sensors import (
+    LIT_CD_M2,
+    are_alike,
+    believe,
+    centre_cd_m2,
+    differ,
+    luminances_cd_m2,
+)
+
+BRIGHTEST = Doubt(
+    "display.brightest",
+    "This display takes no commands. Is it set to its brightest with its own buttons?",
+    "the display was not set to its brightest",
+    {"operator"},
+)
+
+
+@step(brightness_monotonic="", brightness_range="", brightness_lowest="cd/m²")
+def brightness_sweep(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    operator: Operator,
+    clock: Clock,
+    *,
+    points: Annotated[int, Meta(ge=2)] = 11,
+    settle_s: NotNegative = 1.0,
+    tolerance_percent: NotNegative = 2.0,
+) -> Yields:
+    """White at `points` brightness settings from lowest to highest, over DDC/CI.
+
+    Monotonic: no setting is darker than the one before by more than the tolerance.
+    `brightness_range` is highest over lowest luminance. A sweep that falls somewhere is repeated,
+    and the lowest is looked at again: a hand before the sensors is not the display's doing.
+    """
+    need_control(monitor, screen, clock)
+    screen.show_level(1.0, 1.0, 1.0)
+    highest = monitor.read_control(BRIGHTNESS).maximum
+
+    def at(brightness: int) -> float:
+        monitor.set_control(BRIGHTNESS, brightness)
+        clock.sleep(settle_s)
+        return centre_cd_m2(zones)
+
+    def sweep() -> list[float]:
+        return [at(round(highest * n / (points - 1))) for n in range(points)]
+
+    def lowest_again() -> float:
+        again = at(0)
+        if not are_alike(seen[0], again):  # it may dim slowly
+            clock.sleep(WAKES_S)
+            again = centre_cd_m2(zones)
+        return again
+
+    def rises(seen: list[float]) -> bool:
+        return all(b >= a * (1 - tolerance_percent / 100) for a, b in pairwise(seen))
+
+    seen = sweep()
+    believe(seen[-1], monitor, zones, operator, clock)
+    monotonic = rises(seen)
+    if not monotonic:
+        look_twice(
+            seen,
+            sweep,
+            alike=lambda first, second: rises(first) == rises(second),
+            differ=lambda first, second: (
+                "the brightness fell on its way up, and did not when that was repeated: something"
+                " may have been before the sensors, so test it again"
+            ),
+            roles={"zones"},
+        )
+    look_twice(seen[0], lowest_again, alike=are_alike, differ=differ, roles={"monitor", "zones"})
+    yield Reading("brightness_monotonic", monotonic)
+    yield Reading("brightness_range", seen[-1] / max(seen[0], 0.01))
+    yield Reading("brightness_lowest", seen[0])
+
+
+@step(luminance="cd/m²")
+def luminance(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    operator: Operator,
+    clock: Clock,
+    *,
+    settle_s: NotNegative = 2.0,
+) -> Yields:
+    """White at full brightness, at the centre.
+
+    A display that takes no commands is set to its brightest by the operator.
+    """
+    if not takes_commands(monitor, screen, clock):
+        must_confirm(operator, BRIGHTEST)
+    full_brightness(monitor, screen, clock, settle_s)
+    white = centre_cd_m2(zones)
+    believe(white, monitor, zones, operator, clock)
+    yield Reading("luminance", white)
+
+
+@step(uniformity="%", darkest_zone="")
+def uniformity(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    operator: Operator,
+    clock: Clock,
+    *,
+    settle_s: NotNegative = 2.0,
+) -> Yields:
+    """Darkest over brightest of nine zones on white; zones count from 1 at the top left.
+
+    A zone that is very dark to its sensor is the display's fault only if the operator sees it.
+    """
+    full_brightness(monitor, screen, clock, settle_s)
+    seen = luminances_cd_m2(zones)
+    darkest = seen.index(min(seen)) + 1
+    believe(max(seen), monitor, zones, operator, clock)
+    if min(seen) < 0.5 * max(seen):
+        dark_zone = Doubt(
+            f"display.dark_zone.{darkest}",
+            f"Zone {darkest} of 9, counted row by row, is dark to its sensor. Do you see a dark"
+            " area?",
+            f"zone {darkest} is not dark: check its sensor",
+            {"zones"},
+        )
+        must_confirm(operator, dark_zone)
+        still_there(monitor)
+    yield Reading("uniformity", 100 * min(seen) / max(seen) if max(seen) > 0 else 0.0)
+    yield Reading("darkest_zone", darkest)
+
+
+@step(contrast="", black="cd/m²")
+def contrast(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    operator: Operator,
+    clock: Clock,
+    *,
+    settle_s: NotNegative = 2.0,
+) -> Yields:
+    """White over black at the centre, at full brightness.
+
+    A black below what the sensors resolve counts as that resolution, 0.002 cd/m². White is shown
+    before and after, and the darker one counts: sensors that see nothing see a perfect black.
+    """
+    full_brightness(monitor, screen, clock, settle_s)
+    white = centre_cd_m2(zones)
+    believe(white, monitor, zones, operator, clock)
+    screen.show_level(0.0, 0.0, 0.0)
+    clock.sleep(settle_s)
+    black = centre_cd_m2(zones)
+
+    def went_dark(before: float, again: float) -> bool:
+        return again < LIT_CD_M2 <= before
+
+    def white_again() -> float:
+        screen.show_level(1.0, 1.0, 1.0)
+        clock.sleep(settle_s)
+        return centre_cd_m2(zones)
+
+    again = look_twice(
+        white,
+        white_again,
+        alike=lambda before, again: went_dark(before, again) or are_alike(before, again),
+        differ=differ,
+        roles={"monitor", "zones"},
+    )
+    if went_dark(white, again):
+        believe(again, monitor, zones, operator, clock)
+    yield Reading("contrast", min(white, again) / max(black, 0.002))
+    yield Reading("black", black)
+
+
+@step(dark_luminance="cd/m²", warm_up="%")
+def backlight(
+    monitor: Monitor,
+    screen: PatternSource,
+    zones: LightArray,
+    operator: Operator,
+    clock: Clock,
+    *,
+    off_s: NotNegative = 10.0,
+    warm_up_s: NotNegative = 60.0,
+    settle_s: NotNegative = 3.0,
+) -> Yields:
+    """The backlight goes off and comes back: light while off, and soon after in % of before."""
+    need_control(monitor, screen, clock)
+    full_brightness(monitor, screen, clock, settle_s)
+    before = centre_cd_m2(zones)
+    believe(before, monitor, zones, operator, clock)
+    monitor.set_control(POWER_MODE, POWER_OFF)
+    clock.sleep(off_s)
+    dark = centre_cd_m2(zones)
+    monitor.set_control(POWER_MODE, POWER_ON)
+    clock.sleep(warm_up_s)
+    after = centre_cd_m2(zones)
+    if before >= LIT_CD_M2:  # else the operator has been asked
+        believe(after, monitor, zones, operator, clock)
+    yield Reading("dark_luminance", dark)
+    yield Reading("warm_up", 100 * after / before if before > 0 else 0.0)

@@ -1,0 +1,47 @@
+"""What a display draws while it shows white and while it sleeps."""
+
+from statistics import fmean
+
+from drivers.capabilities import Monitor, PatternSource, PowerMeter
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
+from station.steps.display.controls import (
+    POWER_MODE,
+    POWER_OFF,
+    POWER_ON,
+    full_brightness,
+    need_control,
+)
+
+
+@step(standby_power="W", on_power="W")
+def standby_power(
+    monitor: Monitor,
+    screen: PatternSource,
+    meter: PowerMeter,
+    clock: Clock,
+    *,
+    settle_s: NotNegative = 10.0,
+    samples: Count = 10,
+    least_on_w: Positive = 1.0,
+) -> Yields:
+    """What it draws on white, and when it is told to sleep.
+
+    A meter that sees less than `least_on_w` on white sees another cable than the display's.
+    """
+    need_control(monitor, screen, clock)
+    full_brightness(monitor, screen, clock, settle_s)
+    on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
+    if on_w < least_on_w:
+        raise BenchFault(
+            f"the display shows white and the meter sees {on_w:.2f} W: it feeds from elsewhere, or"
+            " the meter is wrong",
+            roles={"meter"},
+        )
+    monitor.set_control(POWER_MODE, POWER_OFF)
+    clock.sleep(settle_s)
+    standby_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
+    monitor.set_control(POWER_MODE, POWER_ON)
+    yield Reading("standby_power", standby_w)
+    yield Reading("on_power", on_w)

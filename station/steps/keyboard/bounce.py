@@ -1,0 +1,44 @@
+"""Keys that wear: one tap that arrives as two, and taps that do not arrive."""
+
+from drivers.capabilities import KeyActuator, KeySource
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import Count, Positive, Yields, step
+from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, tap
+from station.steps.keyboard.listening import usage_of
+
+
+@step(chatter="", taps_lost="")
+def chatter(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    operator: Operator,
+    clock: Clock,
+    *,
+    keys: tuple[str, ...] = ("Space", "Enter", "Backspace", "E", "A", "N"),
+    presses: Count = 10,
+    hold_s: Positive = 0.06,
+    gap_s: Positive = 0.06,
+) -> Yields:
+    """The keys that wear most, tapped many times: more downs than taps is chatter.
+
+    Where taps are lost, the first such key is pressed by hand: when it answers, its finger is to
+    blame.
+    """
+    extra = 0
+    lost: list[int] = []
+    for name in keys:
+        usage = usage_of(name)
+        for _ in range(presses):
+            downs = sum(
+                event.down and event.usage == usage
+                for event in tap(keyboard, actuator, clock, (usage,), hold_s, gap_s)
+            )
+            extra += max(0, downs - 1)
+            lost += [usage] if downs == 0 else []
+    for usage in lost[:1]:
+        at_times = lost.count(usage) < presses
+        finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
+    yield Reading("chatter", extra)
+    yield Reading("taps_lost", len(lost))

@@ -1,0 +1,67 @@
+"""Whether a keyboard is there, what it says of itself, and what it draws."""
+
+from drivers.capabilities import KeySource, PowerMeter
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import BenchFault, Learned, NotNegative, Positive, Socket, Yields, step
+from station.engine.witness import Doubt, ask_when_silent
+
+PLUGGED = Doubt(
+    "keyboard.plugged",
+    "No keyboard answers. Is it plugged into this slot's port?",
+    "the keyboard was not plugged in",
+    {"keyboard"},
+)
+
+
+@step(enumerates="", boot_protocol="", keys_offered="", idle_current="A")
+def enumeration(
+    keyboard: Socket[KeySource],
+    meter: PowerMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    port_voltage_v: Positive = 5.0,
+    tolerance_percent: NotNegative = 10.0,
+    patience_s: NotNegative = 3.0,
+    least_idle_a: NotNegative = 0.001,
+) -> Yields:
+    """It appears on its port as a keyboard. The port's own voltage is checked first.
+
+    One that does not within `patience_s` gets as long again once the operator has looked. A meter
+    that sees less than `least_idle_a` where a keyboard answers sees another cable than its own: a
+    device may draw half of that even when it is suspended (USB 2.0, 7.2.3).
+    """
+    sample = meter.read()
+    if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:
+        raise BenchFault(
+            f"the port gives {sample.voltage_v:.2f} V, not {port_voltage_v:g} V: it could not"
+            " feed any keyboard",
+            roles={"meter", "keyboard"},
+        )
+    source = ask_when_silent(
+        keyboard.open,
+        operator,
+        clock,
+        PLUGGED,
+        patience_s=patience_s,
+        first_patience_s=patience_s,
+    )
+    if source is None:
+        yield Reading("enumerates", False)
+        return
+    who = source.identity
+    yield Learned(maker=who.maker, model=who.model, serial_number=who.serial_number)
+    yield Reading("enumerates", True)
+    yield Reading("boot_protocol", source.boot)
+    yield Reading("keys_offered", len(source.usages))
+    clock.sleep(0.5)
+    idle_a = meter.read().current_a
+    if idle_a < least_idle_a:
+        raise BenchFault(
+            f"the keyboard answers and the meter sees {idle_a:.4f} A: it feeds from elsewhere, or"
+            " the meter is wrong",
+            roles={"meter"},
+        )
+    yield Reading("idle_current", idle_a)

@@ -1,0 +1,174 @@
+"""Keys, one by one: none is stuck, each answers with itself, once, and lets go."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from drivers.capabilities import KeyActuator, KeyEvent, KeySource
+from drivers.formats.key_layouts import LAYOUTS, Layout
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.events import Choice, KeysSeen
+from station.engine.prompts import Operator
+from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
+from station.steps.keyboard.fingers import HAND_PRESSES, MOST_ASKED, finger_or_key, tap
+from station.steps.keyboard.listening import (
+    ask_what_holds,
+    follow,
+    hear,
+    names,
+    place,
+    still_there,
+)
+
+LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
+
+
+@step(stuck_keys="", stuck="")
+def stuck_keys(
+    keyboard: KeySource, operator: Operator, clock: Clock, *, watch_s: Positive = 2.0
+) -> Yields:
+    """Keys that are down although nobody presses any: not even the actuator, or a cable."""
+    down: set[int] = set()
+    follow(hear(keyboard, clock, watch_s), down)
+    ask_what_holds(down, keyboard, operator, clock)
+    yield Reading("stuck_keys", len(down))
+    yield Reading("stuck", names(down))
+
+
+@step(missing_keys="", wrong_keys="", unreleased_keys="", chatter="", missing="", wrong="")
+def every_key(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    operator: Operator,
+    clock: Clock,
+    *,
+    layout: LayoutName,
+    presses: Count = 2,
+    hold_s: Positive = 0.06,
+    gap_s: Positive = 0.06,
+) -> Yields:
+    """The actuator taps every key of the layout. Each answers with itself, once, and lets go.
+
+    A key that did not answer to every tap, or brought another, is pressed by hand: only when it
+    does so again is it the key, and not the finger above it. No more than three are asked for.
+    """
+    board = LAYOUTS[layout]
+    wanted = board.usages
+    if unreachable := wanted - actuator.keys:
+        raise BenchFault(f"the actuator has no finger for {names(unreachable)}", roles={"actuator"})
+    found = _Findings(board)
+    for usage in sorted(wanted):
+        for _ in range(presses):
+            found.add(usage, tap(keyboard, actuator, clock, (usage,), hold_s, gap_s))
+        yield found.shown()
+    ask_what_holds(found.down, keyboard, operator, clock)
+    for usage in sorted(found.silent | found.extra.keys())[:MOST_ASKED]:
+        presses = HAND_PRESSES if usage in found.went_down else 1
+        extra = found.extra.get(usage, set())
+        finger_or_key(keyboard, operator, clock, usage, presses, extra, board)
+    yield from found.readings()
+    yield Reading("chatter", found.chatter)
+
+
+@step(missing_keys="", wrong_keys="", unreleased_keys="", missing="", wrong="")
+def every_key_by_hand(
+    keyboard: KeySource,
+    operator: Operator,
+    clock: Clock,
+    *,
+    layout: LayoutName,
+    patience_s: NotNegative = 15.0,
+) -> Yields:
+    """The operator presses every key, and sees them light up on the screen.
+
+    After `patience_s` without a new key the operator says whether to go on. Nobody knows which
+    key a hand meant to press, so a key that answers with another shows as one missing and one
+    wrong: outside the layout.
+    """
+    board = LAYOUTS[layout]
+    wanted = board.usages
+    found = _Findings(board)
+    yield found.shown()
+    operator.ask(
+        "keyboard.begin",
+        "Press every key once, row by row. They light up here. Ready?",
+        Choice("y", "Begin"),
+    )
+    quiet_since_s = clock.monotonic()
+    while not wanted <= found.went_up:
+        fresh = keyboard.read_events(0.2)
+        clock.check()
+        if fresh:
+            quiet_since_s = clock.monotonic()
+            found.listen(fresh)
+            yield found.shown()
+        elif clock.monotonic() - quiet_since_s >= patience_s:
+            rest = wanted - found.went_up
+            again = operator.confirm(
+                "keyboard.go_on",
+                f"{len(rest)} keys have not answered: {names(rest, most=8)}. Press them now?",
+            )
+            if not again:
+                found.listen(still_there(keyboard, clock))
+                break
+            quiet_since_s = clock.monotonic()
+    if found.down:  # a hand may still be on it
+        found.listen(hear(keyboard, clock, 1.0))
+    ask_what_holds(found.down, keyboard, operator, clock)
+    yield from found.readings()
+
+
+class _Findings:
+    """Collect what the taps have shown so far. Keys count by their place on the board.
+
+    A few keys send one usage from this maker's boards and another from that one's: both are right.
+    """
+
+    def __init__(self, board: Layout) -> None:
+        self._board = board
+        self.went_down: set[int] = set()
+        self.went_up: set[int] = set()
+        self.wrong: set[int] = set()
+        self.down: set[int] = set()
+        self.silent: set[int] = set()
+        self.extra: dict[int, set[int]] = {}
+        self.chatter = 0
+
+    def add(self, usage: int, events: Sequence[KeyEvent]) -> None:
+        """Note one tap of one key."""
+        was_down = usage in {place(self._board, each) for each in self.down}
+        came_down = [event.usage for event in events if event.down]
+        extra = {each for each in came_down if place(self._board, each) != usage}
+        downs = sum(each not in extra for each in came_down)
+        if downs:
+            self.went_down.add(usage)
+        elif not was_down:
+            self.silent.add(usage)
+        if extra:
+            self.extra.setdefault(usage, set()).update(extra)
+            self.wrong |= extra
+        self.chatter += max(0, downs - 1)
+        follow(events, self.down)
+
+    def listen(self, events: Sequence[KeyEvent]) -> None:
+        """Note keys pressed by hand, nobody knows which."""
+        for event in events:
+            if (key := place(self._board, event.usage)) is None:
+                self.wrong.add(event.usage)
+            elif event.down:
+                self.went_down.add(key)
+            else:
+                self.went_up.add(key)
+        follow(events, self.down)
+
+    def shown(self) -> KeysSeen:
+        seen = tuple(sorted(self.went_down))
+        return KeysSeen(self._board.name, tuple(sorted(self.down)), seen, tuple(sorted(self.wrong)))
+
+    def readings(self) -> Iterator[Reading]:
+        missing = self.silent | self._board.usages - self.went_down
+        yield Reading("missing_keys", len(missing))
+        yield Reading("wrong_keys", len(self.wrong))
+        yield Reading("unreleased_keys", len(self.down))
+        yield Reading("missing", names(missing))
+        yield Reading("wrong", names(self.wrong))

@@ -1,0 +1,57 @@
+"""The lamps of a keyboard's locks, under a sensor or before a pair of eyes."""
+
+from drivers.capabilities import KeySource, LightMeter
+from records import Reading
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import Count, NotNegative, Positive, Yields, step
+from station.engine.witness import Doubt, Witness, must_deny
+from station.steps.keyboard.listening import still_there
+
+LIT = Doubt(
+    "keyboard.led.caps",
+    "The sensor sees no Caps Lock lamp. Is the lamp on now?",
+    "the Caps Lock lamp is lit and its sensor does not see it",
+    {"light"},
+)
+
+
+@step(caps_led="lx")
+def leds(
+    keyboard: KeySource,
+    light: LightMeter,
+    operator: Operator,
+    clock: Clock,
+    *,
+    blinks: Count = 3,
+    settle_s: NotNegative = 0.2,
+    least_lux: Positive = 1.0,
+) -> Yields:
+    """Caps Lock on and off under a light sensor: the smallest rise of all blinks.
+
+    Where the sensor sees nothing, the operator looks: a lamp that is lit is the sensor's fault.
+    """
+    rises = []
+    for _ in range(blinks):
+        keyboard.set_leds()
+        clock.sleep(settle_s)
+        dark_lux = light.read_illuminance_lux()
+        keyboard.set_leds(caps=True)
+        clock.sleep(settle_s)
+        rises.append(light.read_illuminance_lux() - dark_lux)
+    if min(rises) < least_lux:
+        must_deny(operator, LIT)
+    keyboard.set_leds()
+    yield Reading("caps_led", min(rises))
+
+
+@step(num_led="", caps_led="", scroll_led="")
+def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
+    """Each lock lamp alone, and the operator says which is lit."""
+    witness = Witness(operator, lambda: still_there(keyboard, clock))
+    for name in ("num", "caps", "scroll"):
+        keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")
+        lit = witness.confirm(
+            f"keyboard.led.{name}", f"Is the {name.capitalize()} Lock lamp lit, and no other?"
+        )
+        yield Reading(f"{name}_led", lit)

@@ -1,0 +1,85 @@
+"""What is heard from a keyboard, and how keys are called."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from drivers.capabilities import KeyEvent, KeySource
+from drivers.errors import Refused
+from drivers.formats.key_layouts import Layout, usage_name
+from station.engine.clock import Clock
+from station.engine.prompts import Operator
+from station.engine.step import BenchFault
+from station.engine.witness import must_stay_silent
+
+
+def hear(keyboard: KeySource, clock: Clock, duration_s: float) -> list[KeyEvent]:
+    """Return everything that happens during `duration_s`."""
+    heard: list[KeyEvent] = []
+    end_s = clock.monotonic() + duration_s
+    while (left_s := end_s - clock.monotonic()) > 0:
+        heard += keyboard.read_events(left_s)
+        clock.check()
+    return heard
+
+
+def still_there(keyboard: KeySource, clock: Clock, listen_s: float = 0.1) -> list[KeyEvent]:
+    """Return what the keyboard has to say after a question. Its lamps go dark.
+
+    Raises `NotConnected` when it was pulled out meanwhile: then it is not to blame for silent keys
+    or dark lamps. A request tells that at once; a keyboard without lamps is only listened to.
+    """
+    with suppress(Refused):  # a keyboard that refuses is there
+        keyboard.set_leds()
+    return hear(keyboard, clock, listen_s)
+
+
+def follow(events: Iterable[KeyEvent], down: set[int]) -> None:
+    """Keep `down` the set of keys that are down after these events."""
+    for event in events:
+        (down.add if event.down else down.discard)(event.usage)
+
+
+def ask_what_holds(down: set[int], keyboard: KeySource, operator: Operator, clock: Clock) -> None:
+    """Ask whether something holds down the keys that are down.
+
+    Raises `BenchFault` if the operator finds it, or may have taken it away.
+    """
+    if not down:
+        return
+    keys = names(down, most=8)
+    held = operator.confirm(
+        "keyboard.held",
+        f"Down, and nobody should be pressing: {keys}. Is anything on the keyboard, such as a"
+        " finger of the actuator?",
+    )
+    heard = still_there(keyboard, clock)
+    if held:
+        raise BenchFault(f"something was holding {keys} down", roles={"keyboard"})
+    came_up = down.intersection(event.usage for event in heard if not event.down)
+    must_stay_silent(
+        bool(came_up),
+        f"{names(came_up)} came up while the operator was asked: something may have been on the"
+        " keyboard, so test it again",
+        roles={"keyboard"},
+    )
+
+
+def place(board: Layout, usage: int) -> int | None:
+    """Return the key of the board that sends this usage, by the usage it is known under."""
+    key = board.key(usage)
+    return key.usage if key is not None else None
+
+
+def usage_of(name: str) -> int:
+    """Return the usage of the key of that name. Raises `ValueError` when there is none."""
+    for usage in range(0x04, 0xE8):
+        if usage_name(usage) == name:
+            return usage
+    raise ValueError(f"no key is called {name!r}")
+
+
+def names(usages: Iterable[int], most: int = 12) -> str:
+    """Return the names of keys, in a row; of more than `most`, how many more there are."""
+    ordered = sorted(usages)
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return ", ".join(usage_name(usage) for usage in ordered[:most]) + more
