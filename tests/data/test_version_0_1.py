@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from host_agent.store import Store
-from station.outbox import Outbox
-from station.records import contradiction, decode_receipt, decode_run, decode_state
+from records import contradiction, decode_receipt, decode_run, decode_state
+from station.delivery.outbox import Outbox
 
 DATA = Path(__file__).parent / "version_0_1"
 EXPECTED: dict[str, Any] = json.loads((DATA / "expected.json").read_bytes())
