@@ -160,7 +160,7 @@ def broker_address(config: HostConfig, beside: Path) -> Address:
         username=broker.username,
         password=password,
         tls=None if broker.tls is None else _tls_context(broker.tls, beside),
-        message_limit=config.limits.message_bytes,
+        message_limit_bytes=config.limits.message_bytes,
     )
 
 

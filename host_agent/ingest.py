@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from host_agent import messages
@@ -30,6 +30,9 @@ _BATCH_MESSAGES = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_MESSAGES = 4000
 _WAITING_BYTES = 64 * 1024 * 1024
+STANDS_STILL_S = 60.0
+"""When runs wait so long without any being derived, something is wrong; a portion takes 20 ms."""
+
 _QUIET_S = 0.05
 _LAG_S = 10.0
 _GOODBYE_WITHIN_S = 5.0
@@ -39,15 +42,44 @@ _LAST_BACKOFF_S = 10.0
 
 @dataclass
 class Progress:
-    """Since the start; read by whoever wants to know how the ingest is."""
+    """How the ingest is since its start. One loop writes it, and any thread may read it."""
 
     connected: bool = False
+    broker_trouble: str = ""
+    """Why the broker cannot be used, while that is so and the reason is known."""
+
+    broker_refusals: dict[str, str] = field(default_factory=dict)
+    """Why the broker refuses what the host publishes, by topic."""
+
     stored: int = 0
     stored_again: int = 0
     refused: int = 0
     waiting: int = 0
-    trouble: str = ""
+    store_trouble: str = ""
     """Why nothing can be stored, while that is so."""
+
+    derive_trouble: str = ""
+    """Why steps and measurements cannot be derived, while that is so and the reason is known."""
+
+    behind_since_s: float | None = None
+    """Since when the derived tables have stood still, by the monotonic clock; None: complete."""
+
+    def troubles(self) -> list[str]:
+        """Return what is wrong now as sentences for people; none when all is well."""
+        found = []
+        if not self.connected:
+            why = f": {self.broker_trouble}" if self.broker_trouble else ""
+            found.append(f"Not connected to the broker, stations keep their records{why}")
+        if self.store_trouble:
+            found.append(f"Records cannot be stored now, stations keep them: {self.store_trouble}")
+        for topic, why in list(self.broker_refusals.items()):
+            found.append(f"The broker refuses what the host publishes to {topic}: {why}")
+        since_s = self.behind_since_s
+        behind_s = 0.0 if since_s is None else time.monotonic() - since_s
+        if self.derive_trouble or behind_s > STANDS_STILL_S:
+            why = self.derive_trouble or f"nothing was derived for {behind_s:.0f} s"
+            found.append(f"The tables of steps and measurements stand still: {why}")
+        return found
 
 
 class Ingest:
@@ -74,7 +106,9 @@ class Ingest:
         self._waiting_bytes = 0
         self._something = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._underived_since: float | None = 0.0  # an earlier process may have left something
+        self._underived_since_s: float | None = 0.0  # an earlier process may have left something
+        self._derive_again_s = 0.0
+        self.progress.behind_since_s = time.monotonic()
 
     async def run(self) -> None:
         """The whole life of the ingest. Returns after `stop`, with what had arrived stored."""
@@ -119,7 +153,8 @@ class Ingest:
                 why = session.lost.result()
                 self._session = None
                 self.progress.connected = False
-                self._changed()
+            self.progress.broker_trouble = why
+            self._changed()
             if why != said:  # once, and not every ten seconds of a night
                 log.warning(
                     "broker %s:%d: %s; trying again", self._address.host, self._address.port, why
@@ -142,7 +177,8 @@ class Ingest:
             session.abort()
             raise
         self._spoken = session.version
-        self.progress.connected = True
+        self.progress.connected, self.progress.broker_trouble = True, ""
+        self.progress.broker_refusals = session.refusals
         self._changed()
         log.info(
             "listening at %s:%d, MQTT %d", self._address.host, self._address.port, session.version
@@ -194,8 +230,8 @@ class Ingest:
             self.progress.refused += len(refused)
             last = refused[-1]
             log.warning("%d quarantined; from %s: %s", len(refused), last.topic, last.reason)
-        if kept.new and self._underived_since is None:
-            self._underived_since = time.monotonic()
+        if kept.new and self._underived_since_s is None:
+            self._underived_since_s = self.progress.behind_since_s = time.monotonic()
         self._changed()
 
     async def _answer(self, batch: "list[_Chunk]", receipts: dict[str, Receipt]) -> None:
@@ -232,35 +268,53 @@ class Ingest:
             try:
                 kept = await loop.run_in_executor(writer, self._store.keep, arrived)
             except Exception as error:
-                if not self.progress.trouble:
+                if not self.progress.store_trouble:
                     log.exception("records cannot be stored; trying again")
-                self.progress.trouble = str(error)
+                self.progress.store_trouble = str(error)
             else:
-                if self.progress.trouble:
+                if self.progress.store_trouble:
                     log.warning("the database takes records again")
-                    self.progress.trouble = ""
+                    self.progress.store_trouble = ""
                 return kept
             if await self._stopped_within(backoff_s):
                 return None
             backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
 
     async def _derive(self, writer: ThreadPoolExecutor) -> None:
-        """A little of it: records that arrive meanwhile wait that long."""
-        loop = asyncio.get_running_loop()
+        """Derive one portion; records that arrive meanwhile wait that long.
+
+        After a failure the next portion has to wait ten seconds, and no record does.
+        """
+        loop, progress = asyncio.get_running_loop(), self.progress
         try:
-            if not await loop.run_in_executor(writer, self._store.derive):
-                self._underived_since = None
-                await loop.run_in_executor(writer, self._store.tidy)
+            there_may_be_more = await loop.run_in_executor(writer, self._store.derive)
+        except Exception as error:
+            why = str(error) or type(error).__name__
+            if why != progress.derive_trouble:
+                log.exception("steps and measurements cannot be derived now; trying again")
+            progress.derive_trouble = why
+            self._derive_again_s = time.monotonic() + _LAST_BACKOFF_S
+            self._changed()
+            return
+        progress.behind_since_s, progress.derive_trouble = time.monotonic(), ""
+        if not there_may_be_more:
+            self._underived_since_s = progress.behind_since_s = None
+            await self._tidy(writer)
+
+    async def _tidy(self, writer: ThreadPoolExecutor) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(writer, self._store.tidy)
         except Exception:
-            log.exception("steps and measurements cannot be derived now; trying again")
-            await self._stopped_within(_LAST_BACKOFF_S)
+            log.exception("the database cannot be tidied now")
 
     def _patience_s(self) -> float | None:
-        return None if self._underived_since is None else _QUIET_S
+        if self._underived_since_s is None:
+            return None
+        return max(_QUIET_S, self._derive_again_s - time.monotonic())
 
     def _late(self) -> bool:
-        since = self._underived_since
-        return since is not None and time.monotonic() - since > _LAG_S
+        since_s, now_s = self._underived_since_s, time.monotonic()
+        return since_s is not None and now_s > self._derive_again_s and now_s - since_s > _LAG_S
 
     async def _something_within(self, seconds: float | None) -> bool:
         self._something.clear()

@@ -59,14 +59,16 @@ class QuarantinePage(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """`status` is `ok` or `degraded`. `new`, `again` and `refused` count since the host started.
+    """`status` is `ok` or `degraded`; then `troubles` says what is wrong, a sentence each.
+
+    `new`, `again` and `refused` count since the host started.
 
     `again` are records that came another time and were acknowledged without being stored twice.
     """
 
     status: str
     broker_connected: bool
-    trouble: str
+    troubles: list[str]
     waiting: int
     new: int
     again: int
@@ -131,12 +133,12 @@ def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
 
 @get("/health", sync_to_thread=True)
 def health(store: TheStore, progress: TheProgress) -> Health:
-    """How the ingest is."""
-    well = progress.connected and not progress.trouble
+    """Whether records come in, are stored and become tables, and what is wrong if not."""
+    troubles = progress.troubles()
     return Health(
-        status="ok" if well else "degraded",
+        status="degraded" if troubles else "ok",
         broker_connected=progress.connected,
-        trouble=progress.trouble,
+        troubles=troubles,
         waiting=progress.waiting,
         new=progress.stored,
         again=progress.stored_again,

@@ -71,7 +71,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert (address.username, address.password) == ("host", "hunter2")
     assert isinstance(address.tls, ssl.SSLContext)
     assert address.tls.verify_mode is ssl.CERT_REQUIRED
-    assert address.message_limit == 2_000_000
+    assert address.message_limit_bytes == 2_000_000
     assert database_url(config, data_directory(config)) == "sqlite:////srv/pace.db"
 
 

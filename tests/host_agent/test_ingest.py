@@ -5,19 +5,21 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from host_agent.ingest import Ingest, probe
+from host_agent.ingest import STANDS_STILL_S, Ingest, Progress, probe
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Version
 from host_agent.store import Kept, RunFilter, Store
 from records import StationState, encode, topics
 from tests.host_agent.load import example_record
+from tests.host_agent.mqtt import far
 from tests.host_agent.rig import Broker, Programs, needs_mosquitto, soon, speaker
 
 _numbers = itertools.count()
@@ -32,6 +34,7 @@ class FragileStore(Store):
         self.attempts = 0
         self.go_on = threading.Event()
         self.go_on.set()
+        self.underivable = ""
 
     def keep(self, arrived: Sorted) -> Kept:
         self.attempts += 1
@@ -41,17 +44,22 @@ class FragileStore(Store):
             raise OperationalError("INSERT INTO runs …", None, cause)
         return super().keep(arrived)
 
+    def derive(self, limit: int = 200) -> bool:
+        if self.underivable:
+            raise RuntimeError(self.underivable)
+        return super().derive(limit)
+
 
 @pytest.fixture
-def fragile(tmp_path: Path) -> FragileStore:
-    store = FragileStore(tmp_path / "host.db")
-    store.open()
-    return store
+def fragile(tmp_path: Path) -> Iterator[FragileStore]:
+    with FragileStore(tmp_path / "host.db") as store:
+        store.open()
+        yield store
 
 
-def address(broker: Broker, message_limit: int = 1_048_576) -> Address:
+def address(broker: Broker, message_limit_bytes: int = 1_048_576) -> Address:
     name = f"ingest-{os.getpid()}-{next(_numbers)}"
-    return Address(broker[0], broker[1], name, message_limit=message_limit)
+    return Address(broker[0], broker[1], name, message_limit_bytes=message_limit_bytes)
 
 
 @asynccontextmanager
@@ -120,7 +128,7 @@ async def test_poison_of_every_kind_goes_to_the_quarantine_and_the_next_record_i
         (b"nonsense", topics.state(name), "malformed"),
     ]
     async with (
-        ingesting(store, address(broker, message_limit=100_000), version) as ingest,
+        ingesting(store, address(broker, message_limit_bytes=100_000), version) as ingest,
         speaker(broker, name) as station,
     ):
         for record, (payload, topic, _) in zip(good, poison, strict=True):
@@ -161,7 +169,6 @@ async def test_there_is_no_receipt_before_the_commit(
         assert fragile.run(record.record_id) is None
         fragile.go_on.set()
         await soon(lambda: station.stored == [record.record_id, other.record_id])
-    fragile.close()
 
 
 async def test_a_full_disk_costs_no_record_and_gives_no_receipt(
@@ -176,15 +183,14 @@ async def test_a_full_disk_costs_no_record_and_gives_no_receipt(
         for record in records:
             await station.say(encode(record))
         await soon(lambda: fragile.attempts >= 3)
-        assert "disk is full" in ingest.progress.trouble
+        assert "disk is full" in ingest.progress.store_trouble
         assert station.stored == []
         fragile.full = False
         await soon(lambda: len(station.stored) == 20)
-        assert ingest.progress.trouble == ""
+        assert ingest.progress.store_trouble == ""
     assert {run.record_id for run in fragile.latest_runs(RunFilter(), limit=99)} == {
         record.record_id for record in records
     }
-    fragile.close()
 
 
 @needs_mosquitto
@@ -207,7 +213,6 @@ async def test_what_was_not_committed_stays_with_the_broker(
         async with ingesting(fragile, where, version):
             await soon(lambda: len(set(station.stored)) == 5)
     assert len(fragile.latest_runs(RunFilter(), limit=99)) == 5
-    fragile.close()
 
 
 @needs_mosquitto
@@ -267,6 +272,78 @@ async def test_a_broker_that_forbids_is_waited_for_and_said(
     assert "not authorized" in await probe(address(broker.address), None)
 
 
+async def test_a_refused_subscription_is_named_in_log_health_and_page(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """mosquitto's access lists refuse no subscription, so this broker is a twin."""
+    suback = bytes.fromhex("90 05 00 01 00 01 87")
+    async with (
+        far.broker(connect=[far.CONNACK_5], subscribe=[suback]) as (_, port),
+        ingesting(store, address(("127.0.0.1", port)), 5, connected=False) as ingest,
+    ):
+        await soon(lambda: ingest.progress.broker_trouble)
+        said = ingest.progress.troubles()[0]
+    why = "the broker refused the subscription to 'pace/1/+/state': not authorized"
+    assert said == f"Not connected to the broker, stations keep their records: {why}"
+    assert why in caplog.text
+
+
+@needs_mosquitto
+async def test_receipts_that_the_broker_refuses_are_named_and_the_record_is_stored(
+    store: Store, programs: Programs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "acl").write_text("topic write pace/1/+/run\ntopic read pace/#\n")
+    as_root = "user root"  # else it may not read the list; without effect where it is not root
+    broker = programs.mosquitto(as_root, f"acl_file {tmp_path / 'acl'}")
+    record = example_record("mute-1", 1)
+    async with ingesting(store, address(broker.address), 5) as ingest:
+        assert ingest.progress.troubles() == []
+        async with speaker(broker.address, "mute-1") as station:
+            await station.say(encode(record))
+            await soon(lambda: ingest.progress.broker_refusals)
+        assert ingest.progress.troubles() == [
+            "The broker refuses what the host publishes to pace/1/mute-1/receipt: not authorized"
+        ]
+    assert store.run(record.record_id) is not None
+    assert "refused what we published to pace/1/mute-1/receipt: not authorized" in caplog.text
+
+
+async def test_tables_that_cannot_be_derived_are_named_and_hold_up_no_receipt(
+    fragile: FragileStore, embedded: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    fragile.underivable = "out of ink"
+    async with (
+        ingesting(fragile, address(embedded)) as ingest,
+        speaker(embedded, "ink-1") as station,
+    ):
+        await soon(lambda: ingest.progress.derive_trouble)
+        ingest._underived_since_s = 0.0  # as if that had been so for long
+        for sequence in range(3):
+            record = example_record("ink-1", sequence)
+            await station.say(encode(record))
+            await soon(lambda: record.record_id in station.stored, within_s=5.0)  # noqa: B023
+        assert ingest.progress.troubles() == [
+            "The tables of steps and measurements stand still: out of ink"
+        ]
+        assert caplog.text.count("cannot be derived now") == 1
+        fragile.underivable = ""
+        ingest._derive_again_s = 0.0
+        await station.say(encode(example_record("ink-1", 4)))
+        await soon(lambda: ingest.progress.troubles() == [])
+        await soon(lambda: fragile.counts().underived == 0)
+
+
+def test_tables_that_stand_still_without_a_reason_are_told_by_their_age() -> None:
+    now_s = time.monotonic()
+    progress = Progress(connected=True, behind_since_s=now_s - STANDS_STILL_S + 30)
+    assert progress.troubles() == []
+    progress.behind_since_s = now_s - STANDS_STILL_S - 1
+    (said,) = progress.troubles()
+    assert said.startswith("The tables of steps and measurements stand still: nothing was derived")
+    progress.behind_since_s = None
+    assert progress.troubles() == []
+
+
 async def test_a_burst_larger_than_all_that_may_wait_is_stored_whole(
     fragile: FragileStore, embedded: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +358,6 @@ async def test_a_burst_larger_than_all_that_may_wait_is_stored_whole(
             await soon(lambda: fragile.attempts == 1)
             fragile.go_on.set()
         await soon(lambda: len(set(station.stored)) == 100)
-    fragile.close()
 
 
 async def test_steps_and_measurements_follow_by_themselves(store: Store, embedded: Broker) -> None:

@@ -1,5 +1,6 @@
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from litestar.testing import TestClient
 
 from host_agent import web as web_package
-from host_agent.ingest import Progress
+from host_agent.ingest import STANDS_STILL_S, Progress
 from host_agent.messages import Run, Sorted, now_text, read_run, sort
 from host_agent.mqtt import Message
 from host_agent.store import Store
@@ -225,10 +226,15 @@ def test_what_is_wrong_is_said_on_the_first_page(
 ) -> None:
     assert "Not connected" not in page(client, "/").text
     progress.connected = False
-    progress.trouble = "database or disk is full"
+    progress.broker_trouble = "Connection refused"
+    progress.store_trouble = "database or disk is full"
+    progress.broker_refusals["pace/1/a/receipt"] = "not authorized"
+    progress.derive_trouble = "no memory"
     store.keep(sort([Message(1, b"pace/1/a/run", b"nonsense", 8)], now_text()))
     seen = page(client, "/").text
-    assert "Not connected to the broker" in seen
+    assert "Not connected to the broker, stations keep their records: Connection refused" in seen
+    assert "refuses what the host publishes to pace/1/a/receipt: not authorized" in seen
+    assert "The tables of steps and measurements stand still: no memory" in seen
     assert "Records cannot be stored now, stations keep them: database or disk is full" in seen
     assert "1 message in quarantine" in seen
 
@@ -456,10 +462,21 @@ def test_the_api_shows_stations_quarantine_summary_and_health(
     assert client.get("/api/quarantine/99/payload").status_code == 404
     assert client.get("/api/summary").json()["error"] == 1
     health = client.get("/api/health").json()
-    assert health["status"] == "ok"
+    assert (health["status"], health["troubles"]) == ("ok", [])
     assert health["stored"] == {"runs": 2, "quarantined": 1, "underived": 2}
-    progress.trouble = "disk full"
-    assert client.get("/api/health").json()["status"] == "degraded"
+    for field, value in (
+        ("connected", False),
+        ("store_trouble", "disk full"),
+        ("broker_refusals", {"pace/1/a/receipt": "not authorized"}),
+        ("derive_trouble", "disk full"),
+        ("behind_since_s", time.monotonic() - STANDS_STILL_S - 1),
+    ):
+        before = getattr(progress, field)
+        setattr(progress, field, value)
+        health = client.get("/api/health").json()
+        assert (health["status"], len(health["troubles"])) == ("degraded", 1), field
+        setattr(progress, field, before)
+    assert client.get("/api/health").json()["status"] == "ok"
 
 
 def test_the_api_describes_itself(client: Client) -> None:
