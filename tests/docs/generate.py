@@ -82,7 +82,7 @@ def _help(given: str) -> str:
     from host_agent import cli as host
     from station import cli as station
 
-    parser = {"pace": station._parser, "pace-host": host._parser}[given]()
+    parser = {"pace": station.build_parser, "pace-host": host._parser}[given]()
     parts = []
     for command, _ in commands(parser):
         title = f"### `{command}`\n\n" if command != given else ""

@@ -136,7 +136,7 @@ def test_the_reasons_that_can_be_looked_up_are_reasons_that_are_given() -> None:
 
 @pytest.mark.parametrize("name", ["pace", "pace-host"])
 def test_every_command_is_in_the_reference(name: str) -> None:
-    parser = {"pace": station_cli._parser, "pace-host": host_cli._parser}[name]()
+    parser = {"pace": station_cli.build_parser, "pace-host": host_cli._parser}[name]()
     reference = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     missing = [one for one, _ in commands(parser) if f"$ {one} --help" not in reference]
     assert not missing

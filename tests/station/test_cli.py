@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from drivers.sim.devices.ddc_monitor import build_edid
 from records import decode_run
-from station.cli import _parser, main
+from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG
 from station.delivery.outbox import Outbox
 from station.delivery.publisher import BrokerAddress
@@ -48,7 +49,7 @@ def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str
                 yield from commands(below, *words, word)
 
 
-COMMANDS = list(commands(_parser()))
+COMMANDS = list(commands(build_parser()))
 
 
 def test_there_are_the_commands_that_were_asked_for() -> None:
@@ -78,8 +79,27 @@ def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_is_laid_out_alike_on_every_release_of_python(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Releases differ in the column of the explanations, and in breaking lines of the usage."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    usage, _, explained = capsys.readouterr().out.partition("\n\n")
+    for option in re.findall(r"--[a-z-]+ [A-Z]+", " ".join(usage.split())):
+        assert option in usage, "an option and its value are on one line"
+    columns = {
+        len(found[0])
+        for line in explained.splitlines()
+        if (found := re.match(r" {2,}\S+(?: \S+)*? {2,}(?=\S)| {10,}(?=\S)", line))
+    }
+    assert columns == {24}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_option_says_what_it_does(words: tuple[str, ...]) -> None:
-    parser = _parser()
+    parser = build_parser()
     for word in words:
         (below,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
         parser = below.choices[word]
@@ -135,6 +155,18 @@ def test_help_imports_nothing_heavy() -> None:
     heavy |= {"ssl", "socket", "smbus2", "amqtt", "sqlalchemy", "litestar", "drivers", "host_agent"}
     heavy |= {"station.rig.config", "station.engine.plan", "station.compose", "records"}
     assert not heavy & set(told.stderr.split())
+    assert not {f"station.cli.{noun}" for noun in NOUNS} & set(told.stderr.split())
+
+
+def test_a_command_imports_those_of_no_other_noun() -> None:
+    code = (
+        "import sys\nfrom station.cli import main\n"
+        "try:\n    main(['plan', 'list', '--help'])\nexcept SystemExit: pass\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {f"station.cli.{noun}" for noun in NOUNS} & set(told.stderr.split())
+    assert imported == {"station.cli.plan"}
 
 
 # Plans

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from host_agent.cli import _parser as host_parser
-from station.cli import _parser as station_parser
+from station.cli import build_parser as station_parser
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 STATIONS = ("pace-station.service", "pace-station-kiosk.service")

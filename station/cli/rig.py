@@ -1,0 +1,60 @@
+"""`pace rig`: find what is plugged into this machine, and keep other programs off it."""
+
+import argparse
+import json
+
+from station.cli.arguments import add_config, add_verb, add_verbs, complain
+
+
+def add(noun: argparse.ArgumentParser) -> None:
+    """Add the commands of this noun."""
+    verbs = add_verbs(noun)
+    scan = add_verb(verbs, "scan", "print the configuration for what is plugged in", _scan)
+    scan.add_argument("--json", action="store_true", help="what was found, as JSON")
+    scan.add_argument(
+        "--identify",
+        action="store_true",
+        help="talk to serial instruments to find their drivers; switches them off",
+    )
+    rules = add_verb(
+        verbs, "rules", "print the udev rules that keep devices under test at bay", _rules
+    )
+    add_config(rules)
+    rules.add_argument(
+        "--also",
+        metavar="SLOT=PORT",
+        action="append",
+        default=[],
+        help="one more port of a slot, such as its socket's SuperSpeed port",
+    )
+
+
+def _scan(chosen: argparse.Namespace) -> int:
+    from drivers.linux.local import LocalHardware
+    from station.rig.scan import as_data, describe, found
+
+    try:
+        items = found()
+    except OSError as error:
+        return complain(f"this machine's devices cannot be listed: {error}")
+    if chosen.json:
+        print(json.dumps(as_data(items)))
+        return 0
+    with LocalHardware() as hardware:
+        print(describe(items, hardware if chosen.identify else None))
+    return 0
+
+
+def _rules(chosen: argparse.Namespace) -> int:
+    from station.rig.config import ConfigError, load
+    from station.rig.udev_rules import rules, slot_ports
+
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        return complain(str(error))
+    try:
+        print(rules(slot_ports(config, chosen.also)), end="")
+    except ConfigError as error:
+        return complain(f"{chosen.config}: {error}")
+    return 0
