@@ -11,11 +11,11 @@ from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
 from drivers.errors import NotPermitted
 
 if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one or two
-    from drivers.linux.discovery import SystemUdev
     from drivers.linux.i2c_dev import I2cDev
     from drivers.linux.kms import Card, KmsScreen
     from drivers.linux.serial_line import SerialLine
-    from drivers.linux.usb import PyusbDevice
+    from drivers.linux.udev import SystemUdev
+    from drivers.linux.usb_device import PyusbDevice
 
 
 class LocalHardware:
@@ -39,8 +39,9 @@ class LocalHardware:
 
     def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
         """`port`: a device path, `usb:1-1.2` (physical port) or `serial:A50285BI` (its number)."""
-        from drivers.linux.discovery import SystemUdev, resolve_serial
+        from drivers.linux.discovery import resolve_serial
         from drivers.linux.serial_line import SerialLine
+        from drivers.linux.udev import SystemUdev
 
         with self._lock:
             self._udev = self._udev or SystemUdev()

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from drivers.linux.discovery import Hotplug, I2cAdapter, SerialPort, UsbPeripheral, scan, watch
+from drivers.linux.discovery import I2cAdapter, SerialPort, UsbPeripheral, scan
+from drivers.linux.hotplug import Hotplug, watch
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.console import FREE_PORT

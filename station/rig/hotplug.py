@@ -9,7 +9,9 @@ from typing import Protocol
 
 from drivers.formats import usb_ports
 from drivers.formats.text import clean
-from drivers.linux.discovery import Hotplug, Udev, UsbPeripheral, watch
+from drivers.linux.discovery import UsbPeripheral
+from drivers.linux.hotplug import Hotplug, watch
+from drivers.linux.udev import Udev
 from records import tags
 from station.console import PluggedDevice
 from station.rig.config import StationConfig

@@ -35,7 +35,7 @@ from station.rig.hotplug import watching
 from station.rig.seats import SWAPPED
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
-from tests.drivers.linux.test_discovery import RecordedUdev, usb
+from tests.drivers.linux.recorded_udev import RecordedUdev, usb
 from tests.host_agent.rig import eventually
 
 ISO = LAYOUTS["iso-105"].usages

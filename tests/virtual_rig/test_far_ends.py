@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drivers.sim.hardware import SerialDevice
-from drivers.sim.linux.usb import Setup, Stall
+from drivers.sim.linux.usb_device import Setup, Stall
 from station.rig import config
 from virtual_rig.far_ends.cdc_acm import DATA_IN, DATA_OUT, SimulatedCdcAcm
 from virtual_rig.far_ends.control import Control, ControlServer, commands

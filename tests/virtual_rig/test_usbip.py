@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.sim.linux.usb import Setup, Silence, Stall
+from drivers.sim.linux.usb_device import Setup, Silence, Stall
 from virtual_rig.far_ends import usbip
 from virtual_rig.far_ends.scripted import ScriptedDevice
 from virtual_rig.far_ends.usbip import Cable, ProtocolError, Submit, Unlink, UsbIpServer

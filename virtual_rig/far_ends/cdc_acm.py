@@ -1,7 +1,7 @@
 """A USB serial port of the class that needs no driver disk. USB CDC 1.2 with PSTN 1.2 (ACM)."""
 
 from drivers.sim.hardware import SerialDevice
-from drivers.sim.linux.usb import Setup, Stall, UsbFunction
+from drivers.sim.linux.usb_device import Setup, Stall, UsbFunction
 
 NOTIFY_IN, DATA_IN, DATA_OUT = 0x81, 0x82, 0x03
 PACKET_BYTES = 64

@@ -5,7 +5,7 @@ The kernel's driver makes a full adapter of it, `/dev/i2c-N`, with plain I²C an
 
 from drivers.buses import I2cBus
 from drivers.errors import DriverError
-from drivers.sim.linux.usb import Setup, Stall, UsbFunction
+from drivers.sim.linux.usb_device import Setup, Stall, UsbFunction
 
 CMD_I2C_IO = 4
 CMD_I2C_BEGIN = 1  # flags on top of CMD_I2C_IO: this message is the first, or the last

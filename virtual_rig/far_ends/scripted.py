@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from drivers.sim.linux.usb import Setup, Stall, UsbFunction
+from drivers.sim.linux.usb_device import Setup, Stall, UsbFunction
 
 
 class ScriptedDevice(UsbFunction):

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from drivers.sim.linux.usb import Setup, Silence, SimulatedUsbDevice, Stall, Unplugged
+from drivers.sim.linux.usb_device import Setup, Silence, SimulatedUsbDevice, Stall, Unplugged
 
 _log = logging.getLogger(__name__)
 

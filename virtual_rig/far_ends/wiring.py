@@ -18,7 +18,7 @@ from drivers.sim.devices.ddc_monitor import build_edid
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus
-from drivers.sim.linux.usb import SimulatedUsbDevice
+from drivers.sim.linux.usb_device import SimulatedUsbDevice
 from station.rig.config import Named, StationConfig
 from station.rig.instruments import SerialTable
 from station.simulate.rig import SimulatedRig, World

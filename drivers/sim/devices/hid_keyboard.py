@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from drivers.buses import Time
-from drivers.sim.linux.usb import Setup, Stall, Unplugged, UsbFunction
+from drivers.sim.linux.usb_device import Setup, Stall, Unplugged, UsbFunction
 
 MODIFIERS = range(0xE0, 0xE8)
 ANSI_104 = frozenset({*range(0x04, 0x66), *MODIFIERS} - {0x32, 0x64})

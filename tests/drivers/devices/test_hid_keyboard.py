@@ -12,7 +12,8 @@ from drivers.devices.hid_keyboard import HidKeyboard
 from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refused, WrongDevice
 from drivers.linux.usb import open_port
 from drivers.sim.devices.hid_keyboard import ANSI_104, SimulatedKeyboard
-from drivers.sim.linux.usb import Setup, Silence, SimulatedUsbBackend, Stall, UsbFunction
+from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.linux.usb_device import Setup, Silence, Stall, UsbFunction
 from drivers.sim.world import Circuit, SimulatedTime, StiffSource
 
 A, B, C, J, CAPS, LEFT_SHIFT, KEYPAD_1 = 0x04, 0x05, 0x06, 0x0D, 0x39, 0xE1, 0x59

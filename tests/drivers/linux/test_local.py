@@ -22,9 +22,12 @@ from drivers.instruments.fixtures.usb_hub import UsbHub
 from drivers.linux import discovery, i2c_dev, kms, usb
 from drivers.linux.i2c_dev import I2cDev
 from drivers.linux.local import LocalHardware
+from drivers.linux.udev import SystemUdev
+from drivers.linux.usb_device import PyusbDevice
 from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub
 from drivers.sim.linux.pty import PtyHost
-from drivers.sim.linux.usb import SimulatedUsbBackend, UsbFunction
+from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.linux.usb_device import UsbFunction
 from drivers.sim.world import SimulatedTime
 
 
@@ -94,7 +97,7 @@ def test_libudev_is_loaded_once_for_all_ports(
     monkeypatch.setattr(discovery, "resolve_serial", resolve)
     for port in ("usb:1-1.2", "usb:1-1.3"):
         hardware.serial(port, baudrate=9600).close()
-    assert isinstance(asked[0], discovery.SystemUdev)
+    assert isinstance(asked[0], SystemUdev)
     assert asked[0] is asked[1]
 
 
@@ -376,9 +379,9 @@ def test_of_two_that_open_a_usb_port_at_the_same_time_one_owns_it(
     hardware: LocalHardware, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = usb.open_port
-    opened: list[usb.PyusbDevice] = []
+    opened: list[PyusbDevice] = []
 
-    def open_slowly(name: str) -> usb.PyusbDevice:
+    def open_slowly(name: str) -> PyusbDevice:
         monkeypatch.setattr(usb, "open_port", patient)
         hardware.usb(name).claim(0)  # the other, who is quicker
         opened.append(patient(name))

@@ -20,16 +20,11 @@ from drivers.errors import (
     NotPermitted,
     Refused,
 )
-from drivers.linux.usb import CATCH_UP_S, PyusbDevice, open_port
-from drivers.sim.linux.usb import (
-    Handle,
-    Setup,
-    Silence,
-    SimulatedUsbBackend,
-    Stall,
-    Unplugged,
-    UsbFunction,
-)
+from drivers.linux.usb import CATCH_UP_S, open_port
+from drivers.linux.usb_device import PyusbDevice
+from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.linux.usb_bus import Handle
+from drivers.sim.linux.usb_device import Setup, Silence, Stall, Unplugged, UsbFunction
 from drivers.sim.world import SimulatedTime
 
 HID_DESCRIPTOR = "09 21 11 01 00 01 22 3f 00"

@@ -14,7 +14,7 @@ from drivers.linux.discovery import UsbPeripheral
 from station.console import PluggedDevice
 from station.rig.config import StationConfig, load
 from station.rig.hotplug import HUB_FINDS_S, describe, watching
-from tests.drivers.linux.test_discovery import RecordedMonitor, RecordedUdev, usb
+from tests.drivers.linux.recorded_udev import RecordedMonitor, RecordedUdev, usb
 
 SLOT = """
 [slots.{name}]
