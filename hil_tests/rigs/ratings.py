@@ -31,15 +31,15 @@ def figures(named: Named, who: Identity) -> Figures:
     table = msgspec.structs.asdict(named.table)
     match named.driver:
         case "ina219":
-            step_v = ina219.SHUNT_FULL_SCALE_V / ina219.SHUNT_FULL_SCALE
-            return Figures(ina219.BUS_LSB_V, step_v / table["shunt_ohm"], 26.0, table["max_a"])
+            step_a = ina219.CHIP.shunt_lsb_v / table["shunt_ohm"]
+            return Figures(ina219.CHIP.bus_lsb_v, step_a, ina219.CHIP.max_v, table["max_a"])
         case "ina226":
-            step_v = ina226.SHUNT_FULL_SCALE_V / (ina226.FULL_SCALE + 1)
-            return Figures(ina226.BUS_LSB_V, step_v / table["shunt_ohm"], 36.0, table["max_a"])
+            step_a = ina226.CHIP.shunt_lsb_v / table["shunt_ohm"]
+            return Figures(ina226.CHIP.bus_lsb_v, step_a, ina226.CHIP.max_v, table["max_a"])
         case "ina228":
-            step_v = ina228.SHUNT_RANGE_V / (ina228.FULL_SCALE + 1)
-            most_a = ina228.SHUNT_RANGE_V / table["shunt_ohm"]
-            return Figures(ina228.VBUS_LSB_V, step_v / table["shunt_ohm"], 85.0, most_a)
+            step_a = ina228.CHIP.shunt_lsb_v / table["shunt_ohm"]
+            most_a = ina228.CHIP.shunt_range_v / table["shunt_ohm"]
+            return Figures(ina228.CHIP.bus_lsb_v, step_a, ina228.CHIP.max_v, most_a)
         case "ka3000":
             return Figures(0.01, 0.001)  # "VOUT1?" has two decimals, "IOUT1?" three
         case "rd60xx":

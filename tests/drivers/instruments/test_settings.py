@@ -15,6 +15,10 @@ from drivers.instruments.light.tcs34725 import Tcs34725
 from drivers.instruments.light.tsl2591 import Tsl2591
 from drivers.instruments.light.veml7700 import Veml7700
 from drivers.instruments.mains.pzem004t import Pzem004t
+from drivers.instruments.power.ina219 import Ina219
+from drivers.instruments.power.ina226 import Ina226
+from drivers.instruments.power.ina228 import Ina228
+from drivers.instruments.power.ina260 import Ina260
 from drivers.instruments.power.it8500 import It8500
 from drivers.instruments.power.ka3000 import Ka3000
 from drivers.instruments.power.rd60xx import Rd60xx
@@ -85,8 +89,16 @@ def _outside(mark: Between | OneOf) -> tuple[Any, ...]:
     return (mark.low - step, mark.high + step, float("nan"))
 
 
+# A shunt and a current have to fit together, so their ends are not taken with every other.
+SHUNTED = [
+    Driver(Ina219, DeadBus, {"time": TIME, "shunt_ohm": 0.1, "max_a": 2.0}),
+    Driver(Ina226, DeadBus, {"time": TIME, "shunt_ohm": 0.1, "max_a": 0.5}),
+    Driver(Ina228, DeadBus, {"time": TIME, "shunt_ohm": 0.1}),
+    Driver(Ina260, DeadBus, {"time": TIME}),
+]
 CASES = [(driver, name, mark) for driver in DRIVERS for name, mark in _marked(driver.kind)]
 NAMES = [f"{driver.kind.__name__}.{name}" for driver, name, _ in CASES]
+MORE = [(driver, name, mark) for driver in SHUNTED for name, mark in _marked(driver.kind)]
 
 
 @pytest.mark.parametrize(("driver", "name", "mark"), CASES, ids=NAMES)
@@ -98,7 +110,7 @@ def test_a_value_within_the_mark_is_taken(driver: Driver, name: str, mark: Betwe
         assert wire.sent > 0
 
 
-@pytest.mark.parametrize(("driver", "name", "mark"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("driver", "name", "mark"), CASES + MORE)
 def test_a_value_outside_the_mark_is_refused_with_nothing_sent(
     driver: Driver, name: str, mark: Between | OneOf
 ) -> None:
@@ -115,6 +127,12 @@ def test_each_address_unit_and_range_has_a_mark() -> None:
         "Tsl2591.address", "Veml7700.address", "Pzem004t.address", "Pzem004t.range_a",
         "Rd60xx.unit", "Ka3000.max_v", "Ka3000.max_a", "It8500.address",
     } == set(NAMES)  # fmt: skip
+    assert [f"{driver.kind.__name__}.{name}" for driver, name, _ in MORE] == [
+        "Ina219.address", "Ina219.shunt_ohm", "Ina219.max_a", "Ina219.averages",
+        "Ina226.address", "Ina226.shunt_ohm", "Ina226.max_a", "Ina226.averages",
+        "Ina228.address", "Ina228.shunt_ohm", "Ina228.averages",
+        "Ina260.address", "Ina260.averages",
+    ]  # fmt: skip
 
 
 def test_the_all_call_address_is_never_a_boards_own() -> None:
@@ -136,7 +154,7 @@ def test_the_marks_of_a_finger_are_what_it_takes(duty: str) -> None:
                 KeyActuator(boards, layout=layout, time=TIME, **{name: value})
 
 
-@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.kind.__name__)
+@pytest.mark.parametrize("driver", DRIVERS + SHUNTED, ids=lambda driver: driver.kind.__name__)
 def test_what_a_file_may_set_is_given_by_name(driver: Driver) -> None:
     positional = [
         one.name

@@ -9,6 +9,7 @@ from drivers.instruments.power import scpi_load, scpi_supply
 from drivers.instruments.power.ina219 import Ina219
 from drivers.instruments.power.ina226 import Ina226
 from drivers.instruments.power.ina228 import Ina228
+from drivers.instruments.power.ina260 import Ina260
 from drivers.instruments.power.it8500 import It8500
 from drivers.instruments.power.ka3000 import Ka3000
 from drivers.instruments.power.kel103 import Kel103
@@ -17,6 +18,7 @@ from drivers.sim.hardware import SimulatedI2cBus, SimulatedSerial
 from drivers.sim.instruments.power.ina219 import SimulatedIna219
 from drivers.sim.instruments.power.ina226 import SimulatedIna226
 from drivers.sim.instruments.power.ina228 import SimulatedIna228
+from drivers.sim.instruments.power.ina260 import SimulatedIna260
 from drivers.sim.instruments.power.it8500 import SimulatedIt8500
 from drivers.sim.instruments.power.ka3000 import SimulatedKa3000
 from drivers.sim.instruments.power.kel103 import SimulatedKel103
@@ -39,6 +41,11 @@ def _ina226() -> DcInstrument:
 def _ina228() -> DcInstrument:
     bus = SimulatedI2cBus({0x40: SimulatedIna228(Circuit(), shunt_ohm=0.01)})
     return Ina228(bus, time=SimulatedTime(), shunt_ohm=0.01)
+
+
+def _ina260() -> DcInstrument:
+    bus = SimulatedI2cBus({0x40: SimulatedIna260(Circuit())})
+    return Ina260(bus, time=SimulatedTime())
 
 
 def _ka3000() -> DcInstrument:
@@ -76,6 +83,7 @@ def _scpi_load(dialect: str) -> DcInstrument:
         (_ina219, 0.004, 1e-4, 26.0, 2.0),  # SBOS448: 10 µV on 0.1 Ω
         (_ina226, 0.00125, 2.5e-5, 36.0, 0.5),  # SBOS547: 2.5 µV on 0.1 Ω
         (_ina228, 195.3125e-6, 31.25e-6, 85.0, 16.384),  # SBOS886: 312.5 nV on 10 mΩ
+        (_ina260, 0.00125, 0.00125, 36.0, 15.0),  # SBOS656
         (_ka3000, 0.01, 0.001, 24.0, 2.0),
         (_it8500, 0.001, 0.0001, 120.0, 30.0),
         (_kel103, 0.001, 0.001, 120.0, 30.0),
