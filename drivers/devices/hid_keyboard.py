@@ -6,21 +6,20 @@ from contextlib import suppress
 from drivers.buses import Time, UsbDevice, UsbInterface
 from drivers.capabilities import Identity, KeyEvent, KeySource
 from drivers.errors import BadReply, DriverError, NotConnected, Refused, WrongDevice
-from drivers.languages.hid import (
+from drivers.languages.hid_descriptors import (
+    REPORT_DESCRIPTOR,
+    find_hid_descriptor,
+    parse_report_descriptor,
+)
+from drivers.languages.hid_fields import FIRST_MODIFIER, LAST_MODIFIER, LED_PAGE, ReportDescriptor
+from drivers.languages.hid_reports import (
     BOOT_REPORT_BYTES,
     ERROR_ROLL_OVER,
-    FIRST_MODIFIER,
-    LAST_MODIFIER,
-    LED_PAGE,
     NO_ERROR,
-    REPORT_DESCRIPTOR,
     Keys,
-    ReportDescriptor,
     encode_output,
-    find_hid_descriptor,
     keys_in_boot_report,
     keys_in_report,
-    parse_report_descriptor,
 )
 
 # HID 1.11, 4.1-4.3
