@@ -70,7 +70,7 @@ def _value(number: int, turn: int) -> Measurement:
 def main() -> None:
     console = Soak(int(sys.argv[1]))
     app = StationApp(console)
-    app.desk.enlarged = True
+    app.controls.enlarged = True
     threading.Timer(0.5, console.soak).start()
     app.run(mouse=False)
 

@@ -1,4 +1,4 @@
-"""The Textual program around the desk: a queue for notices, a few timers, one widget.
+"""The Textual program around the controls: a queue for notices, a few timers, one widget.
 
 The station calls from its threads and never waits for the screen. Notices are taken from the queue
 ten times a second, which is as fast as anybody reads, and only lines that changed are sent to the
@@ -19,7 +19,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from station.console import Console, Notice
-from station.ui.controls import Desk
+from station.ui.controls import Controls
 from station.ui.look import signs_for
 from station.ui.screen import ScreenPainter
 
@@ -28,7 +28,7 @@ POLL_S = 0.02
 
 
 class Face(Widget):
-    """Shows lines, and sends the terminal those that are new."""
+    """A widget that shows lines, and sends the terminal those that are new."""
 
     def __init__(self, repaint: Callable[[], None]) -> None:
         """`repaint` is called when there is another size to fill."""
@@ -69,8 +69,8 @@ class StationApp(App[None]):
         super().__init__()
         self._console = console
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
-        self.desk = Desk(console)
-        self._painter = ScreenPainter(self.desk, signs_for(os.environ))
+        self.controls = Controls(console)
+        self._painter = ScreenPainter(self.controls, signs_for(os.environ))
         self._face = Face(self._paint)
         self._poll_timer: Timer | None = None
         self._painted_second = 0
@@ -85,7 +85,7 @@ class StationApp(App[None]):
         self.refresh_screen()
 
     async def on_event(self, event: Event) -> None:
-        """Every key goes one way, in the order of pressing: to the desk, before any widget.
+        """Hand keys to the controls, in the order of pressing and before any widget.
 
         Keys that went through different queues could overtake each other, and an answer reach a
         slot that was selected after it.
@@ -93,7 +93,7 @@ class StationApp(App[None]):
         if isinstance(event, Key):
             self._pressed(event)
         elif isinstance(event, Paste):
-            self.desk.paste(event.text, event.time)
+            self.controls.paste(event.text, event.time)
             self._paint()
         else:
             await super().on_event(event)
@@ -103,31 +103,31 @@ class StationApp(App[None]):
         now_s = time.monotonic()
         heard = self._notices.qsize()
         for _ in range(heard):
-            self.desk.hear(self._notices.get(), now_s)
-        self.desk.tick(now_s)
+            self.controls.hear(self._notices.get(), now_s)
+        self.controls.tick(now_s)
         if heard or int(now_s) != self._painted_second:  # clocks go on by themselves
             self._paint()
-        if self.desk.bell:
-            self.desk.bell = False
+        if self.controls.bell:
+            self.controls.bell = False
             self.bell()
-        if self.desk.quit_wanted:
+        if self.controls.quit_wanted:
             self.exit()
 
     def _pressed(self, event: Key) -> None:
-        self.desk.press(event.key, event.character, event.time)
-        if self.desk.reader.waiting and self._poll_timer is not None:
+        self.controls.press(event.key, event.character, event.time)
+        if self.controls.reader.waiting and self._poll_timer is not None:
             self._poll_timer.resume()
-        if self.desk.quit_wanted:
+        if self.controls.quit_wanted:
             self.exit()
         self._paint()
 
     def _poll_soon(self) -> None:
-        """Behind the keys that have already arrived."""
+        """Poll after the keys that have already arrived."""
         self.call_later(self._poll)
 
     def _poll(self) -> None:
-        self.desk.poll(time.monotonic())
-        if not self.desk.reader.waiting and self._poll_timer is not None:
+        self.controls.poll(time.monotonic())
+        if not self.controls.reader.waiting and self._poll_timer is not None:
             self._poll_timer.pause()
         self._paint()
 

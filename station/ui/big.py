@@ -43,7 +43,7 @@ _HALVES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (Fal
 
 
 def big_word(word: str, width: int, height: int, *, half_blocks: bool = True) -> list[str]:
-    """The lines of `word`, as large as fits, each equally long; never empty when `height` is not.
+    """Return the equally long lines of `word`, as large as fits; none only when `height` is 0.
 
     What does not fit as a drawing, or has letters that nobody drew, comes as spaced or plain text.
     """

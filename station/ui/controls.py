@@ -12,7 +12,8 @@ from typing import NamedTuple
 from station.console import CommandRefused, Console, Notice, PluggedNotice
 from station.ui import text
 from station.ui.keys import KeyReader
-from station.ui.model import Mood, OpenQuestion, Refused, Select, SlotModel, Start, StationModel
+from station.ui.model import Refused, Select, Start, StationModel
+from station.ui.slot import Mood, OpenQuestion, SlotModel
 
 READ_S = 0.4  # nobody has read a question that has been there for less
 MESSAGE_S = 12.0
@@ -24,15 +25,15 @@ FUNCTION_KEYS = 8
 
 
 class Aim(NamedTuple):
-    """What a key would answer, as it was when the key was pressed."""
+    """The question that a key would answer, as it was when the key was pressed."""
 
     open: OpenQuestion
     key: str
     read: bool  # whether it had been on the screen for long enough
 
 
-class Desk:
-    """One operator, one station. All times are monotonic seconds."""
+class Controls:
+    """The controls of one station for one operator. All times are monotonic seconds."""
 
     def __init__(self, console: Console) -> None:
         if not console.slots:
@@ -58,7 +59,7 @@ class Desk:
 
     @property
     def quit_asked(self) -> bool:
-        """Whether the next Ctrl+Q stops what runs and quits."""
+        """Tell whether the next Ctrl+Q stops what runs and quits."""
         return self._quit_asked_s is not None
 
     @property
@@ -67,11 +68,11 @@ class Desk:
 
     @property
     def offers_serial(self) -> bool:
-        """Whether the selected slot's device states a number that could be its tag."""
+        """Tell whether the selected slot's device states a number that could be its tag."""
         return bool(self.selected.plugged.suggested_tag) and not self.selected.running
 
     def hear(self, notice: Notice, now_s: float) -> None:
-        """A notice from the station."""
+        """Take in a notice from the station."""
         if isinstance(notice, PluggedNotice) and notice.slot == self.selected.name:
             self._drop_suggestion()
         autopilot = self.model.autopilot
@@ -80,7 +81,7 @@ class Desk:
             self.hint_until_s = now_s + HINT_S
 
     def tick(self, now_s: float) -> None:
-        """Let messages go that have been there long enough, and notice who needs the operator."""
+        """Take old messages away, and notice which slot needs the operator."""
         alarms = {
             (slot.name, slot.mood, slot.question.number if slot.question else 0)
             for slot in self.model.slots
@@ -107,7 +108,7 @@ class Desk:
             self._answer(lone.question, now_s)
 
     def press(self, key: str, character: str | None, at_s: float) -> None:
-        """A key by its name, and what it prints, if it does."""
+        """Do what a key means, given its name and the character that it prints, if any."""
         if key != "ctrl+q":
             self._quit_asked_s = None
         if action := self._action(key):
@@ -176,7 +177,7 @@ class Desk:
             self._scan(line, at_s)
 
     def _tab(self, at_s: float) -> None:
-        """Some scanners end with Tab: a line that has been begun belongs to the slot it is for."""
+        """Select the next slot, or end a scan: some scanners send Tab after the tag."""
         self._drop_suggestion()
         if self.reader.text or self.reader.waiting:
             self._enter(at_s)
@@ -215,7 +216,7 @@ class Desk:
             self.follow = True
 
     def _suggest_serial(self, at_s: float) -> None:
-        """Into the input line, where Enter takes it, and a scan or any key goes before it."""
+        """Put the serial number into the input line. Enter takes it; any other key clears it."""
         if self.offers_serial:
             self.reader.clear()
             self._suggested = self.selected.plugged.suggested_tag
@@ -240,7 +241,7 @@ class Desk:
             self._tell(slot, text.NEXT_PLAN.format(plan=slot.chosen_plan), at_s)
 
     def _stop(self, at_s: float) -> None:
-        """At once and without a question; the station knows better whether anything runs."""
+        """Stop at once and without a question; the station knows better whether anything runs."""
         slot = self.selected
         if slot.running:
             slot.stop_requested()
@@ -289,7 +290,7 @@ class Desk:
     def _command(
         self, slot: SlotModel, command: Callable[[], None], now_s: float, *, quiet: bool = False
     ) -> bool:
-        """Whether the station took the command; else the slot says why not."""
+        """Give a command. Return whether the station took it; else the slot says why not."""
         try:
             command()
         except CommandRefused as refused:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from records import Verdict
 from station.ui import text
 from station.ui.look import PLAIN, Line, Piece, Signs, line, shortened, wrapped
-from station.ui.model import SlotModel, StepModel
-from station.ui.paint import WIDEST_NAME, judgement
+from station.ui.parts import WIDEST_NAME, judgement
+from station.ui.slot import SlotModel, StepModel
 from station.ui.values import limit_text, name_text, value_text
 
 
@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
 
 def rows_of(slot: SlotModel, width: int) -> list[Row]:
-    """The lines, to be asked for again when `slot.shape` or the width has changed."""
+    """Return the lines, to be asked for again when `slot.shape` or the width has changed."""
     rows = []
     for number, step in enumerate(slot.steps, start=1):
         rows.append(Row(step, number))
@@ -31,13 +31,14 @@ def rows_of(slot: SlotModel, width: int) -> list[Row]:
 
 
 def state_of(row: Row) -> object:
-    """What the line shows: it is painted again when this is another object."""
+    """Return what the line shows: it is painted again when this is another object."""
     if row.measurement >= 0:
         return row.step.measurements[row.measurement]
     return row.step.record or row.step.started
 
 
 def paint_row(row: Row, width: int, signs: Signs) -> Line:
+    """Paint one line of the list."""
     if row.measurement >= 0:
         return _measurement(row, width, signs)
     if row.reason:

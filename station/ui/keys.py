@@ -51,16 +51,16 @@ class KeyReader:
 
     @property
     def text(self) -> str:
-        """The input line."""
+        """Return the input line."""
         return "".join(pressed.character for pressed in self._line)
 
     @property
     def waiting(self) -> bool:
-        """Whether a key waits to be known as lone; `lone` must be called every few 10 ms."""
+        """Tell whether a key waits to be known as lone; `lone` must be called every few 10 ms."""
         return self._pending is not None
 
     def press(self, character: str, at_s: float, question: object = None) -> None:
-        """A printable key. `question` is what it would answer, None for nothing."""
+        """Take in a printable key. `question` is what it would answer, None for nothing."""
         alone = not self._line and self._pending is None and at_s - self._last_s >= self._quiet_s
         if alone and question is not None:
             self._pending = Lone(character, question)
@@ -72,7 +72,7 @@ class KeyReader:
         self._last_s = at_s
 
     def lone(self, now_s: float) -> Lone | None:
-        """The key that has stood alone for long enough, once.
+        """Return the key that has stood alone for long enough, once.
 
         Silence counts only while somebody listens: after a stall of the machine, more keys may
         have been pressed than have arrived, and the wait begins anew.
@@ -88,7 +88,7 @@ class KeyReader:
         return pending
 
     def enter(self, at_s: float) -> str | None:
-        """The line that ends here; "" for Enter by itself; None for one that means nothing."""
+        """Return the line that ends here: "" for Enter by itself, None where it means nothing."""
         since_s = at_s - self._last_s
         self._settle()
         line = self._without_leftovers(at_s)
@@ -104,26 +104,26 @@ class KeyReader:
         self._last_s = at_s
 
     def clear(self) -> bool:
-        """Forget the line. Whether there was anything to forget."""
+        """Forget the line. Return whether there was anything to forget."""
         had_any = bool(self._line) or self._pending is not None
         self._line, self._pending = [], None
         return had_any
 
     def paste(self, text: str, at_s: float) -> None:
-        """Pasted text is text, and never ends a line by itself."""
+        """Add pasted text, which never ends a line by itself."""
         first_line = next(iter(text.splitlines()), "")
         for character in filter(str.isprintable, first_line):
             self.press(character, at_s)
         self._last_s = at_s
 
     def _settle(self) -> None:
-        """The waiting key was no answer: something else followed."""
+        """Add the waiting key to the line: it was no answer, as something else followed."""
         if self._pending is not None:
             self._line.append(_Pressed(self._pending.character, self._last_s))
             self._pending = None
 
     def _without_leftovers(self, at_s: float) -> str:
-        """A scan replaces what stood in the line before it; nothing else loses characters."""
+        """Return the line without what stood before a scan; nothing else loses characters."""
         start = len(self._line)
         later_s = at_s
         while start and later_s - self._line[start - 1].at_s <= self._burst_s:

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from station.ui.model import Mood
+from station.ui.slot import Mood
 
 INK = "#101014"
 WHITE = "#ffffff"
@@ -99,7 +99,7 @@ CONSOLE_SIGNS = Signs("ok", "X ", "~ ", half_blocks=False)
 
 
 def signs_for(environment: Mapping[str, str]) -> Signs:
-    """The signs that this terminal has; tmux or screen may stand on a Linux console, too."""
+    """Return the signs that this terminal has; tmux or screen may stand on a Linux console, too."""
     term = environment.get("TERM", "")
     if term == "linux":
         return CONSOLE_SIGNS
@@ -113,14 +113,14 @@ Line = list[Segment]
 
 
 def clean(words: str) -> str:
-    """Without control characters: what a device calls itself must not steer the terminal."""
+    """Return text without control characters: no device may steer the terminal by its name."""
     if words.isprintable():
         return words
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def line(width: int, left: Iterable[Piece], ground: Style, right: Iterable[Piece] = ()) -> Line:
-    """Exactly `width` cells; what is on the right stays, what is on the left is cut."""
+    """Return exactly `width` cells; what is on the right stays, what is on the left is cut."""
     tail, used = _fit(right, width)
     head, filled = _fit(left, width - used)
     gap = width - used - filled
@@ -145,11 +145,12 @@ def _fit(pieces: Iterable[Piece], room: int) -> tuple[list[Segment], int]:
 
 
 def centred(words: str, width: int) -> str:
+    """Return text with blanks before it, so that it stands in the middle of `width` cells."""
     return " " * ((width - cell_len(words)) // 2) + words
 
 
 def shortened(words: str, width: int) -> str:
-    """Cut to `width` cells; a number at the end stays, as it tells a name from its neighbours."""
+    """Cut text to `width` cells; a number at its end stays, as it tells it from its neighbours."""
     words = clean(words)
     if cell_len(words) <= width:
         return words
@@ -161,7 +162,7 @@ def shortened(words: str, width: int) -> str:
 
 
 def blocks(row: str, ink: Style, ground: Style) -> list[Piece]:
-    """A row of a drawing. Full blocks are painted as ground, too: not every font fills its cell."""
+    """Return a row of a drawing. Full blocks are ground, too: not every font fills its cell."""
     solid = ink + Style(bgcolor=ink.color)
     return [
         (words, solid if words[0] == "█" else ink if words[0] != " " else ground)
@@ -170,7 +171,7 @@ def blocks(row: str, ink: Style, ground: Style) -> list[Piece]:
 
 
 def wrapped(words: str, width: int, most: int | None = None) -> list[str]:
-    """Lines of at most `width` cells; when there are more than `most`, the last says so."""
+    """Return lines of at most `width` cells; when there are more than `most`, the last says so."""
     lines = list(_wrapped(words, max(width, 1)))
     if most is not None and len(lines) > most:
         lines = lines[: max(most, 0)]

@@ -7,13 +7,13 @@ from station.ui import text
 
 
 def value_text(measurement: Measurement) -> str:
-    """The value with its unit. Rounded, but never onto the other side of its limit."""
+    """Return the value with its unit, rounded, but never onto the other side of its limit."""
     number = _number(measurement.value, measurement.limit, measurement.verdict)
     return f"{number} {measurement.unit}" if measurement.unit else number
 
 
 def limit_text(limit: Limit | None, unit: str, *, tight: bool = False) -> str:
-    """The limit as an interval; its unit only where it differs from that of the value."""
+    """Return the limit as an interval; its unit only where it differs from that of the value."""
     if limit is None:
         return ""
     suffix = f" {limit.unit}" if limit.unit and limit.unit != unit else ""
@@ -32,7 +32,7 @@ def name_text(name: str) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """`m:ss`, with hours when there are any."""
+    """Return a duration as `m:ss`, with hours when there are any."""
     whole = max(int(seconds), 0)
     minutes, seconds_left = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)

@@ -123,7 +123,7 @@ def live(count: int) -> None:
 
     console = FakeConsole(1)
     app = StationApp(console)
-    app.desk.enlarged = True
+    app.controls.enlarged = True
     rounds = [
         [measurement(f"value_{n}", n + 0.01 * turn, low=0.0, high=1000.0) for n in range(count)]
         for turn in range(10)

@@ -51,7 +51,7 @@ async def shows(pilot: Pilot[None], words: str) -> None:
 def long_asked(app: StationApp) -> None:
     """Let the questions have been on the screen for long enough to be read."""
     app.refresh_screen()
-    for slot in app.desk.model.slots:
+    for slot in app.controls.model.slots:
         if slot.question is not None:
             slot.question = slot.question._replace(since_s=0.0)
 
@@ -131,7 +131,7 @@ async def test_a_scan_into_an_open_question_answers_nothing() -> None:
         long_asked(app)
         burst(app, *"yn1y", "enter")
         await shows(pilot, "yn1y not started: Slot-1 is busy.")
-        await until(pilot, lambda: not app.desk.reader.waiting)
+        await until(pilot, lambda: not app.controls.reader.waiting)
         assert console.commands == []
 
 
@@ -146,7 +146,7 @@ async def test_an_answer_typed_before_another_slot_was_selected_stays_with_its_s
         burst(app, "y", "f2")
         await until(pilot, lambda: bool(console.commands))
         assert console.commands == [("answer", "Slot-1", "y")]
-        assert app.desk.selected.name == "Slot-2"
+        assert app.controls.selected.name == "Slot-2"
 
 
 async def test_pasted_text_answers_nothing_and_is_seen() -> None:
@@ -158,7 +158,7 @@ async def test_pasted_text_answers_nothing_and_is_seen() -> None:
         long_asked(app)
         app.post_message(Paste("y"))
         await shows(pilot, "Slot-1 > y█")
-        assert not app.desk.reader.waiting
+        assert not app.controls.reader.waiting
         assert console.commands == []
 
 
@@ -204,7 +204,7 @@ async def test_ctrl_q_leaves_an_idle_station_and_asks_while_something_runs() -> 
         assert app.is_running
         await pilot.press("escape")
         console.happen("Slot-2", finished(Verdict.ABORTED, made_safe()))
-        await until(pilot, lambda: not app.desk.model.running)
+        await until(pilot, lambda: not app.controls.model.running)
         await pilot.press("ctrl+q")
     assert app.return_code == 0
     assert console.commands == []

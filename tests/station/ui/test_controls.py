@@ -6,7 +6,7 @@ from records import Verdict
 from station.console import PluggedDevice, PluggedNotice, SlotInfo, SlotNotice
 from station.engine.events import Choice, Event, Measured, StepStarted
 from station.ui import text
-from station.ui.controls import MESSAGE_S, QUIT_SURE_S, READ_S, Desk
+from station.ui.controls import MESSAGE_S, QUIT_SURE_S, READ_S, Controls
 from tests.station.ui.fake_console import (
     FakeConsole,
     asked,
@@ -21,13 +21,13 @@ F1, F2, F3 = "f1", "f2", "f3"
 
 
 class Operator:
-    """Sits at a desk with a clock of its own."""
+    """Sits at a controls with a clock of its own."""
 
     def __init__(self, console: FakeConsole | None = None) -> None:
         self.console = console or FakeConsole(3)
-        self.desk = Desk(self.console)
+        self.controls = Controls(self.console)
         self.now_s = 1000.0
-        self.console.listen(lambda notice: self.desk.hear(notice, self.now_s))
+        self.console.listen(lambda notice: self.controls.hear(notice, self.now_s))
 
     def happens(self, slot: str, *events: Event) -> None:
         self.console.happen(slot, *events)
@@ -36,19 +36,19 @@ class Operator:
         end_s = self.now_s + seconds
         while self.now_s < end_s:
             self.now_s += 0.02
-            self.desk.poll(self.now_s)
-        self.desk.tick(self.now_s)
+            self.controls.poll(self.now_s)
+        self.controls.tick(self.now_s)
 
     def press(self, *keys: str, gap_s: float = 0.6) -> None:
         for key in keys:
-            self.desk.press(key, key if len(key) == 1 else None, self.now_s)
+            self.controls.press(key, key if len(key) == 1 else None, self.now_s)
             self.wait(gap_s)
 
     def scan(self, tag: str) -> None:
         for character in tag:
-            self.desk.press(character, character, self.now_s)
+            self.controls.press(character, character, self.now_s)
             self.now_s += 0.005
-        self.desk.press("enter", "\r", self.now_s)
+        self.controls.press("enter", "\r", self.now_s)
         self.wait(1.0)
 
     @property
@@ -56,7 +56,7 @@ class Operator:
         return self.console.commands
 
     def message(self, place: int = 0) -> str:
-        return self.desk.model.slots[place].message
+        return self.controls.model.slots[place].message
 
 
 def test_a_scan_starts_the_selected_slot() -> None:
@@ -75,10 +75,10 @@ def test_a_tag_typed_by_hand_starts_like_a_scanned_one() -> None:
 def test_a_scan_that_ends_with_tab_starts_the_slot_it_began_in() -> None:
     operator = Operator()
     for character in "LT-1":
-        operator.desk.press(character, character, operator.now_s)
+        operator.controls.press(character, character, operator.now_s)
     operator.press("tab")
     assert operator.commands == [("start", "Slot-1", "LT-1", "laptop-adapter")]
-    assert operator.desk.selected.name == "Slot-1"
+    assert operator.controls.selected.name == "Slot-1"
 
 
 def test_a_refusal_is_shown_in_the_slot_and_goes_by_itself() -> None:
@@ -147,7 +147,7 @@ def test_a_key_never_answers_for_a_slot_that_is_not_selected() -> None:
     operator.wait(1.0)
     operator.press("y")
     assert operator.commands == []
-    assert operator.desk.reader.text == "y"
+    assert operator.controls.reader.text == "y"
 
 
 def test_a_key_pressed_before_the_question_could_be_read_is_dropped() -> None:
@@ -168,7 +168,7 @@ def test_a_key_held_down_answers_once() -> None:
     operator.wait(1.0)
     for _ in range(30):  # a slow repetition: each key is alone
         operator.press("y", gap_s=0.1)
-        if operator.commands and operator.desk.model.slots[0].question is None:
+        if operator.commands and operator.controls.model.slots[0].question is None:
             operator.happens("Slot-1", asked("And the next one?"))
     assert operator.commands == [("answer", "Slot-1", "y")]
 
@@ -221,7 +221,7 @@ def test_a_refused_answer_is_asked_again() -> None:
     operator.console.refusal = "Nothing is being asked."
     operator.press("y")
     assert operator.message() == "Nothing is being asked."
-    assert operator.desk.selected.question is not None
+    assert operator.controls.selected.question is not None
 
 
 def test_a_key_that_is_no_choice_is_text() -> None:
@@ -230,7 +230,7 @@ def test_a_key_that_is_no_choice_is_text() -> None:
     operator.wait(1.0)
     operator.press("q", "y")
     assert operator.commands == []
-    assert operator.desk.reader.text == "qy"
+    assert operator.controls.reader.text == "qy"
     operator.press("escape", "y")
     assert operator.commands == [("answer", "Slot-1", "y")]
 
@@ -241,8 +241,8 @@ def test_f10_stops_the_selected_run_at_once_and_no_other() -> None:
     operator.happens("Slot-2", started())
     operator.press(F2, "f10", gap_s=0.02)
     assert operator.commands == [("stop", "Slot-2")]
-    assert operator.desk.selected.stopping
-    assert not operator.desk.model.slots[0].stopping
+    assert operator.controls.selected.stopping
+    assert not operator.controls.model.slots[0].stopping
 
 
 def test_stopping_an_idle_slot_says_so_and_asks_the_station_all_the_same() -> None:
@@ -275,37 +275,37 @@ def test_a_slot_with_one_plan_says_so() -> None:
 def test_f_keys_beyond_the_last_slot_do_nothing() -> None:
     operator = Operator()
     operator.press(F3, "f8")
-    assert operator.desk.selected.name == "Slot-3"
+    assert operator.controls.selected.name == "Slot-3"
 
 
 def test_tab_visits_questions_first() -> None:
     operator = Operator()
     operator.happens("Slot-3", started(), asked())
     operator.press("tab")
-    assert operator.desk.selected.name == "Slot-3"
+    assert operator.controls.selected.name == "Slot-3"
 
 
 def test_enter_on_the_empty_line_enlarges_and_shrinks() -> None:
     operator = Operator()
     operator.press("enter")
-    assert operator.desk.enlarged
+    assert operator.controls.enlarged
     operator.press("enter")
-    assert not operator.desk.enlarged
+    assert not operator.controls.enlarged
     operator.press("enter", "escape")
-    assert not operator.desk.enlarged
+    assert not operator.controls.enlarged
 
 
 def test_escape_clears_the_line_before_anything_else() -> None:
     operator = Operator()
     operator.press("enter", *"LT", "escape")
-    assert operator.desk.enlarged
-    assert operator.desk.reader.text == ""
+    assert operator.controls.enlarged
+    assert operator.controls.reader.text == ""
 
 
 def test_ctrl_q_quits_an_idle_station_at_once() -> None:
     operator = Operator()
     operator.press("ctrl+q")
-    assert operator.desk.quit_wanted
+    assert operator.controls.quit_wanted
 
 
 def test_ctrl_q_asks_first_while_something_runs() -> None:
@@ -313,26 +313,26 @@ def test_ctrl_q_asks_first_while_something_runs() -> None:
     operator.happens("Slot-1", started())
     operator.happens("Slot-3", started())
     operator.press("ctrl+q", gap_s=1.0)
-    assert operator.desk.quit_asked
-    assert not operator.desk.quit_wanted
+    assert operator.controls.quit_asked
+    assert not operator.controls.quit_wanted
     operator.press("ctrl+q")
     assert operator.commands == [("stop", "Slot-1"), ("stop", "Slot-3")]
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
     operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
     operator.wait(1.0)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
     operator.happens("Slot-3", finished(Verdict.ABORTED, made_safe()))
     operator.wait(1.0)
-    assert operator.desk.quit_wanted
+    assert operator.controls.quit_wanted
 
 
 def test_quitting_waits_no_longer_than_the_operator() -> None:
     operator = Operator()
     operator.happens("Slot-1", started())
     operator.press("ctrl+q", "ctrl+q", gap_s=1.0)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
     operator.press("ctrl+q")
-    assert operator.desk.quit_wanted
+    assert operator.controls.quit_wanted
 
 
 def test_quitting_stays_when_a_device_may_still_be_under_power() -> None:
@@ -341,9 +341,9 @@ def test_quitting_stays_when_a_device_may_still_be_under_power() -> None:
     operator.press("ctrl+q", "ctrl+q", gap_s=1.0)
     operator.happens("Slot-1", finished(Verdict.ERROR, made_safe(Verdict.ERROR, "mute")))
     operator.wait(1.0)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
     operator.press("ctrl+q")
-    assert operator.desk.quit_wanted
+    assert operator.controls.quit_wanted
 
 
 def test_escape_keeps_the_screen_although_everything_was_stopped() -> None:
@@ -352,7 +352,7 @@ def test_escape_keeps_the_screen_although_everything_was_stopped() -> None:
     operator.press("ctrl+q", "ctrl+q", "escape", gap_s=1.0)
     operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
     operator.wait(1.0)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
 
 
 def test_ctrl_q_leaves_a_demonstration_at_once() -> None:
@@ -361,7 +361,7 @@ def test_ctrl_q_leaves_a_demonstration_at_once() -> None:
     operator = Operator(console)
     operator.happens("Slot-1", started())
     operator.press("ctrl+q")
-    assert operator.desk.quit_wanted
+    assert operator.controls.quit_wanted
 
 
 def test_a_device_scanned_while_quitting_keeps_the_screen() -> None:
@@ -371,7 +371,7 @@ def test_a_device_scanned_while_quitting_keeps_the_screen() -> None:
     operator.scan("LT-1")
     operator.happens("Slot-1", finished(Verdict.ABORTED, made_safe()))
     operator.wait(1.0)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
 
 
 def test_ctrl_q_held_down_does_not_quit() -> None:
@@ -379,7 +379,7 @@ def test_ctrl_q_held_down_does_not_quit() -> None:
     operator.happens("Slot-1", started())
     for _ in range(40):
         operator.press("ctrl+q", gap_s=0.1)
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
     assert operator.commands == []
 
 
@@ -388,14 +388,14 @@ def test_any_other_key_takes_the_wish_to_quit_back(key: str) -> None:
     operator = Operator()
     operator.happens("Slot-1", started())
     operator.press("ctrl+q", key, gap_s=1.0)
-    assert not operator.desk.quit_asked
+    assert not operator.controls.quit_asked
 
 
 def test_the_wish_to_quit_is_forgotten_after_a_while() -> None:
     operator = Operator()
     operator.happens("Slot-1", started())
     operator.press("ctrl+q", gap_s=QUIT_SURE_S + 1.0)
-    assert not operator.desk.quit_asked
+    assert not operator.controls.quit_asked
 
 
 def test_a_scan_never_quits_nor_stops() -> None:
@@ -404,18 +404,18 @@ def test_a_scan_never_quits_nor_stops() -> None:
     operator.press("ctrl+q", gap_s=1.0)
     operator.scan("LT-1")
     assert operator.commands == []
-    assert not operator.desk.quit_wanted
+    assert not operator.controls.quit_wanted
 
 
 def test_ctrl_t_takes_over_a_demonstration() -> None:
     console = FakeConsole(2, simulated=True)
     console.autopilot = True
     operator = Operator(console)
-    assert operator.desk.offers_take_over
+    assert operator.controls.offers_take_over
     operator.press("ctrl+t")
     assert operator.commands == [("take_over",)]
-    assert not operator.desk.offers_take_over
-    assert operator.now_s < operator.desk.hint_until_s
+    assert not operator.controls.offers_take_over
+    assert operator.now_s < operator.controls.hint_until_s
 
 
 def test_ctrl_t_has_nothing_to_take_over_on_a_real_station() -> None:
@@ -428,17 +428,17 @@ def test_ctrl_t_has_nothing_to_take_over_on_a_real_station() -> None:
 def test_a_question_rings_once_and_a_demonstration_is_silent() -> None:
     operator = Operator()
     operator.happens("Slot-1", started(), asked())
-    operator.desk.tick(operator.now_s)
-    assert operator.desk.bell
-    operator.desk.bell = False
-    operator.desk.tick(operator.now_s)
-    assert not operator.desk.bell
+    operator.controls.tick(operator.now_s)
+    assert operator.controls.bell
+    operator.controls.bell = False
+    operator.controls.tick(operator.now_s)
+    assert not operator.controls.bell
     console = FakeConsole(2, simulated=True)
     console.autopilot = True
     operator = Operator(console)
     operator.happens("Slot-1", started(), asked())
-    operator.desk.tick(operator.now_s)
-    assert not operator.desk.bell
+    operator.controls.tick(operator.now_s)
+    assert not operator.controls.bell
 
 
 def test_danger_rings_even_in_a_demonstration() -> None:
@@ -447,8 +447,8 @@ def test_danger_rings_even_in_a_demonstration() -> None:
     operator = Operator(console)
     unsafe = made_safe(Verdict.ERROR, "mute")
     operator.happens("Slot-1", started(), finished(Verdict.ERROR, step(), unsafe))
-    operator.desk.tick(operator.now_s)
-    assert operator.desk.bell
+    operator.controls.tick(operator.now_s)
+    assert operator.controls.bell
 
 
 def test_scrolling_stops_following_and_end_follows_again() -> None:
@@ -456,20 +456,20 @@ def test_scrolling_stops_following_and_end_follows_again() -> None:
     values = [Measured(measurement(f"v{n}", 1.0)) for n in range(50)]
     operator.happens("Slot-1", started(), StepStarted(0, "No load"), *values)
     operator.press("enter", "pageup")
-    assert not operator.desk.follow
+    assert not operator.controls.follow
     operator.press("end")
-    assert operator.desk.follow
+    assert operator.controls.follow
 
 
 def test_a_station_without_slots_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="slot"):
-        Desk(FakeConsole(()))
+        Controls(FakeConsole(()))
 
 
 def test_a_notice_for_a_slot_that_is_not_here_is_ignored() -> None:
     operator = Operator()
-    operator.desk.hear(SlotNotice("Slot-77", asked()), 0.0)
-    assert all(slot.question is None for slot in operator.desk.model.slots)
+    operator.controls.hear(SlotNotice("Slot-77", asked()), 0.0)
+    assert all(slot.question is None for slot in operator.controls.model.slots)
 
 
 # What is plugged in
@@ -485,7 +485,7 @@ def test_a_serial_number_is_a_suggestion_that_enter_takes() -> None:
     operator = Operator()
     operator.console.tell(plugged())
     operator.press("ctrl+s")
-    assert operator.desk.reader.text == "KB-77"
+    assert operator.controls.reader.text == "KB-77"
     assert operator.commands == []
     operator.press("enter")
     assert operator.commands == [("start", "Slot-1", "KB-77", "laptop-adapter")]
@@ -504,7 +504,7 @@ def test_what_is_pasted_goes_before_a_suggestion() -> None:
     operator = Operator()
     operator.console.tell(plugged())
     operator.press("ctrl+s")
-    operator.desk.paste("LT-00417", operator.now_s)
+    operator.controls.paste("LT-00417", operator.now_s)
     operator.press("enter")
     assert operator.commands == [("start", "Slot-1", "LT-00417", "laptop-adapter")]
 
@@ -521,8 +521,8 @@ def test_a_suggestion_never_follows_to_another_slot(key: str) -> None:
     operator = Operator()
     operator.console.tell(plugged())
     operator.press("ctrl+s", key, "enter")
-    assert operator.desk.selected.name == "Slot-2"
-    assert operator.desk.reader.text == ""
+    assert operator.controls.selected.name == "Slot-2"
+    assert operator.controls.reader.text == ""
     assert operator.commands == []
 
 
@@ -531,23 +531,23 @@ def test_a_suggestion_goes_with_its_device() -> None:
     operator.console.tell(plugged())
     operator.press("ctrl+s")
     operator.console.tell(PluggedNotice("Slot-2"))
-    assert operator.desk.reader.text == "KB-77"
+    assert operator.controls.reader.text == "KB-77"
     operator.console.tell(PluggedNotice("Slot-1"))
-    assert operator.desk.reader.text == ""
+    assert operator.controls.reader.text == ""
 
 
 def test_what_was_typed_stays_when_something_is_plugged_in() -> None:
     operator = Operator()
     operator.press("K", "B")
     operator.console.tell(plugged())
-    assert operator.desk.reader.text == "KB"
+    assert operator.controls.reader.text == "KB"
 
 
 def test_without_a_number_there_is_nothing_to_suggest() -> None:
     operator = Operator()
     operator.console.tell(plugged(tag=""))
     operator.press("ctrl+s")
-    assert operator.desk.reader.text == ""
+    assert operator.controls.reader.text == ""
     assert operator.message() == text.NO_SERIAL.format(slot="Slot-1")
     operator.console.tell(plugged())
     operator.happens("Slot-1", started())

@@ -18,7 +18,8 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.ui.model import Mood, Refused, Select, SlotModel, Start, StationModel
+from station.ui.model import Refused, Select, Start, StationModel
+from station.ui.slot import Mood, SlotModel
 from tests.station.ui.fake_console import (
     asked,
     bench_ready,

@@ -13,7 +13,6 @@ from records import Basis, Limit, Measurement, Value, Verdict
 from station.engine.events import KeysSeen
 from station.ui import text
 from station.ui.big import big_word
-from station.ui.keyboard import draw_keyboard
 from station.ui.look import (
     CONSOLE_SIGNS,
     LOOKS,
@@ -26,7 +25,8 @@ from station.ui.look import (
     signs_for,
     wrapped,
 )
-from station.ui.model import Mood
+from station.ui.pictures.keyboard import draw_keyboard
+from station.ui.slot import Mood
 from station.ui.values import duration_text, limit_text, value_text
 from tests.station.ui.fake_console import measurement
 

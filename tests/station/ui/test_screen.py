@@ -17,7 +17,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.ui.controls import Desk
+from station.ui.controls import Controls
 from station.ui.look import CONSOLE_SIGNS, SIGNS
 from station.ui.screen import ScreenPainter, grid
 from tests.station.ui.fake_console import (
@@ -39,7 +39,7 @@ GOOD = measurement("output_voltage", 19.5, low=18.5, high=20.5)
 
 
 class Sight:
-    """A desk with somebody looking at it."""
+    """A controls with somebody looking at it."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class Sight:
     ) -> None:
         self.console = console or FakeConsole(4)
         self.size = size
-        self.desk = Desk(self.console)
+        self.controls = Controls(self.console)
         self.now_s = 1000.0
-        self.console.listen(lambda notice: self.desk.hear(notice, self.now_s))
-        self._painter = ScreenPainter(self.desk, CONSOLE_SIGNS if console_font else SIGNS)
+        self.console.listen(lambda notice: self.controls.hear(notice, self.now_s))
+        self._painter = ScreenPainter(self.controls, CONSOLE_SIGNS if console_font else SIGNS)
 
     def happens(self, slot: str, *events: Event) -> None:
         self.console.happen(slot, *events)
@@ -61,7 +61,7 @@ class Sight:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.now_s += 1.0
-            self.desk.press(key, key if len(key) == 1 else None, self.now_s)
+            self.controls.press(key, key if len(key) == 1 else None, self.now_s)
 
     def lines(self) -> list[str]:
         strips = self._painter.paint(*self.size, self.now_s, "12:34")
@@ -174,7 +174,7 @@ def test_a_device_that_may_be_under_power_is_told_everywhere(
     sight = Sight(FakeConsole(slots), size)
     unsafe = made_safe(Verdict.ERROR, "supply is mute")
     sight.happens("Slot-1", started(), finished(Verdict.ERROR, step(), unsafe))
-    sight.desk.enlarged = enlarged
+    sight.controls.enlarged = enlarged
     assert "Slot-1: DEVICE MAY STILL BE POWERED. Switch off at the mains first." in sight.text()
     assert "DEVICE MAY STILL BE" in "".join(sight.lines()[2:])
 
@@ -296,7 +296,7 @@ def test_the_footer_always_has_room_for_stop_and_quit(
     console = FakeConsole(slots, simulated=True)
     console.autopilot = autopilot
     sight = Sight(console, size)
-    sight.desk.enlarged = enlarged
+    sight.controls.enlarged = enlarged
     footer = sight.lines()[-1]
     assert "F10  STOP" in footer
     assert "Ctrl+Q  quit" in footer
@@ -413,7 +413,7 @@ def test_the_wish_to_quit_names_what_runs() -> None:
 @pytest.mark.parametrize("enlarged", [False, True])
 def test_markup_in_a_tag_is_shown_as_it_is(tag: str, enlarged: bool) -> None:
     sight = Sight()
-    sight.desk.enlarged = enlarged
+    sight.controls.enlarged = enlarged
     device = Device(asset_tag=tag, kind=tag, maker=tag, model=tag)
     sight.happens("Slot-1", started(tag, device=device, plan=tag), StepStarted(0, tag))
     sight.happens("Slot-1", Measured(measurement(tag, tag, tag)), asked(tag))
@@ -474,7 +474,7 @@ def test_whatever_happens_every_line_of_any_screen_is_full_and_harmless(
     console_font: bool,
 ) -> None:
     sight = Sight(FakeConsole(slots, simulated=True), size, console_font=console_font)
-    sight.desk.enlarged = enlarged
+    sight.controls.enlarged = enlarged
     for slot, event in happenings:
         sight.happens(f"Slot-{slot}", event)
         sight.now_s += 0.7

@@ -1,16 +1,14 @@
-"""How a slot looks: from its model to lines, in any size. Pure; the widgets only show the lines."""
+"""The tile of a slot: its model painted as lines, in any size. Widgets only show the lines."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rich.segment import Segment
-from rich.style import Style
 
-from records import Measurement, Verdict
-from station.engine.events import Choice, KeysSeen
+from records import Measurement
+from station.engine.events import KeysSeen
 from station.ui import text
 from station.ui.big import big_word
-from station.ui.keyboard import draw_keyboard
 from station.ui.look import (
     EDGE,
     EDGE_SELECTED,
@@ -29,16 +27,16 @@ from station.ui.look import (
     shortened,
     wrapped,
 )
-from station.ui.model import Mood, SlotModel, StepModel
-from station.ui.values import duration_text, limit_text, name_text, value_text
+from station.ui.parts import choice_lines, indented, progress, texts, value_lines
+from station.ui.pictures.keyboard import draw_keyboard
+from station.ui.slot import Mood, SlotModel, StepModel
+from station.ui.values import duration_text
 
 WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
-WIDEST_NAME = 40  # cells: farther away, the eye loses the line
-COMFORTABLE = 60  # cells from which there is room to be generous
 
 
 class Frame(NamedTuple):
-    """Where and when a slot is painted. `key` selects it (`F1`)."""
+    """The place and time that a slot is painted for. `key` selects it (`F1`)."""
 
     width: int
     height: int
@@ -50,7 +48,7 @@ class Frame(NamedTuple):
 
 
 def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
-    """Exactly `frame.height` lines of `frame.width` cells."""
+    """Paint a slot as exactly `frame.height` lines of `frame.width` cells."""
     mood = mood_now(slot, frame.now_s)
     look = LOOKS[mood]
     inner = frame._replace(width=frame.width - 1, height=frame.height - 1)
@@ -64,97 +62,11 @@ def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
 
 
 def mood_now(slot: SlotModel, now_s: float) -> Mood:
+    """Return the mood of a slot; a short wait is none."""
     mood = slot.mood
     if mood is Mood.WAITING and now_s - slot.waiting_since_s < WAITING_SHOWS_S:
         return Mood.RUNNING
     return mood
-
-
-def value_lines(
-    measurements: Sequence[Measurement], width: int, look: Look, signs: Signs
-) -> list[Line]:
-    """Name, value with unit, limit, sign: in columns that suit these measurements."""
-    tight = width < COMFORTABLE
-    values = [value_text(m) for m in measurements]
-    limits = [limit_text(m.limit, m.unit, tight=tight) for m in measurements]
-    value_width = min(max(map(len, values), default=0), 18)
-    limit_width = min(max(map(len, limits), default=0), 26)
-    if width - value_width - limit_width - 5 < 6:
-        limit_width = 0
-    room = width - value_width - limit_width - (5 if limit_width else 4)
-    name_width = min(max(room, 1), WIDEST_NAME)
-    rows = []
-    for measurement, value, limit in zip(measurements, values, limits, strict=True):
-        style, sign = judgement(measurement, look, signs)
-        pieces: list[Piece] = [
-            (shortened(name_text(measurement.name), name_width).ljust(name_width + 1), look.plain),
-            (shortened(value, value_width).rjust(value_width), style),
-        ]
-        if limit_width:
-            pieces.append((" " + shortened(limit, limit_width).ljust(limit_width), look.faint))
-        pieces.append((f" {sign}", style))
-        rows.append(line(width, pieces, look.plain))
-    return rows
-
-
-def judgement(measurement: Measurement, look: Look, signs: Signs) -> tuple[Style, str]:
-    """How a measurement is marked."""
-    if measurement.verdict is Verdict.FAIL:
-        return look.bad, signs.bad
-    if measurement.marginal:
-        return look.near, signs.near
-    if measurement.verdict is Verdict.PASS:
-        return look.good, signs.good
-    return look.plain, "  "
-
-
-def choice_texts(choices: Sequence[Choice]) -> list[str]:
-    """`[y] Yes`, and only `[3]` where the key says it all."""
-    return [
-        f"[{_key_name(choice.key)}]" + ("" if choice.label == choice.key else f" {choice.label}")
-        for choice in choices
-    ]
-
-
-def choice_lines(choices: Sequence[Choice], width: int) -> list[str]:
-    """The choices in as few lines as they need; a choice is never torn apart."""
-    rows: list[str] = []
-    for words in choice_texts(choices):
-        if rows and len(rows[-1]) + 2 + len(words) <= width:
-            rows[-1] += f"  {words}"
-        else:
-            rows.append(words)
-    return rows
-
-
-def progress(steps: Sequence[StepModel], width: int, look: Look) -> list[Piece]:
-    """One stretch of the bar for each step: done, failed, going on, still to come."""
-    if not steps or width < 1:
-        return []
-    edges = [round(number * width / len(steps)) for number in range(len(steps) + 1)]
-    pieces = []
-    for step, start, end in zip(steps, edges, edges[1:], strict=False):
-        mark, style = _stretch(step, look)
-        pieces.append((mark * (end - start), style))
-    return pieces
-
-
-def _stretch(step: StepModel, look: Look) -> tuple[str, Style]:
-    match step.verdict:
-        case None:
-            return ("▒", look.strong) if step.started else ("░", look.faint)
-        case Verdict.PASS:
-            return ("█", look.near if step.marginal else look.good)
-        case Verdict.SKIPPED:
-            return "-", look.faint
-        case Verdict.FAIL:
-            return "X", look.bad
-        case _:
-            return "!", look.bad
-
-
-def _key_name(key: str) -> str:
-    return text.SPACE if key == " " else key
 
 
 def _title(slot: SlotModel, frame: Frame) -> Line:
@@ -179,17 +91,17 @@ def _message(slot: SlotModel, frame: Frame) -> list[Line]:
     if not slot.message:
         return []
     most = min(3, max(frame.height // 3, 1))
-    return _texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
+    return texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
 
 
 def _port(slot: SlotModel, mood: Mood, frame: Frame) -> list[Line]:
-    """What has happened at the port beside what the slot is about."""
+    """Paint what has happened at the port beside what the slot is about."""
     if slot.pulled and slot.running:
-        return _texts([text.PULLED], frame.width, MESSAGE)
+        return texts([text.PULLED], frame.width, MESSAGE)
     if slot.plugged.offered and mood in _BETWEEN_RUNS:
         what_to_do = wrapped(_what_to_do(slot, frame), frame.width - 2, 2)
         told = [text.PLUGGED.format(name=_plugged_name(slot)), *what_to_do]
-        return _texts(told, frame.width, MESSAGE)
+        return texts(told, frame.width, MESSAGE)
     return []
 
 
@@ -206,29 +118,25 @@ def _what_to_do(slot: SlotModel, frame: Frame) -> str:
     return text.SCAN_ITS_LABEL if frame.selected else text.SELECT_FOR_IT.format(key=frame.key)
 
 
-def _texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
-    return [line(width, [(" ", style), (shortened(row, width - 1), style)], style) for row in rows]
-
-
 def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.plugged.offered:
         return _word_and(text.READY, _offer(slot, look, frame), look, frame)
     hint = text.SCAN_HERE if frame.selected else text.SELECT_TO_SCAN.format(key=frame.key)
-    details = [*_texts([_plan_words(slot)], frame.width, look.faint)]
-    details += _texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
+    details = [*texts([_plan_words(slot)], frame.width, look.faint)]
+    details += texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
     return _word_and(text.READY, details, faint, frame)
 
 
 def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    """What is plugged in and waits to be tested."""
+    """Paint what is plugged in and waits to be tested."""
     device, width = slot.plugged.device, frame.width
-    details = _texts([text.PLUGGED.format(name=_plugged_name(slot))], width, look.strong)
-    details += _texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
+    details = texts([text.PLUGGED.format(name=_plugged_name(slot))], width, look.strong)
+    details += texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
     if device is not None and device.serial_number:
         number = text.SERIAL_NUMBER.format(number=device.serial_number)
-        details += _texts([number], width, look.plain)
-    return details + _texts([_plan_words(slot)] * (frame.height > 9), width, look.faint)
+        details += texts([number], width, look.plain)
+    return details + texts([_plan_words(slot)] * (frame.height > 9), width, look.faint)
 
 
 def _plan_words(slot: SlotModel) -> str:
@@ -249,7 +157,7 @@ def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 
 
 def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Line]:
-    return _indented(draw_keyboard(keys, frame.width - 1, room, look), look)
+    return indented(draw_keyboard(keys, frame.width - 1, room, look), look)
 
 
 def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -260,8 +168,8 @@ def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     roomy = frame.height >= 6
     rows = _step(slot, look, frame)[: 2 if roomy else 1]
     rows += [line(frame.width, (), look.plain)] if roomy else []
-    rows += _texts(wrapped(waits, frame.width - 2, 2), frame.width, look.strong)
-    rows += _texts(wrapped(held, frame.width - 2, 2), frame.width, look.plain)
+    rows += texts(wrapped(waits, frame.width - 2, 2), frame.width, look.strong)
+    rows += texts(wrapped(held, frame.width - 2, 2), frame.width, look.plain)
     rows += [line(frame.width, (), look.plain)] if roomy else []
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
@@ -275,9 +183,9 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     rows = _step(slot, look, frame)[:1] if frame.height > 5 + len(choices) else []
     room = frame.height - len(rows) - len(choices) - len(here)
     asked = wrapped(question.text, frame.width - 2, max(room, 1))
-    rows += _texts(asked, frame.width, look.strong)
+    rows += texts(asked, frame.width, look.strong)
     gap = frame.height - len(rows) - len(choices) - len(here) > 0
-    rows += _texts([*[""] * gap, *choices, *here], frame.width, look.plain)
+    rows += texts([*[""] * gap, *choices, *here], frame.width, look.plain)
     room = frame.height - len(rows)
     if slot.keys is not None and room > 0:
         return rows + _keyboard(slot.keys, look, frame, room)
@@ -292,36 +200,36 @@ def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 
 
 def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    """What the operator asks next: why, or which device that was."""
+    """Paint why the run ended so, or which device that was."""
     width = frame.width
     match slot.mood:
         case Mood.FAIL:
             values = value_lines(slot.outside, width - 1, look, frame.signs)
             return [
-                *_indented(values, look),
-                *_texts([_device_words(slot)], width, look.plain),
+                *indented(values, look),
+                *texts([_device_words(slot)], width, look.plain),
             ]
         case Mood.MARGINAL:
             values = value_lines(slot.near, width - 1, look, frame.signs)
-            return _texts([text.MARGINAL_NOTE], width, look.strong) + _indented(values, look)
+            return texts([text.MARGINAL_NOTE], width, look.strong) + indented(values, look)
         case Mood.ERROR:
-            why = _texts(wrapped(slot.reason, width - 2), width, look.plain)
-            return _texts(wrapped(text.BENCH_FAULT, width - 2), width, look.strong) + why
+            why = texts(wrapped(slot.reason, width - 2), width, look.plain)
+            return texts(wrapped(text.BENCH_FAULT, width - 2), width, look.strong) + why
         case Mood.ABORTED:
             notes = f"{slot.reason}\n{text.ABORTED_NOTE}"
-            return _texts(wrapped(notes, width - 2), width, look.plain)
+            return texts(wrapped(notes, width - 2), width, look.plain)
         case Mood.SKIPPED:
             notes = f"{text.SKIPPED_NOTE}\n{slot.reason}"
-            return _texts(wrapped(notes, width - 2), width, look.plain)
+            return texts(wrapped(notes, width - 2), width, look.plain)
         case _:
-            return _texts([_device_words(slot), slot.plan], width, look.plain)
+            return texts([_device_words(slot), slot.plan], width, look.plain)
 
 
 def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     width = frame.width
-    shout = _texts(wrapped(text.STILL_POWERED, width - 2), width, HAZARD)
-    advice = _texts(wrapped(text.SWITCH_OFF, width - 2), width, look.strong)
-    why = _texts(wrapped(slot.unsafe_reason, width - 2), width, look.plain)
+    shout = texts(wrapped(text.STILL_POWERED, width - 2), width, HAZARD)
+    advice = texts(wrapped(text.SWITCH_OFF, width - 2), width, look.strong)
+    why = texts(wrapped(slot.unsafe_reason, width - 2), width, look.plain)
     room = frame.height - len(shout)
     below = _word_and(text.DANGER, advice + why, look, frame._replace(height=room))
     return shout + below
@@ -330,12 +238,12 @@ def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     reason = slot.not_saved.reason if slot.not_saved else ""
     notes = f"{text.NOT_SAVED}\n{reason}"
-    details = _texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
+    details = texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
     return _word_and(text.UNSAVED, details, look, frame)
 
 
 def _word_and(word: str, details: list[Line], look: Look, frame: Frame) -> list[Line]:
-    """The word as large as fits over the details, of which at least two lines stay visible."""
+    """Paint the word as large as fits over the details, of which at least two lines are seen."""
     reserve = min(len(details), 3 if frame.height >= 8 else 2)
     drawn = big_word(
         word,
@@ -353,7 +261,7 @@ def _word_and(word: str, details: list[Line], look: Look, frame: Frame) -> list[
 
 
 def _cut(rows: list[Line], room: int, look: Look, frame: Frame) -> list[Line]:
-    """As many rows as there is room for; the last one says when there are more."""
+    """Return as many rows as there is room for; the last one says when there are more."""
     if len(rows) <= room:
         return rows
     if room < 1:
@@ -383,7 +291,7 @@ def _device_words(slot: SlotModel) -> str:
 
 
 def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    """Step n of m with its title, and the bar."""
+    """Paint step n of m with its title, and the bar."""
     steps = slot.planned
     outside = len(slot.outside)
     count = f" {text.OUTSIDE.format(count=outside)} " if outside else ""
@@ -409,7 +317,7 @@ def _doing(slot: SlotModel, steps: Sequence[StepModel]) -> str:
 
 
 def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
-    """The last values: those of this step, and of the ones before while there is room."""
+    """Paint the last values: those of this step, and of the ones before while there is room."""
     if room < 1:
         return []
     latest: list[Measurement] = []
@@ -417,11 +325,7 @@ def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
         latest[:0] = step.measurements[-(room - len(latest)) :]
         if len(latest) >= room:
             break
-    return _indented(value_lines(latest, frame.width - 1, look, frame.signs), look)
-
-
-def _indented(rows: list[Line], look: Look) -> list[Line]:
-    return [[Segment(" ", look.plain), *row] for row in rows]
+    return indented(value_lines(latest, frame.width - 1, look, frame.signs), look)
 
 
 _BETWEEN_RUNS = (Mood.PASS, Mood.MARGINAL, Mood.FAIL, Mood.ERROR, Mood.ABORTED, Mood.SKIPPED)

@@ -1,4 +1,4 @@
-"""A keyboard drawn as it lies on the table; its keys light up as they are seen.
+"""The drawing of a keyboard as it lies on the table; its keys light up as they are seen.
 
 Each state has a shape besides its colour: a key still to come is a dark cap, one that was seen a
 lit one, one held down `[A]`, one that behaved suspiciously `!A!`; where there is no room for more,
@@ -44,7 +44,7 @@ class _Place(NamedTuple):
 
 
 def draw_keyboard(keys: KeysSeen, width: int, height: int, look: Look) -> list[Line]:
-    """The drawing and a line of counts in at most `height` lines; the counts alone if it is small.
+    """Draw the keyboard and a line of counts in `height` lines, or the counts alone if it is small.
 
     `keys.layout` names the shape, and may name the legends after a slash: `iso-105/de`.
     """

@@ -1,0 +1,113 @@
+"""Parts that tiles and lists are painted from: values, choices, the bar of steps, texts."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+
+from records import Measurement, Verdict
+from station.engine.events import Choice
+from station.ui import text
+from station.ui.look import Line, Look, Piece, Signs, line, shortened
+from station.ui.slot import StepModel
+from station.ui.values import limit_text, name_text, value_text
+
+WIDEST_NAME = 40  # cells: farther away, the eye loses the line
+COMFORTABLE = 60  # cells from which there is room to be generous
+
+
+def value_lines(
+    measurements: Sequence[Measurement], width: int, look: Look, signs: Signs
+) -> list[Line]:
+    """Paint name, value with unit, limit and sign, in columns that suit these measurements."""
+    tight = width < COMFORTABLE
+    values = [value_text(m) for m in measurements]
+    limits = [limit_text(m.limit, m.unit, tight=tight) for m in measurements]
+    value_width = min(max(map(len, values), default=0), 18)
+    limit_width = min(max(map(len, limits), default=0), 26)
+    if width - value_width - limit_width - 5 < 6:
+        limit_width = 0
+    room = width - value_width - limit_width - (5 if limit_width else 4)
+    name_width = min(max(room, 1), WIDEST_NAME)
+    rows = []
+    for measurement, value, limit in zip(measurements, values, limits, strict=True):
+        style, sign = judgement(measurement, look, signs)
+        pieces: list[Piece] = [
+            (shortened(name_text(measurement.name), name_width).ljust(name_width + 1), look.plain),
+            (shortened(value, value_width).rjust(value_width), style),
+        ]
+        if limit_width:
+            pieces.append((" " + shortened(limit, limit_width).ljust(limit_width), look.faint))
+        pieces.append((f" {sign}", style))
+        rows.append(line(width, pieces, look.plain))
+    return rows
+
+
+def judgement(measurement: Measurement, look: Look, signs: Signs) -> tuple[Style, str]:
+    """Return how a measurement is marked."""
+    if measurement.verdict is Verdict.FAIL:
+        return look.bad, signs.bad
+    if measurement.marginal:
+        return look.near, signs.near
+    if measurement.verdict is Verdict.PASS:
+        return look.good, signs.good
+    return look.plain, "  "
+
+
+def choice_texts(choices: Sequence[Choice]) -> list[str]:
+    """Return each choice as `[y] Yes`, or only as `[3]` where the key says it all."""
+    return [
+        f"[{_key_name(choice.key)}]" + ("" if choice.label == choice.key else f" {choice.label}")
+        for choice in choices
+    ]
+
+
+def choice_lines(choices: Sequence[Choice], width: int) -> list[str]:
+    """Return the choices in as few lines as they need; a choice is never torn apart."""
+    rows: list[str] = []
+    for words in choice_texts(choices):
+        if rows and len(rows[-1]) + 2 + len(words) <= width:
+            rows[-1] += f"  {words}"
+        else:
+            rows.append(words)
+    return rows
+
+
+def progress(steps: Sequence[StepModel], width: int, look: Look) -> list[Piece]:
+    """Paint a stretch of the bar for each step: done, failed, going on, still to come."""
+    if not steps or width < 1:
+        return []
+    edges = [round(number * width / len(steps)) for number in range(len(steps) + 1)]
+    pieces = []
+    for step, start, end in zip(steps, edges, edges[1:], strict=False):
+        mark, style = _stretch(step, look)
+        pieces.append((mark * (end - start), style))
+    return pieces
+
+
+def _stretch(step: StepModel, look: Look) -> tuple[str, Style]:
+    match step.verdict:
+        case None:
+            return ("▒", look.strong) if step.started else ("░", look.faint)
+        case Verdict.PASS:
+            return ("█", look.near if step.marginal else look.good)
+        case Verdict.SKIPPED:
+            return "-", look.faint
+        case Verdict.FAIL:
+            return "X", look.bad
+        case _:
+            return "!", look.bad
+
+
+def _key_name(key: str) -> str:
+    return text.SPACE if key == " " else key
+
+
+def texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:
+    """Paint one text a line, cut where it does not fit."""
+    return [line(width, [(" ", style), (shortened(row, width - 1), style)], style) for row in rows]
+
+
+def indented(rows: list[Line], look: Look) -> list[Line]:
+    """Return the lines with a blank before each."""
+    return [[Segment(" ", look.plain), *row] for row in rows]

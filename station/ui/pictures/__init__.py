@@ -1,0 +1,1 @@
+"""Live drawings of what is tested: one module each."""

@@ -1,0 +1,339 @@
+"""A slot on the screen, as plain data: fed with events, painted elsewhere."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from records import Device, Measurement, RunRecord, StepRecord, Verdict
+from station.console import PluggedNotice, SlotInfo, UnsafeNotice
+from station.engine.events import (
+    Answered,
+    Asked,
+    Event,
+    KeysSeen,
+    Measured,
+    NotSaved,
+    Question,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+from station.ui import text
+
+MAKE_SAFE = "bench.make_safe"  # the step that ends every record
+BENCH = "bench."  # steps of the runner, which no plan lists
+
+
+class Mood(Enum):
+    """The state of a slot, as it is seen at first sight."""
+
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    ASKING = "asking"
+    PASS = "pass"
+    MARGINAL = "marginal"
+    FAIL = "fail"
+    ERROR = "error"
+    ABORTED = "aborted"
+    SKIPPED = "skipped"
+    UNSAVED = "unsaved"
+    UNSAFE = "unsafe"
+
+
+_MOODS = {
+    Verdict.PASS: Mood.PASS,
+    Verdict.FAIL: Mood.FAIL,
+    Verdict.ERROR: Mood.ERROR,
+    Verdict.ABORTED: Mood.ABORTED,
+    Verdict.SKIPPED: Mood.SKIPPED,
+}
+
+
+class OpenQuestion(NamedTuple):
+    """A question on the screen; `number` tells it from every other one of this slot."""
+
+    slot: str
+    number: int
+    question: Question
+    since_s: float
+
+    def key_for(self, character: str) -> str | None:
+        """Return the key of the choice that `character` makes, also when Caps Lock is on."""
+        keys = [choice.key for choice in self.question.choices]
+        if character in keys:
+            return character
+        alike = [key for key in keys if key.casefold() == character.casefold()]
+        return alike[0] if len(alike) == 1 else None
+
+
+class StepModel:
+    """A step with what was measured in it. A name measured again shows its last value."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.started = False
+        self.record: StepRecord | None = None
+        self.measurements: list[Measurement] = []
+        self._places: dict[str, int] = {}
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.record.verdict if self.record else None
+
+    @property
+    def marginal(self) -> bool:
+        return any(measurement.marginal for measurement in self.measurements)
+
+    def measured(self, measurement: Measurement) -> None:
+        place = self._places.setdefault(measurement.name, len(self.measurements))
+        if place == len(self.measurements):
+            self.measurements.append(measurement)
+        else:
+            self.measurements[place] = measurement
+
+    def finished(self, record: StepRecord) -> None:
+        self.title = record.title or self.title
+        self.record = record
+        self.measurements = list(record.measurements)
+
+
+class SlotModel:
+    """One slot. `revision` counts the changes, `shape` those that add or remove lines."""
+
+    def __init__(self, info: SlotInfo) -> None:
+        self.info = info
+        self.revision = 0
+        self.shape = 0
+        self.running = False
+        self.stopping = False
+        self.unsafe = False
+        self._unsafe_from_start: UnsafeNotice | None = None
+        self.plugged = PluggedNotice(info.name)
+        self.pulled = False  # while it was being tested
+        self.device: Device | None = None
+        self.plan = ""
+        self.chosen_plan = info.plans[0] if info.plans else ""
+        self.steps: list[StepModel] = []
+        self.step: StepModel | None = None
+        self.number = 0
+        self.waiting: Waiting | None = None
+        self.waiting_since_s = 0.0
+        self.question: OpenQuestion | None = None
+        self.keys: KeysSeen | None = None
+        self.not_saved: NotSaved | None = None
+        self.record: RunRecord | None = None
+        self.started_s = 0.0
+        self.message = ""
+        self.message_until_s = 0.0
+        self._questions = 0
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def mood(self) -> Mood:
+        if self.unsafe:
+            return Mood.UNSAFE
+        if self.not_saved is not None:
+            return Mood.UNSAVED
+        if self.question is not None:
+            return Mood.ASKING
+        if self.waiting is not None:
+            return Mood.WAITING
+        if self.running:
+            return Mood.RUNNING
+        if self.record is None:
+            return Mood.READY
+        if self.record.verdict is Verdict.PASS and self.record.marginal:
+            return Mood.MARGINAL
+        return _MOODS[self.record.verdict]
+
+    @property
+    def word(self) -> str:
+        """Return the verdict of the run that is over, as the operator reads it."""
+        if self.record is None:
+            return text.READY
+        if self.mood is Mood.MARGINAL:
+            return text.MARGINAL
+        return text.VERDICTS[self.record.verdict]
+
+    @property
+    def outside(self) -> list[Measurement]:
+        """Return the measurements outside their limits."""
+        return [m for step in self.steps for m in step.measurements if m.verdict is Verdict.FAIL]
+
+    @property
+    def near(self) -> list[Measurement]:
+        """Return the measurements near their limits."""
+        return [m for step in self.steps for m in step.measurements if m.marginal]
+
+    @property
+    def reason(self) -> str:
+        """Return why the run ended as it did, in the words of the step that decided it."""
+        if self.record is None:
+            return ""
+        worst = [step for step in self.record.steps if step.verdict is self.record.verdict]
+        return next((step.reason for step in worst if step.reason), "")
+
+    @property
+    def unsafe_reason(self) -> str:
+        return next(
+            (s.record.reason for s in self.steps if s.record and _left_unsafe(s.record)),
+            self._unsafe_from_start.reason if self._unsafe_from_start else "",
+        )
+
+    def tell(self, message: str, until_s: float) -> None:
+        """Show the operator a message in this slot; an empty one takes it away."""
+        if message != self.message:
+            self.revision += 1
+        self.message, self.message_until_s = message, until_s
+
+    def stop_requested(self) -> None:
+        self.stopping = True
+        self.revision += 1
+
+    def answered(self) -> OpenQuestion | None:
+        """Take the question off the screen: one key answers once."""
+        question, self.question = self.question, None
+        self.revision += 1
+        return question
+
+    def ask_again(self, question: OpenQuestion | None) -> None:
+        """Put the question back: its answer was refused."""
+        self.question = question
+        self.revision += 1
+
+    def next_plan(self) -> None:
+        plans = self.info.plans
+        place = plans.index(self.chosen_plan) + 1 if self.chosen_plan in plans else 0
+        self.chosen_plan = plans[place % len(plans)]
+        self.revision += 1
+
+    def plug(self, notice: PluggedNotice) -> None:
+        """Take in what is in the slot's port now."""
+        self.revision += 1
+        self.pulled = self.running and notice.device is None
+        self.plugged = notice
+
+    def is_unsafe(self, notice: UnsafeNotice) -> None:
+        """Show danger from the station's start on, until a run has reached all of the slot."""
+        self.revision += 1
+        self.shape += 1
+        self.unsafe, self._unsafe_from_start = True, notice
+
+    def apply(self, event: Event, now_s: float) -> None:
+        """Take in an event, in any order: a screen may be attached in the middle of a run."""
+        self.revision += 1
+        self.waiting = None
+        self.not_saved = None
+        match event:
+            case Measured(measurement=measurement):
+                step = self._current()
+                before = len(step.measurements)
+                step.measured(measurement)
+                self.shape += len(step.measurements) - before
+            case KeysSeen():
+                self.keys = event
+            case StepStarted(number=number, title=title):
+                self._begin_step(number, title)
+            case StepFinished(record=record):
+                self._finish_step(record)
+            case Waiting():
+                self.waiting, self.waiting_since_s = event, now_s
+            case NotSaved():
+                self.not_saved = event
+            case Asked(question=question):
+                self._questions += 1
+                self.question = OpenQuestion(self.name, self._questions, question, now_s)
+            case Answered():
+                self.question = None
+            case RunStarted():
+                self._begin(event, now_s)
+            case RunFinished(record=run):
+                self._finish(run)
+
+    def _begin(self, event: RunStarted, now_s: float) -> None:
+        self.running, self.stopping, self.unsafe = True, False, False
+        self.plugged, self.pulled = replace(self.plugged, offered=False, reason=""), False
+        self.device, self.plan = event.device, event.plan
+        self.steps = [StepModel(title) for title in event.titles]
+        self.step, self.number = None, 0
+        self.question, self.keys, self.record = None, None, None
+        self.started_s = now_s
+        self.message = ""
+        self.shape += 1
+
+    def _begin_step(self, number: int, title: str) -> None:
+        self.running = True
+        planned = [step for step in self.steps if not _of_bench(step)]
+        if 0 <= number < len(planned):
+            self.step = planned[number]
+            self.step.title = title
+        else:
+            self.step = self._extra(title)
+        self.step.started = True
+        self.number = number
+        self.keys = None
+        self.shape += 1
+
+    def _finish_step(self, record: StepRecord) -> None:
+        if record.step.startswith(BENCH):
+            step = self._extra(record.title, first=not any(s.started for s in self.steps))
+        else:
+            step = self._current()
+        step.finished(record)
+        self.step = None
+        self.question = None
+        self.unsafe = self.unsafe or _left_unsafe(record)
+        self.shape += 1
+
+    def _finish(self, run: RunRecord) -> None:
+        """Replace what was heard on the way by what the record holds: it is the truth."""
+        executed = [StepModel(record.title) for record in run.steps]
+        for step, record in zip(executed, run.steps, strict=True):
+            step.started = True
+            step.finished(record)
+        ran = len([record for record in run.steps if not record.step.startswith(BENCH)])
+        not_run = self.planned[ran:]
+        end = len(executed) - 1 if run.steps and run.steps[-1].step == MAKE_SAFE else len(executed)
+        self.steps = executed[:end] + not_run + executed[end:]
+        self.record, self.device = run, run.device
+        self.plan = self.plan or run.plan
+        self.running, self.stopping = False, False
+        self.step, self.question, self.keys = None, None, None
+        if self._unsafe_from_start and not self._unsafe_from_start.outlasts(run):
+            self._unsafe_from_start = None
+        left_unsafe = any(_left_unsafe(record) for record in run.steps)
+        self.unsafe = left_unsafe or bool(self._unsafe_from_start)
+        self.shape += 1
+
+    def _current(self) -> StepModel:
+        if self.step is None:
+            self.running = True
+            self.step = self._extra("")
+            self.step.started = True
+        return self.step
+
+    def _extra(self, title: str, *, first: bool = False) -> StepModel:
+        step = StepModel(title)
+        self.steps.insert(0 if first else len(self.steps), step)
+        self.shape += 1
+        return step
+
+    @property
+    def planned(self) -> list[StepModel]:
+        """Return the plan's steps, without those that the runner adds."""
+        return [step for step in self.steps if not _of_bench(step)]
+
+
+def _of_bench(step: StepModel) -> bool:
+    return step.record is not None and step.record.step.startswith(BENCH)
+
+
+def _left_unsafe(record: StepRecord) -> bool:
+    return record.step == MAKE_SAFE and record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
