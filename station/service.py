@@ -395,6 +395,8 @@ class StationService:
             self._seats[notice.slot].run_began()
         elif isinstance(notice.event, RunFinished):
             self._seats[notice.slot].run_ended(self._monotonic())
+            tag, verdict = notice.event.record.device.asset_tag, notice.event.record.verdict
+            log.info("slot %s: %s ends as %s", notice.slot, tag, verdict.name)
             unsafe = self._unsafe.get(notice.slot)
             if unsafe is not None and not unsafe.outlasts(notice.event.record):
                 del self._unsafe[notice.slot]

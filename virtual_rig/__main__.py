@@ -26,6 +26,8 @@ from virtual_rig.qemu.root_disk import ROOT
 
 CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
+DIED = CACHE / "died"
+"""What guests that hung or died have left; `OUT` is the next run's."""
 NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to load in the guest
 NO_CACHE = ("-p", "no:cacheprovider")
 NOTHING_SELECTED = 5  # pytest's exit code
@@ -77,6 +79,7 @@ def main(arguments: list[str]) -> int:
             print(f"virtual rig: {name}: killed after {LIMIT_S:g} s", file=sys.stderr)
         if code in (machine.HUNG, machine.DIED):
             print(machine.last_words(OUT / name), file=sys.stderr)
+            print(f"virtual rig: {name}: kept in {machine.keep(OUT / name, DIED)}", file=sys.stderr)
     gather([OUT / name / "junit.xml" for name in codes], OUT / "junit.xml")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     worst = worst_of(codes.values())
@@ -116,7 +119,7 @@ def _tests_of(file: Path) -> list[str]:
 def _side_by_side(guest: Frozen, runs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     def one(name: str) -> int:
         (OUT / name).mkdir(exist_ok=True)
-        said = OUT / f"{name}.log"
+        said = OUT / name / "pytest.log"
         code = cycle.run(guest, OUT / name, runs[name], limit_s=LIMIT_S, output=said)
         print(said.read_text(errors="replace") if said.exists() else "", end="", flush=True)
         return code

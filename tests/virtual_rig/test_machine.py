@@ -118,3 +118,17 @@ def test_who_may_not_install_is_told_how(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(packages.Missing, match="sudo apt-get install kmod udev"):
         packages.ensure()
+
+
+def test_what_a_guest_that_died_has_left_outlasts_the_next_runs(places: Places) -> None:
+    (places.out / "console.log").write_text("Kernel panic")
+    kept = machine.keep(places.out, places.out.parent / "died")
+    machine.prepare(places)
+    assert (kept / "console.log").read_text() == "Kernel panic"
+    assert kept.name.endswith("-out")
+
+
+def test_of_guests_that_died_only_the_last_are_kept(places: Places) -> None:
+    died = places.out.parent / "died"
+    kept = [machine.keep(places.out, died) for _ in range(machine.KEPT + 2)]
+    assert sorted(died.iterdir()) == kept[2:]

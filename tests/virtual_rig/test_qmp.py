@@ -91,3 +91,35 @@ def test_who_does_not_speak_qmp_is_an_error() -> None:
 def test_nobody_at_the_socket_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(QmpError, match="No such file"):
         Qmp.connect(tmp_path / "qmp")
+
+
+def test_a_qemu_that_has_made_its_socket_and_does_not_listen_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening, qemu(READY) as (connection, _):
+        listening.bind(str(tmp_path / "qmp"))
+        looks: list[float] = []
+
+        def look_later(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 3:
+                listening.listen()
+                threading.Thread(target=pass_on, daemon=True).start()
+
+        def pass_on() -> None:
+            taken, _ = listening.accept()
+            with taken, connection:
+                taken.sendall(connection.recv(4096))
+                connection.sendall(taken.recv(4096))
+                taken.sendall(connection.recv(4096))
+
+        monkeypatch.setattr("virtual_rig.qemu.qmp.time.sleep", look_later)
+        Qmp.connect(tmp_path / "qmp").close()
+    assert len(looks) == 3
+
+
+def test_a_socket_at_which_nobody_listens_is_an_error_in_the_end(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "qmp"))
+        with pytest.raises(QmpError, match="Connection refused"):
+            Qmp.connect(tmp_path / "qmp", timeout_s=0.0)

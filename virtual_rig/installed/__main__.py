@@ -22,6 +22,8 @@ from virtual_rig.qemu import debian, kernel, machine, packages
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache/installed-rig"
 OUT = CACHE / "out"
+DIED = CACHE / "died"
+"""What runs that did not end well have left; `OUT` is the next run's."""
 LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "360"))
 
 
@@ -103,6 +105,8 @@ def play(image_: Image, plan: str, figures: dict[str, float]) -> int:
         finally:
             scenario.close()
             host.stop()
+        kept = machine.keep(OUT, DIED)
+        why = f"{why}; kept in {kept}"
         print(last_words(OUT), host.log(), f"installed rig: {why}", sep="\n", file=sys.stderr)
         return code
 

@@ -168,7 +168,7 @@ class Scenario:
         self._bench.unseat()
         keyboard = self.plug(finished)
         wait_for(lambda: keyboard.presses, f"fingers on {finished}", RUN_WITHIN_S)
-        wait_for(lambda: not self._bench.powered, f"the end of {finished}'s run", RUN_WITHIN_S)
+        self.ends(finished)
         self._bench.unseat()
         keyboard = self.plug(running)
         wait_for(lambda: keyboard.presses >= 10, f"fingers on {running}", RUN_WITHIN_S)
@@ -361,6 +361,15 @@ class Scenario:
         held = wait_for(look, f"the record of {tag} at the host", within_s)
         expect(len(held) == 1, f"{tag} is there more than once: {held}")
         return held[0]
+
+    def ends(self, tag: str) -> None:
+        """Wait for the end of a run, as the station logs it: its supply is off before that."""
+        word = f"slot {SLOT}: {tag} ends as "
+        wait_for(
+            lambda: any(word in line for line in self.journal()),
+            f"the end of {tag}'s run",
+            RUN_WITHIN_S,
+        )
 
     def outbox_is_empty(self) -> None:
         wait_for(lambda: self.host.waiting_at(STATION) == 0, "an empty outbox", 20.0)

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +18,8 @@ from virtual_rig.qemu.qmp import QmpError
 QEMU = "qemu-system-x86_64"
 HUNG = 124  # as timeout(1) says
 DIED = 125
+KEPT = 5
+"""Of runs that hung or died, what so many have left is kept."""
 HOST_IN_GUEST = "10.0.2.2"  # QEMU's user network
 
 # The far ends are sockets of the host; nothing else of the network is needed or configured.
@@ -89,6 +93,18 @@ def prepare(places: Places) -> None:
     places.out.mkdir(parents=True, exist_ok=True)
     for old in places.out.iterdir():
         old.unlink()
+
+
+def keep(out: Path, among: Path) -> Path:
+    """A copy of what a run that hung or died has left, in a new folder of `among`.
+
+    The next run empties `out`. Of earlier copies the last `KEPT - 1` stay.
+    """
+    among.mkdir(parents=True, exist_ok=True)
+    for old in sorted(among.iterdir())[: -(KEPT - 1)]:
+        shutil.rmtree(old)
+    began = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    return shutil.copytree(out, among / f"{began}-{out.name}")
 
 
 def thaw(qmp: Asked, places: Places, limit_s: float = 20.0) -> None:

@@ -4,9 +4,12 @@ import itertools
 import json
 import socket
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+LOOK_S = 0.01
 
 
 class QmpError(Exception):
@@ -29,10 +32,16 @@ class Qmp:
 
     @classmethod
     def connect(cls, path: Path, timeout_s: float = 10.0) -> "Qmp":
+        """Connect to the socket `path`, for which QEMU may not listen yet: it first makes the file.
+
+        Raises `QmpError` when there is no file, or when nobody listens for `timeout_s`.
+        """
+        give_up_s = time.monotonic() + timeout_s
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout_s)
         try:
-            connection.connect(str(path))
+            while not _connects(connection, path, last_try=time.monotonic() > give_up_s):
+                time.sleep(LOOK_S)
             return cls(connection, timeout_s)
         except OSError as error:
             connection.close()
@@ -77,3 +86,13 @@ class Qmp:
         if not isinstance(answer, dict):
             raise QmpError(f"{command} → {line!r}")
         return answer
+
+
+def _connects(connection: socket.socket, path: Path, *, last_try: bool) -> bool:
+    try:
+        connection.connect(str(path))
+    except ConnectionRefusedError:
+        if last_try:
+            raise
+        return False
+    return True
