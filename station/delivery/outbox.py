@@ -75,13 +75,7 @@ class Outbox:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=patience_s, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+            self._db = _open(path, patience_s)
         except (sqlite3.Error, OSError) as error:
             hint = (
                 "; is another station running on the same data?" if "locked" in str(error) else ""
@@ -213,6 +207,20 @@ class Outbox:
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     future: "Future[Any]"
+
+
+def _open(path: Path, patience_s: float) -> sqlite3.Connection:
+    """Return the database, which is this process's alone. Raises `sqlite3.Error`."""
+    db = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _begin(db: sqlite3.Connection, draft: RunRecord) -> RunRecord:

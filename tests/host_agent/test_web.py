@@ -2,6 +2,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -404,7 +405,7 @@ def test_the_largest_number_of_a_database_is_a_number(client: Client, store: Sto
 def test_a_fault_of_ours_is_told_plainly_and_logged_in_full(
     client: Client, store: Store, path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with sqlite3.connect(tmp_path / "host.db") as db:
+    with closing(sqlite3.connect(tmp_path / "host.db")) as db, db:
         for table in ("runs", "quarantine"):
             db.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
     told = "The host could not do that. Its log says why."
