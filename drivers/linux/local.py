@@ -11,8 +11,9 @@ from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
 from drivers.errors import NotPermitted
 
 if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one or two
+    from drivers.linux.drm_card import Card
     from drivers.linux.i2c_dev import I2cDev
-    from drivers.linux.kms import Card, KmsScreen
+    from drivers.linux.kms import KmsScreen
     from drivers.linux.serial_line import SerialLine
     from drivers.linux.udev import SystemUdev
     from drivers.linux.usb_device import PyusbDevice
@@ -88,7 +89,8 @@ class LocalHardware:
 
     def screen(self, connector: str) -> Screen:
         """`connector` as the kernel names it, such as `HDMI-A-1`."""
-        from drivers.linux.kms import Card, KmsScreen, find_card
+        from drivers.linux.drm_card import Card, find_card
+        from drivers.linux.kms import KmsScreen
 
         with self._lock:
             owner = self._screens.get(connector)

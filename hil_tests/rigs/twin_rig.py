@@ -10,7 +10,8 @@ from drivers.capabilities import Actuator, Power
 from drivers.errors import NotConnected
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim import faults, i2c_faults
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor, build_edid
+from drivers.sim.devices.ddc_monitor import SimulatedMonitor
+from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus, SimulatedSerial

@@ -13,7 +13,7 @@ from drivers.capabilities import (
     PowerSupply,
 )
 from drivers.errors import Refused
-from drivers.formats.key_layouts import usage_name
+from drivers.formats.key_legends import usage_name
 from drivers.sim.world import StiffSource
 from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import feed_as_usual, show_white, usual_v

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from random import Random
 
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor, build_edid
+from drivers.sim.devices.ddc_monitor import SimulatedMonitor
+from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from records import Verdict

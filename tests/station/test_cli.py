@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.sim.devices.ddc_monitor import build_edid
+from drivers.sim.devices.edid_memory import build_edid
 from records import decode_run
 from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.sim.devices.ddc_monitor import build_edid
+from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.world import SimulatedTime
 from virtual_rig.far_ends.eye import Eye, Picture, WatchedMonitor, parse_ppm
 

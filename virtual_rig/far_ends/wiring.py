@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from drivers.buses import ByteStream, I2cBus
 from drivers.errors import NotConnected
 from drivers.formats import serial_ports
-from drivers.sim.devices.ddc_monitor import build_edid
+from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus

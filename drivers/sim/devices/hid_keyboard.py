@@ -8,33 +8,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from drivers.buses import Time
+from drivers.sim.devices.key_matrix import MODIFIERS, KeyMatrix
+from drivers.sim.devices.keyboard_descriptors import (
+    BOOT_ENDPOINT,
+    BOOT_REPORT_DESCRIPTOR,
+    NKRO_ENDPOINT,
+    NKRO_REPORT_DESCRIPTOR,
+    NKRO_USAGES,
+    configuration_descriptor,
+    device_descriptor,
+    hid_descriptor,
+)
 from drivers.sim.linux.usb_device import Setup, Stall, Unplugged, UsbFunction
 
-MODIFIERS = range(0xE0, 0xE8)
 ANSI_104 = frozenset({*range(0x04, 0x66), *MODIFIERS} - {0x32, 0x64})
 
-# HID 1.11 appendix E.6, with the key array opened up to all usages as boards do now
-BOOT_REPORT_DESCRIPTOR = bytes.fromhex(
-    "05 01 09 06 a1 01"  # Generic Desktop, Keyboard, Application
-    "05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02"  # modifiers
-    "95 01 75 08 81 01"  # reserved byte
-    "95 05 75 01 05 08 19 01 29 05 91 02 95 01 75 03 91 01"  # five LEDs, three bits of padding
-    "95 06 75 08 15 00 26 ff 00 05 07 19 00 2a ff 00 81 00"  # six keys
-    "c0"
-)
-NKRO_USAGES = 0x98
-NKRO_REPORT_DESCRIPTOR = bytes.fromhex(
-    "05 01 09 06 a1 01 85 01"  # Keyboard, report 1
-    "05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02"  # modifiers
-    "19 00 29 97 95 98 81 02"  # a bit for each of the usages 0x00 to 0x97
-    "05 08 19 01 29 05 95 05 91 02 95 03 91 01"  # LEDs
-    "c0"
-    "05 0c 09 01 a1 01 85 03"  # Consumer Control, report 3
-    "15 00 26 ff 03 19 00 2a ff 03 75 10 95 01 81 00"
-    "c0"
-)
-BOOT_ENDPOINT = 0x81
-NKRO_ENDPOINT = 0x82
 LED_NAMES = ("num", "caps", "scroll", "compose", "kana")
 
 ROLL_OVER = 0x01
@@ -83,8 +71,8 @@ class SimulatedKeyboard(UsbFunction):
         serial_number: str = "",
     ) -> None:
         super().__init__(
-            _device_descriptor(vendor_id, product_id, has_serial=bool(serial_number)),
-            _configuration_descriptor(nkro=nkro),
+            device_descriptor(vendor_id, product_id, has_serial=bool(serial_number)),
+            configuration_descriptor(nkro=nkro),
             *filter(None, (maker, product, serial_number)),
         )
         self.speed = 2 if nkro else 1
@@ -95,7 +83,6 @@ class SimulatedKeyboard(UsbFunction):
         self._time = time
         self._lock = threading.RLock()
         self._nkro = nkro
-        self._diodes = diodes
         self._blocking = blocking
         self._debounce_s = debounce_s
         self._dead = frozenset(dead_keys)
@@ -107,8 +94,7 @@ class SimulatedKeyboard(UsbFunction):
         self._keymap = {**swapped, **{b: a for a, b in swapped.items()}}
         self._led_dead = frozenset(led_dead)
         self._reports_left = math.inf if unplug_after is None else unplug_after
-        self._place = _wiring(self.keys)
-        self._key_at = {place: key for key, place in self._place.items()}
+        self._matrix = KeyMatrix(self.keys, diodes=diodes)
         self._presses: dict[int, int] = {}
         self._contacts: set[int] = set(self._stuck)
         self._coming: list[tuple[float, int, int, bool]] = []  # at, order, key, closed
@@ -214,7 +200,7 @@ class SimulatedKeyboard(UsbFunction):
                 case Setup(0x81, 0x06, 0x2200):
                     return NKRO_REPORT_DESCRIPTOR if number else BOOT_REPORT_DESCRIPTOR
                 case Setup(0x81, 0x06, 0x2100):
-                    return _hid_descriptor(nkro=bool(number))
+                    return hid_descriptor(nkro=bool(number))
                 case Setup(0xA1, 0x01, value) if value in (0x0100, 0x0101):
                     return self._last[NKRO_ENDPOINT if number else BOOT_ENDPOINT]
                 case Setup(0xA1, 0x02):
@@ -263,36 +249,11 @@ class SimulatedKeyboard(UsbFunction):
 
     def _scan(self, at_s: float) -> None:
         """A key counts as changed when it has read the same for the debounce time."""
-        seen = self._seen()
+        seen = self._matrix.seen(self._contacts)
         for key in seen ^ self._settled:
             self._settling.setdefault(key, at_s + self._debounce_s)
         for key in [key for key in self._settling if (key in seen) == (key in self._settled)]:
             del self._settling[key]
-
-    def _seen(self) -> set[int]:
-        """The keys that the matrix shows as closed, phantoms included."""
-        if self._diodes:
-            return set(self._contacts)
-        line: dict[tuple[str, int], set[tuple[str, int]]] = {}
-        for key in self._contacts:
-            row, column = self._place[key]
-            joined = line.get(("row", row), {("row", row)}) | line.get(
-                ("column", column), {("column", column)}
-            )
-            line.update(dict.fromkeys(joined, joined))
-        return {
-            key
-            for key, (row, column) in self._place.items()
-            if ("column", column) in line.get(("row", row), ())
-        }
-
-    def _ambiguous(self) -> bool:
-        """Four keys at the corners of a rectangle: any three of them would look the same."""
-        columns: dict[int, set[int]] = {}
-        for key in self._settled:
-            row, column = self._place[key]
-            columns.setdefault(row, set()).add(column)
-        return any(len(a & b) > 1 for a, b in itertools.combinations(columns.values(), 2))
 
     def _clear_reports(self) -> None:
         self._last = {BOOT_ENDPOINT: bytes(8), NKRO_ENDPOINT: b"\x01" + bytes(20)}
@@ -318,13 +279,13 @@ class SimulatedKeyboard(UsbFunction):
 
     def _boot_report(self) -> bytes:
         bits, plain = self._down()
-        if len(plain) > 6 or (self._blocking and not self._diodes and self._ambiguous()):
+        if len(plain) > 6 or (self._blocking and self._matrix.is_ambiguous(self._settled)):
             return bytes([bits, 0, *[ROLL_OVER] * 6])
         return bytes([bits, 0, *plain, *bytes(6 - len(plain))])
 
     def _nkro_report(self) -> bytes:
         bits, plain = self._down()
-        if self._blocking and not self._diodes and self._ambiguous():
+        if self._blocking and self._matrix.is_ambiguous(self._settled):
             return self._last[NKRO_ENDPOINT]
         keys = sum(1 << usage for usage in plain if usage < NKRO_USAGES)
         return bytes([1, bits]) + keys.to_bytes(NKRO_USAGES // 8, "little")
@@ -344,52 +305,3 @@ class SimulatedKeyboard(UsbFunction):
         self._plan(at_s, key, closed=closed)
         self._plan(at_s + BOUNCE_S, key, closed=not closed)
         self._plan(at_s + 2 * BOUNCE_S, key, closed=closed)
-
-
-def _wiring(keys: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """Row and column of each key: eight rows, and a column of its own for each modifier."""
-    plain = sorted(set(keys) - set(MODIFIERS))
-    wiring = {key: (index % 8, index // 8) for index, key in enumerate(plain)}
-    columns = itertools.count(len(plain) // 8 + 1)
-    return wiring | {key: (key - 0xE0, next(columns)) for key in MODIFIERS if key in keys}
-
-
-def _device_descriptor(vendor_id: int, product_id: int, *, has_serial: bool) -> bytes:
-    """USB 2.0, table 9-8."""
-    return b"".join(
-        [
-            bytes.fromhex("12 01 00 02 00 00 00 08"),
-            vendor_id.to_bytes(2, "little"),
-            product_id.to_bytes(2, "little"),
-            bytes.fromhex("10 01 01 02"),
-            bytes([3 if has_serial else 0, 1]),
-        ]
-    )
-
-
-def _hid_descriptor(*, nkro: bool) -> bytes:
-    """HID 1.11, 6.2.1."""
-    size = len(NKRO_REPORT_DESCRIPTOR if nkro else BOOT_REPORT_DESCRIPTOR)
-    return bytes.fromhex("09 21 11 01 00 01 22") + size.to_bytes(2, "little")
-
-
-def _configuration_descriptor(*, nkro: bool) -> bytes:
-    """Bus-powered, remote wakeup, at most 100 mA. Cheap boards are asked every 10 ms."""
-    interval = 1 if nkro else 10
-    body = b"".join(
-        [
-            bytes.fromhex("09 04 00 00 01 03 01 01 00"),
-            _hid_descriptor(nkro=False),
-            bytes([7, 5, BOOT_ENDPOINT, 3, 8, 0, interval]),
-        ]
-    )
-    if nkro:
-        body += b"".join(
-            [
-                bytes.fromhex("09 04 01 00 01 03 00 00 00"),
-                _hid_descriptor(nkro=True),
-                bytes([7, 5, NKRO_ENDPOINT, 3, 32, 0, interval]),
-            ]
-        )
-    total = (9 + len(body)).to_bytes(2, "little")
-    return bytes([9, 2]) + total + bytes([2 if nkro else 1, 1, 0, 0xA0, 50]) + body

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
-from drivers.formats.key_layouts import Layout, usage_name
+from drivers.formats.key_layouts import Layout
+from drivers.formats.key_legends import usage_name
 from station.engine.clock import Clock
 from station.engine.events import Choice
 from station.engine.prompts import Operator

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from drivers.capabilities import KeyEvent, KeySource
 from drivers.errors import Refused
-from drivers.formats.key_layouts import Layout, usage_name
+from drivers.formats.key_layouts import Layout
+from drivers.formats.key_legends import usage_name
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from drivers.formats.key_layouts import LAYOUTS, LEGENDS, Key, Layout, Legends, usage_name
+from drivers.formats.key_layouts import LAYOUTS, Key, Layout
+from drivers.formats.key_legends import LEGENDS, Legends, usage_name
 from station.engine.events import KeysSeen
 from station.ui import text
 from station.ui.look import Line, Look, Piece, line, shortened

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from drivers.formats import edid
 from drivers.formats.edid import Edid
-from drivers.sim.devices.ddc_monitor import build_edid
+from drivers.sim.devices.edid_memory import build_edid
 
 GOOD = build_edid(
     manufacturer="DEL",

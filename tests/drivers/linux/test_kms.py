@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from drivers.buses import Screen
 from drivers.errors import DriverError, NotConnected, NotPermitted, Refused
 from drivers.linux import drm_mode, kms
-from drivers.linux.kms import Card, KmsScreen, find_card
+from drivers.linux.drm_card import Card, find_card
+from drivers.linux.kms import KmsScreen
 
 SET_MASTER = 0x641E
 GETRESOURCES = 0xC04064A0

@@ -19,7 +19,7 @@ from smbus2 import I2cFunc
 from drivers.buses import Hardware
 from drivers.errors import NotConnected, NotPermitted
 from drivers.instruments.fixtures.usb_hub import UsbHub
-from drivers.linux import discovery, i2c_dev, kms, usb
+from drivers.linux import discovery, drm_card, i2c_dev, kms, usb
 from drivers.linux.i2c_dev import I2cDev
 from drivers.linux.local import LocalHardware
 from drivers.linux.udev import SystemUdev
@@ -259,8 +259,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was opened and closed, of two outputs of one card that this machine lacks."""
     log: list[str] = []
     opened: Any = partial(Opened, log=log)
-    monkeypatch.setattr(kms, "find_card", lambda connector: "/dev/dri/card1")
-    monkeypatch.setattr(kms, "Card", opened)
+    monkeypatch.setattr(drm_card, "find_card", lambda connector: "/dev/dri/card1")
+    monkeypatch.setattr(drm_card, "Card", opened)
     monkeypatch.setattr(kms, "KmsScreen", opened)
     return log
 

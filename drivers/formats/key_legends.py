@@ -1,0 +1,233 @@
+"""The names of keys, and what is printed on their caps in different countries.
+
+Usages and their names: HUT 1.5, "Keyboard/Keypad Page (0x07)".
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Legends(NamedTuple):
+    """What is printed on the caps in one country."""
+
+    name: str
+    labels: Mapping[int, str]
+
+    def legend(self, usage: int) -> str:
+        """A few characters; the usage's name where nothing shorter is known."""
+        return self.labels.get(usage, usage_name(usage))
+
+
+def usage_name(usage: int) -> str:
+    """The key in words, such as `Caps Lock`; `Usage 0xa5` for what has no name here."""
+    return NAMES.get(usage, f"Usage {usage:#04x}")
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # from 0x04
+DIGITS = "1234567890"  # from 0x1E
+
+NAMES: Mapping[int, str] = {
+    **{0x04 + place: letter for place, letter in enumerate(LETTERS)},
+    **{0x1E + place: digit for place, digit in enumerate(DIGITS)},
+    0x28: "Enter",
+    0x29: "Escape",
+    0x2A: "Backspace",
+    0x2B: "Tab",
+    0x2C: "Space",
+    0x2D: "Minus",
+    0x2E: "Equals",
+    0x2F: "Left Bracket",
+    0x30: "Right Bracket",
+    0x31: "Backslash",
+    0x32: "Non-US Hash",
+    0x33: "Semicolon",
+    0x34: "Apostrophe",
+    0x35: "Grave Accent",
+    0x36: "Comma",
+    0x37: "Period",
+    0x38: "Slash",
+    0x39: "Caps Lock",
+    **{0x3A + place: f"F{place + 1}" for place in range(12)},
+    0x46: "Print Screen",
+    0x47: "Scroll Lock",
+    0x48: "Pause",
+    0x49: "Insert",
+    0x4A: "Home",
+    0x4B: "Page Up",
+    0x4C: "Delete",
+    0x4D: "End",
+    0x4E: "Page Down",
+    0x4F: "Right Arrow",
+    0x50: "Left Arrow",
+    0x51: "Down Arrow",
+    0x52: "Up Arrow",
+    0x53: "Num Lock",
+    0x54: "Keypad /",
+    0x55: "Keypad *",
+    0x56: "Keypad -",
+    0x57: "Keypad +",
+    0x58: "Keypad Enter",
+    **{0x59 + place: f"Keypad {digit}" for place, digit in enumerate(DIGITS)},
+    0x63: "Keypad .",
+    0x64: "Non-US Backslash",
+    0x65: "Menu",
+    0x66: "Power",
+    0x67: "Keypad =",
+    **{0x68 + place: f"F{place + 13}" for place in range(12)},
+    0x85: "Keypad Comma",
+    0x87: "International 1 (Ro)",
+    0x88: "International 2 (Katakana/Hiragana)",
+    0x89: "International 3 (Yen)",
+    0x8A: "International 4 (Henkan)",
+    0x8B: "International 5 (Muhenkan)",
+    0x90: "Lang 1 (Hangul)",
+    0x91: "Lang 2 (Hanja)",
+    0xE0: "Left Ctrl",
+    0xE1: "Left Shift",
+    0xE2: "Left Alt",
+    0xE3: "Left GUI",
+    0xE4: "Right Ctrl",
+    0xE5: "Right Shift",
+    0xE6: "Right Alt",
+    0xE7: "Right GUI",
+}
+
+US: Mapping[int, str] = {
+    **{0x1E + place: digit for place, digit in enumerate(DIGITS)},
+    **{0x59 + place: digit for place, digit in enumerate(DIGITS)},
+    0x28: "Enter",
+    0x29: "Esc",
+    0x2A: "Bksp",
+    0x2C: "Space",
+    0x2D: "-",
+    0x2E: "=",
+    0x2F: "[",
+    0x30: "]",
+    0x31: "\\",
+    0x32: "\\",
+    0x33: ";",
+    0x34: "'",
+    0x35: "`",
+    0x36: ",",
+    0x37: ".",
+    0x38: "/",
+    0x39: "Caps",
+    0x46: "Prt",
+    0x47: "Scr",
+    0x48: "Pau",
+    0x49: "Ins",
+    0x4B: "PgUp",
+    0x4C: "Del",
+    0x4E: "PgDn",
+    0x4F: "→",
+    0x50: "←",
+    0x51: "↓",
+    0x52: "↑",
+    0x53: "Num",
+    0x54: "/",
+    0x55: "*",
+    0x56: "-",
+    0x57: "+",
+    0x58: "Ent",
+    0x63: ".",
+    0x64: "\\",
+    0xE0: "Ctrl",
+    0xE1: "Shift",
+    0xE2: "Alt",
+    0xE3: "Win",
+    0xE4: "Ctrl",
+    0xE5: "Shift",
+    0xE6: "Alt",
+    0xE7: "Win",
+}
+
+LEGENDS: Mapping[str, Legends] = {
+    legends.name: legends
+    for legends in (
+        Legends("us", US),
+        Legends("uk", {**US, 0x31: "#", 0x32: "#", 0xE6: "AltGr"}),
+        Legends(
+            "de",
+            {
+                **US,
+                0x1C: "Z",
+                0x1D: "Y",
+                0x2D: "ß",
+                0x2E: "´",
+                0x2F: "Ü",
+                0x30: "+",
+                0x31: "#",
+                0x32: "#",
+                0x33: "Ö",
+                0x34: "Ä",
+                0x35: "^",
+                0x38: "-",
+                0x46: "Druck",
+                0x47: "Roll",
+                0x49: "Einfg",
+                0x4A: "Pos1",
+                0x4B: "Bild↑",
+                0x4C: "Entf",
+                0x4D: "Ende",
+                0x4E: "Bild↓",
+                0x63: ",",
+                0x64: "<",
+                0xE0: "Strg",
+                0xE4: "Strg",
+                0xE6: "AltGr",
+            },
+        ),
+        Legends(
+            "fr",
+            {
+                **US,
+                **{0x1E + place: sign for place, sign in enumerate("&é\"'(-è_çà")},
+                0x04: "Q",
+                0x10: ",",
+                0x14: "A",
+                0x1A: "Z",
+                0x1D: "W",
+                0x2D: ")",
+                0x2F: "^",
+                0x30: "$",
+                0x31: "*",
+                0x32: "*",
+                0x33: "M",
+                0x34: "ù",
+                0x35: "²",
+                0x36: ";",
+                0x37: ":",
+                0x38: "!",
+                0x46: "Impr",
+                0x47: "Défil",
+                0x4A: "↖",
+                0x4B: "Pg↑",
+                0x4C: "Suppr",
+                0x4D: "Fin",
+                0x4E: "Pg↓",
+                0x53: "Verr",
+                0x64: "<",
+                0xE6: "AltGr",
+            },
+        ),
+        Legends(
+            "jp",
+            {
+                **US,
+                0x2E: "^",
+                0x2F: "@",
+                0x30: "[",
+                0x31: "]",
+                0x32: "]",
+                0x34: ":",
+                0x35: "半全",
+                0x39: "英数",
+                0x87: "\\",
+                0x88: "かな",
+                0x89: "¥",
+                0x8A: "変換",
+                0x8B: "無変換",
+            },
+        ),
+    )
+}
