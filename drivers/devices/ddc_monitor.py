@@ -1,4 +1,4 @@
-"""A monitor's data channel: its EDID, and its controls by VESA MCCS 2.2a.
+"""A monitor's data channel: E-EDID by VESA E-DDC 1.3, controls by VESA DDC/CI 1.1 and MCCS 2.2a.
 
 Real monitors are slow and drop what comes too fast; the waits here are those that ddcutil's users
 found to be needed (github.com/rockowitz/ddcutil).
