@@ -32,7 +32,8 @@ from station.engine.clock import Clock
 from station.engine.events import Event, Measured, NotSaved, RunFinished, RunStarted, StepStarted
 from station.rig.config import StationConfig, load
 from station.rig.rehearsal import Nowhere
-from station.service import SOFTWARE, StationService
+from station.service import StationService
+from station.service.runs import SOFTWARE
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
 from tests.host_agent.rig import eventually
@@ -386,7 +387,7 @@ class Full(Outbox):
 def ailing(
     config: StationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Station, Full]]:
-    monkeypatch.setattr("station.service.SAVE_AGAIN_S", 0.02)
+    monkeypatch.setattr("station.service.runs.SAVE_AGAIN_S", 0.02)
     station = Station(config, tmp_path / "outbox.db", Full)
     assert isinstance(station.outbox, Full)
     station.service.open()

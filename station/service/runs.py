@@ -1,0 +1,136 @@
+"""Runs of a station: each on its own bench, and on disk before anybody sees its verdict."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import TypeVar
+
+from drivers.buses import Hardware
+from records import Device, RunRecord, Verdict, new_record_id
+from station.console import CannotKeep
+from station.delivery.outbox import Outbox, OutboxError
+from station.engine.bench import Bench, SharedLock
+from station.engine.clock import Clock, clock_is_synchronised
+from station.engine.events import Event, NotSaved, RunFinished
+from station.engine.plan import Plan
+from station.engine.prompts import Prompter
+from station.engine.run import run
+from station.rig.config import SlotConfig, StationConfig, open_bench
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+SOFTWARE = f"pace-station {version('pace-station')}"
+SAVE_AGAIN_S = 2.0
+
+
+class Runs:
+    """Begins runs, drives them, and saves what they find.
+
+    `hardware` has one entry for each slot, and one named "" for the shared instruments. When the
+    disk takes no record, `hear` is told, and saving is tried again until `closing` is set.
+    """
+
+    def __init__(
+        self,
+        config: StationConfig,
+        hardware: Mapping[str, Hardware],
+        outbox: Outbox,
+        *,
+        simulated: bool,
+        closing: threading.Event,
+        hear: Callable[[str, Event], None],
+    ) -> None:
+        self._config = config
+        self._hardware = hardware
+        self._outbox = outbox
+        self._simulated = simulated
+        self._closing = closing
+        self._hear = hear
+        self._locks = {name: SharedLock(name) for name in config.shared}
+
+    def begin(self, slot: SlotConfig, plan: Plan, tag: str) -> RunRecord:
+        """Return the draft of a run's record, which is on disk. Raises `CannotKeep`."""
+        draft = RunRecord(
+            record_id=new_record_id(),
+            sequence=0,
+            station=self._config.station,
+            slot=slot.name,
+            operator=self._config.operator,
+            device=Device(asset_tag=tag, kind=slot.kind),
+            plan=plan.id,
+            plan_sha256=plan.sha256,
+            guideline=plan.guideline,
+            instruments=(),
+            software=SOFTWARE,
+            clock_synchronised=clock_is_synchronised(),
+            simulated=self._simulated,
+            started_at=datetime.now(UTC),
+            duration_s=0.0,
+            steps=(),
+            verdict=Verdict.ABORTED,
+        )
+        try:
+            return self._outbox.begin(draft)
+        except OutboxError as error:
+            raise CannotKeep(
+                f"{tag} is not tested: its record could not be kept: {error}"
+            ) from error
+
+    def drive(
+        self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
+    ) -> Iterator[Event]:
+        """Run a plan. Yields its events; the record is in the outbox before `RunFinished`."""
+        bench = self._bench(slot, clock, prompter)
+        try:
+            for event in run(plan, bench, draft):
+                if isinstance(event, RunFinished):
+                    self._save(slot.name, partial(self._outbox.finish, event.record))
+                else:
+                    self._outbox.note(draft.record_id, event)
+                yield event
+        except OutboxError:
+            raise  # we are closing and the disk is full: the journal will tell
+        except Exception as error:
+            log.exception("slot %s: the run broke off", slot.name)
+            why = f"a fault of this program: {error!r}"
+            save = partial(self._outbox.break_off, draft.record_id, why)
+            yield RunFinished(self._save(slot.name, save))
+
+    def make_safe(self, slot: SlotConfig) -> dict[str, str]:
+        """Make a slot's bench safe before its first run. Returns the troubles, by role."""
+        clock = Clock()
+        bench = self._bench(slot, clock, Prompter(lambda event: None, clock))
+        troubles = bench.release_everything()
+        for role, why in troubles.items():
+            log.error("slot %s is not known to be safe: %s: %s", slot.name, role, why)
+        return troubles
+
+    def _bench(self, slot: SlotConfig, clock: Clock, prompter: Prompter) -> Bench:
+        return open_bench(
+            self._config,
+            slot.name,
+            self._hardware[slot.name],
+            clock,
+            prompter,
+            self._locks,
+            self._hardware[""],
+        )
+
+    def _save(self, slot: str, save: Callable[[], Result]) -> Result:
+        """Try until the disk takes it. Nobody sees a verdict that is not on disk."""
+        told = ""
+        while True:
+            try:
+                return save()
+            except OutboxError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("slot %s: not saved, trying again: %s", slot, told)
+                    self._hear(slot, NotSaved(told))
+                if self._closing.wait(SAVE_AGAIN_S):
+                    raise
