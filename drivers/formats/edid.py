@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
-from drivers.formats.text import clean
+from drivers.formats.text import clean, few
 
 BLOCK_SIZE = 128
 HEADER = bytes.fromhex("00 ff ff ff ff ff ff 00")
@@ -62,7 +62,7 @@ def parse(data: bytes) -> Edid:
     if data[:8] != HEADER:
         errors.insert(0, f"header is {_hex(data[:8])}, not {_hex(HEADER)}")
     if not _is_edid(data):
-        return Edid(errors=tuple(errors))
+        return Edid(errors=few(errors))
     if data[0x12] != 1:
         errors.append(f"version {data[0x12]}.{data[0x13]} is unknown, read as 1.4")
     manufacturer = _manufacturer(data[0x08:0x0A])
@@ -91,7 +91,7 @@ def parse(data: bytes) -> Edid:
         gamma=round((data[0x17] + 100) / 100, 2) if data[0x17] < 0xFF else None,
         extensions=data[0x7E],
         checksum_ok=not checksum_errors and len(data) % BLOCK_SIZE == 0,
-        errors=tuple(errors),
+        errors=few(errors),
     )
 
 

@@ -8,7 +8,7 @@ Keys come in any order and case, in a short form and a long one.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from drivers.formats.text import clean, quote
+from drivers.formats.text import clean, few, quote
 
 
 class DeviceId(NamedTuple):
@@ -79,7 +79,7 @@ def parse(text: str) -> DeviceId:
         description=found.get("description"),
         serial_number=found.get("serial_number"),
         other=other,
-        errors=tuple(errors),
+        errors=few(errors),
     )
 
 
@@ -94,7 +94,7 @@ def parse_bytes(data: bytes) -> DeviceId:
         device_id = parse(text.decode("utf-8"))
     except UnicodeDecodeError:
         device_id = parse(text.decode("latin-1"))
-    return device_id._replace(errors=(*errors, *device_id.errors))
+    return device_id._replace(errors=few((*errors, *device_id.errors)))
 
 
 def _without_length(data: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from drivers.formats.text import MOST_QUOTED, clean, quote
+from drivers.formats.text import MOST_QUOTED, clean, few, quote
 
 
 class Capabilities(NamedTuple):
@@ -65,7 +65,7 @@ class _Reading:
             vcp=self.vcp,
             mccs_ver=self.texts.get("mccs_ver"),
             other=self.other,
-            errors=tuple(self.errors),
+            errors=few(self.errors),
         )
 
     def _read_groups(self, text: str, depth: int) -> None:

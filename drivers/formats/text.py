@@ -10,12 +10,14 @@ direction.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 MOST_CHARACTERS = 1000
 """A proposal of this project. A USB string has 126 at most, an answer to *IDN? 72 (IEEE 488.2,
 10.14.3); an IEEE 1284 id could fill 64 KiB."""
 
 MOST_QUOTED = 80
+MOST_ERRORS = 20
 
 _SEPARATORS = re.compile(" *\n[ \n]*")
 
@@ -50,6 +52,13 @@ def quote(said: str | bytes, most: int = MOST_QUOTED) -> str:
     Of what is longer than `most` characters or bytes, the beginning and `…`.
     """
     return repr(said) if len(said) <= most else f"{said[:most]!r}…"
+
+
+def few(errors: Sequence[str], most: int = MOST_ERRORS) -> tuple[str, ...]:
+    """Return the first errors, and a sentence about how many more there are."""
+    if len(errors) <= most:
+        return tuple(errors)
+    return (*errors[:most], f"and {len(errors) - most} more")
 
 
 def _seen(character: str) -> str:

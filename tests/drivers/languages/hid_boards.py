@@ -20,3 +20,8 @@ ITEMS = st.builds(
     st.sampled_from([*range(0x04, 0xC0, 4), 0x80, 0x90, 0xA0, 0xC0, 0x74, 0x94, 0x18, 0x28]),
     st.sampled_from([b"", b"\x00", b"\x01", b"\x08", b"\x02\x00", b"\x07\x00\x07\x00"]),
 )
+
+# Descriptors that were cut, or in which some bytes are others.
+CUT_OR_CHANGED = st.tuples(
+    st.sampled_from([APPENDIX_E6, BITMAP_AND_CONSUMER]), st.integers(0, 99), st.binary(max_size=9)
+).map(lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] + len(parts[2]) :])

@@ -9,7 +9,13 @@ from drivers.languages.hid_descriptors import (
     parse_report_descriptor,
 )
 from drivers.languages.hid_reports import Keys, encode_output, keys_in_boot_report, keys_in_report
-from tests.drivers.languages.hid_boards import APPENDIX_E6, BITMAP_AND_CONSUMER, ITEMS, KEY_ARRAY
+from tests.drivers.languages.hid_boards import (
+    APPENDIX_E6,
+    BITMAP_AND_CONSUMER,
+    CUT_OR_CHANGED,
+    ITEMS,
+    KEY_ARRAY,
+)
 
 
 def test_keys_are_found_in_any_of_several_reports() -> None:
@@ -98,7 +104,10 @@ def test_a_bitmap_that_looks_like_a_boot_report_to_a_bios_is_read_once() -> None
     assert keys_in_report(descriptor, report) == Keys(0, frozenset({0xE0, 0x05}))
 
 
-@given(st.binary(max_size=80) | st.lists(ITEMS, max_size=40).map(b"".join), st.binary(max_size=64))
+@given(
+    st.binary(max_size=80) | st.lists(ITEMS, max_size=40).map(b"".join) | CUT_OR_CHANGED,
+    st.binary(max_size=64),
+)
 def test_no_descriptor_and_no_report_can_do_worse_than_a_bad_reply(
     data: bytes, report: bytes
 ) -> None:
