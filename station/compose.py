@@ -1,28 +1,23 @@
-"""From a command to a running station, and to its orderly end."""
+"""A station from its parts: on real hardware, or on a simulated rig."""
 
-import asyncio
-import faulthandler
 import json
-import logging
 import math
 import queue
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from records.notify import sd_notify, watchdog_period_s
-from station.delivery.outbox import Outbox, OutboxError
-from station.delivery.publisher import BrokerAddress
+from station.delivery.broker import BrokerAddress
+from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
+from station.process import hear_endings, logging_to, operate
 from station.rig.config import ConfigError, StationConfig, load
 from station.service import StationService
 
@@ -30,23 +25,14 @@ if TYPE_CHECKING:
     from station.simulate.operator import SimulatedLine
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""All end the same way, every bench made safe. A lost terminal hangs up."""
-
-Ended = queue.SimpleQueue[int]
-"""The numbers of the signals that told us to end."""
-
 WATCHED_SPEED = 20.0
 DELIVERY_S = 60.0
-ANSWERS_WITHIN_S = 5.0
 REPORTED = ("pass", "fail", "marginal", "aborted", "error")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What `pace station simulate` was asked for."""
+    """The arguments of `pace station simulate`."""
 
     data: Path
     config: Path | None = None
@@ -60,21 +46,21 @@ class Simulation:
 
 
 def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
-    """The station on real hardware, until it is told to end. Raises `ConfigError`."""
+    """Run the station on real hardware until it is told to end. Raises `ConfigError`."""
     from drivers.linux.local import LocalHardware
     from station.rig.hotplug import watching
 
     config = load(path)
     folder = data or config.data
     hardware = LocalHardware()
-    ended = _hear_endings()
-    with _logging(folder, to_file=ui), _outbox(folder) as outbox:
+    ended = hear_endings()
+    with logging_to(folder, to_file=ui), _outbox(folder) as outbox:
         everything = dict.fromkeys(["", *config.slots], hardware)
         service = StationService(config, everything, outbox)
         try:
             service.open()
             with watching(config, service):
-                _operate(service, ended, ui=ui)
+                operate(service, ended, ui=ui)
         finally:
             service.close()
             hardware.close()
@@ -82,7 +68,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
 
 
 def simulate_station(asked: Simulation) -> int:
-    """The same on a simulated rig. With `runs`: test so many, deliver them, report on stdout.
+    """Run the station on a simulated rig. With `runs`: test so many, deliver, report on stdout.
 
     Exit code 0 when every verdict was the one its device calls for and everything was delivered.
     """
@@ -92,8 +78,8 @@ def simulate_station(asked: Simulation) -> int:
     config = _with_broker(load(asked.config or DEMO_RIG), asked)
     speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
     rig = SimulatedRig(config, speed=speed)
-    ended = _hear_endings() if asked.runs is None else queue.SimpleQueue()
-    with _logging(asked.data, to_file=asked.ui), _outbox(asked.data) as outbox:
+    ended = hear_endings() if asked.runs is None else queue.SimpleQueue()
+    with logging_to(asked.data, to_file=asked.ui), _outbox(asked.data) as outbox:
         service = StationService(
             config,
             rig.hardware,
@@ -108,7 +94,7 @@ def simulate_station(asked: Simulation) -> int:
             service.open()
             line.begin(asked.runs)
             if asked.runs is None:
-                _operate(service, ended, ui=asked.ui)
+                operate(service, ended, ui=asked.ui)
                 return 0
             return _report(line, outbox, asked.runs)
         finally:
@@ -139,98 +125,6 @@ def _outbox(folder: Path) -> Iterator[Outbox]:
         yield outbox
     finally:
         outbox.close()
-
-
-@contextmanager
-def _logging(folder: Path, *, to_file: bool) -> Iterator[None]:
-    """To the journal through stderr, or to a file while the screen belongs to the operator."""
-    handler: logging.Handler = logging.StreamHandler()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if to_file:
-            handler = logging.FileHandler(folder / "station.log", encoding="utf-8")
-    except OSError as error:
-        raise OutboxError(f"{folder}: nothing can be kept there: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    logging.raiseExceptions = not to_file  # a full disk must not write over the screen
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        with suppress(OSError):  # a full disk keeps no last line
-            handler.close()
-
-
-def _hear_endings() -> Ended:
-    """From now on nobody who wants us to end stops us in the middle of something."""
-    ended: Ended = queue.SimpleQueue()  # an Event.set could wait for its own lock
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.put(number)
-
-    for number in ENDING:
-        signal.signal(number, end)
-    return ended
-
-
-def _operate(service: StationService, ended: Ended, *, ui: bool) -> None:
-    """Until the operator quits or we are told to end. The main loop itself feeds the watchdog."""
-    try:
-        if ui:
-            asyncio.run(_show(service, ended))
-        else:
-            _wait(service, ended)
-    finally:
-        sd_notify("STOPPING=1")
-
-
-def _wait(service: StationService, ended: Ended) -> None:
-    faulthandler.enable()  # the watchdog's SIGABRT leaves in the journal where we hang
-    sd_notify("READY=1")
-    period_s = watchdog_period_s()
-    while True:
-        try:
-            ended.get(timeout=period_s)
-        except queue.Empty:
-            _feed_watchdog(service)
-        else:
-            return
-
-
-async def _show(service: StationService, ended: Ended) -> None:
-    from station.ui.app import StationApp
-
-    app = StationApp(service)
-    for number in ENDING:
-        asyncio.get_running_loop().add_signal_handler(number, app.exit)
-    if not ended.empty():
-        return
-    watching = asyncio.create_task(_keep_watch(service))
-    sd_notify("READY=1")
-    try:
-        await app.run_async(mouse=False)
-    finally:
-        watching.cancel()
-
-
-async def _keep_watch(service: StationService) -> None:
-    """In the screen's own loop, so that a screen that hangs is a station that hangs."""
-    period_s = watchdog_period_s()
-    while period_s is not None:
-        await asyncio.sleep(period_s)
-        await asyncio.to_thread(_feed_watchdog, service)
-
-
-def _feed_watchdog(service: StationService) -> None:
-    """Tell systemd that the station works, when all of it answers. May not return."""
-    if silent := service.silent(ANSWERS_WITHIN_S):
-        log.error("no answer, waiting for the watchdog: %s", ", ".join(silent))
-    else:
-        sd_notify("WATCHDOG=1")
 
 
 def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:

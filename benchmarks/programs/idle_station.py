@@ -9,8 +9,8 @@ from pathlib import Path
 from drivers.linux.local import LocalHardware
 from records import Basis, Limit, Reading, Verdict
 from station.console import CommandRefused, DeliveryNotice, Notice, SlotNotice
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
-from station.delivery.publisher import BrokerAddress
 from station.engine.clock import Clock
 from station.engine.events import RunFinished
 from station.engine.plan import Plan, PlannedStep

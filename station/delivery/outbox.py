@@ -11,14 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from records import Measurement, RunRecord, StepRecord, Verdict, decode_run, encode
-from station.engine.events import Event, Measured, StepFinished, StepStarted
+from records import RunRecord, Verdict, decode_run, encode
+from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
+from station.engine.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +35,9 @@ CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 INSERT OR IGNORE INTO counter VALUES ('sequence', 0), ('delivered', 0);
 """
 
-POWER_CUT = "broken off: the station lost power or was killed"
-
-_decode_event = msgspec.json.Decoder(StepStarted | Measured | StepFinished).decode
-
 
 class OutboxError(Exception):
-    """The disk did not take it. Says why and what to do."""
+    """The disk took nothing. Says why and what to do."""
 
 
 class Counts(NamedTuple):
@@ -53,12 +49,14 @@ class Counts(NamedTuple):
 
 
 class Waiting(NamedTuple):
+    """A record that waits for its receipt; `body` is its JSON as it is sent."""
+
     record_id: str
     body: bytes
 
 
 class Outbox:
-    """A record leaves only on the host's receipt, never on the broker's.
+    """Keeps records on disk until the host's receipt; the broker's is not enough.
 
     Every method may be called from any thread. `begin`, `finish` and `receipt` return after the
     commit (WAL, synchronous FULL); what `note` is given is committed within `NOTE_INTERVAL_S`.
@@ -67,7 +65,7 @@ class Outbox:
     NOTE_INTERVAL_S = 0.25
 
     def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
-        """Raises `OutboxError` when there is no usable file at `path`.
+        """Open the file. Raises `OutboxError` when there is no usable file at `path`.
 
         Another station on the same file is waited for during `patience_s`: it may be on its way
         out.
@@ -95,11 +93,11 @@ class Outbox:
 
     def note(self, record_id: str, event: Event) -> None:
         """Remember what a run has measured so far. Returns at once."""
-        if isinstance(event, StepStarted | Measured | StepFinished):
+        if isinstance(event, Journalled):
             self._notes.append((record_id, encode(event)))
 
     def finish(self, record: RunRecord) -> None:
-        """The record is complete: to the outbox with it, and its journal goes."""
+        """Put a complete record into the outbox, and drop its journal."""
         self._do(lambda db: _finish(db, record))
 
     def recover(self) -> tuple[RunRecord, ...]:
@@ -107,26 +105,27 @@ class Outbox:
         return self._do(_recover)
 
     def break_off(self, record_id: str, reason: str) -> RunRecord:
-        """The run cannot go on: an ERROR record with what was measured, to the outbox with it."""
+        """Put an ERROR record with what was measured into the outbox: the run cannot go on."""
         return self._do(lambda db: _break_off(db, record_id, Verdict.ERROR, reason))
 
     def waiting(self, limit: int = 100, *, but_not: Sequence[str] = ()) -> tuple[Waiting, ...]:
-        """Oldest first, without the rejected ones and without those in `but_not`."""
+        """Return what waits, oldest first, without the rejected and without those in `but_not`."""
         return self._do(lambda db: _waiting(db, limit, but_not))
 
     def receipt(self, stored: Sequence[str], rejected: Sequence[tuple[str, str]] = ()) -> Counts:
-        """The host holds `stored`; of `rejected` (id, reason) it keeps a copy in quarantine."""
+        """Drop what the host has stored, and mark what it has `rejected` (id, reason)."""
         return self._do(lambda db: _receipt(db, stored, rejected))
 
     def offer_again(self) -> None:
-        """The host may have let go of what it rejected: ask it again."""
+        """Let what the host rejected wait again: it may have let go of it."""
         self._do(lambda db: db.execute("UPDATE outbox SET rejected = NULL"))
 
     def counts(self) -> Counts:
+        """Return how many records were delivered, wait, and are rejected."""
         return self._do(_counts)
 
     def close(self) -> None:
-        """Commit what there is, and end. Whoever comes later is told with an `OutboxError`."""
+        """Commit what there is, and end. Later calls raise `OutboxError`."""
         with self._door:
             if not self._closed:
                 self._closed = True
@@ -165,7 +164,7 @@ class Outbox:
                 self._commit(notes, batch)
 
     def _commit(self, notes: list[tuple[str, bytes]], batch: "list[_Job]") -> None:
-        """All in one transaction; where that fails, each on its own, so that one harms none."""
+        """Commit all in one transaction; where that fails, each on its own: none harms another."""
         try:
             results = self._transaction(notes, batch)
         except Exception as error:
@@ -184,7 +183,7 @@ class Outbox:
             job.future.set_result(result)
 
     def _keep_for_later(self, notes: list[tuple[str, bytes]], error: Exception) -> None:
-        """Journal entries go in when the disk takes them again, in their order."""
+        """Keep journal entries, in their order, until the disk takes them again."""
         self._notes.extendleft(reversed(notes))
         if str(error) != self._trouble:
             self._trouble = str(error)
@@ -257,65 +256,10 @@ def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: st
     if found is None:
         raise LookupError(f"no run {record_id} is going on")
     rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
-    events = [event for (row,) in rows if (event := _read_event(record_id, row)) is not None]
-    record = _broken_off(decode_run(found[0]), events, verdict, why)
+    events = read_events(record_id, (row for (row,) in rows))
+    record = break_off(decode_run(found[0]), events, verdict, why)
     _finish(db, record)
     return record
-
-
-def _read_event(record_id: str, body: bytes) -> StepStarted | Measured | StepFinished | None:
-    try:
-        event: StepStarted | Measured | StepFinished = _decode_event(body)
-    except msgspec.MsgspecError:  # written by another version: the rest is worth having
-        log.exception("run %s: this of its journal cannot be read: %r", record_id, body)
-        return None
-    return event
-
-
-def _broken_off(
-    draft: RunRecord,
-    events: Sequence[StepStarted | Measured | StepFinished],
-    verdict: Verdict,
-    why: str,
-) -> RunRecord:
-    steps: list[StepRecord] = []
-    running: StepStarted | None = None
-    taken: list[Measurement] = []
-    for event in events:
-        match event:
-            case StepStarted():
-                running, taken = event, []
-            case Measured(measurement=measurement):
-                taken.append(measurement)
-            case StepFinished(record=record):
-                steps.append(record)
-                running = None
-    if running is not None:
-        steps.append(
-            StepRecord(
-                step=running.step,
-                title=running.title,
-                verdict=verdict,
-                started_at=_end(steps[-1]) if steps else draft.started_at,
-                measurements=tuple(taken),
-                reason=why,
-            )
-        )
-    if not steps or steps[-1].step != "bench.make_safe":
-        steps.append(
-            StepRecord(
-                step="bench.make_safe",
-                title="Make safe",
-                verdict=verdict,
-                started_at=datetime.now(UTC),
-                reason=why,
-            )
-        )
-    return msgspec.structs.replace(draft, steps=tuple(steps), verdict=verdict)
-
-
-def _end(record: StepRecord) -> datetime:
-    return record.started_at + timedelta(seconds=record.duration_s)
 
 
 def _waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:

@@ -16,12 +16,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import aiomqtt
 import msgspec
 
 from records import StationState, decode_receipt, encode, topics
+from station.delivery.broker import BrokerAddress
+from station.delivery.in_flight import InFlight
 from station.delivery.outbox import Outbox, OutboxError, Waiting
 
 log = logging.getLogger(__name__)
@@ -29,46 +31,17 @@ log = logging.getLogger(__name__)
 NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
-class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the broker is, and who we are there. `password_file` holds one line.
-
-    Its name may hold variables, as in `$CREDENTIALS_DIRECTORY/mqtt-password`.
-    """
-
-    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
-    port: int = 1883
-    username: str = ""
-    password_file: str = ""
-    tls: bool = False
-    mqtt_version: int = 5
-
-    def __post_init__(self) -> None:
-        if self.mqtt_version not in (3, 5):
-            raise ValueError("mqtt_version is 3 (for 3.1.1) or 5")
-        if "/" in self.host or self.host.count(":") == 1:
-            raise ValueError(
-                f"host {self.host!r} is not a name or an address alone; the port is the key `port`"
-            )
-        if not 0 < self.port < 65536:
-            raise ValueError(f"port {self.port} is not between 1 and 65535")
-
-
 class Delivery(NamedTuple):
+    """How the station is connected, and how many records it has delivered."""
+
     connected: bool
     delivered: int
     waiting: int
     rejected: int
 
 
-class _Sent(NamedTuple):
-    """When to send a record again that has no receipt by then."""
-
-    again_s: float
-    pause_s: float
-
-
 class Publisher:
-    """Runs its own event loop in its own thread; may be told things from any thread."""
+    """Sends from an event loop in a thread of its own; may be called from any thread."""
 
     RESEND_S = (2.0, 60.0)
     WINDOW = 64
@@ -92,8 +65,7 @@ class Publisher:
         self._state = state
         self._on_delivery = on_delivery
         self._connected = False
-        self._in_flight: dict[str, _Sent] = {}
-        self._sending = ""
+        self._in_flight = InFlight(*self.RESEND_S)
         self._live: deque[bytes] = deque(maxlen=1000)
         self._loop = asyncio.new_event_loop()
         self._records_wake = asyncio.Event()
@@ -114,19 +86,19 @@ class Publisher:
         self._loop.close()
 
     def answers(self, within_s: float) -> bool:
-        """Whether its loop turns: for a watchdog."""
+        """Tell whether its loop turns: for a watchdog."""
         turned = threading.Event()
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(turned.set)
         return turned.wait(within_s if self._thread.is_alive() else 0.0)
 
     def wake(self) -> None:
-        """There is a new record."""
+        """Look for a new record."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._on_record)
 
     def state_changed(self) -> None:
-        """`state` would say something else now."""
+        """Send the state, which is another one now."""
         self._wake_up(self._state_wake)
 
     def tell_live(self, payload: bytes) -> None:
@@ -136,9 +108,9 @@ class Publisher:
             self._wake_up(self._live_wake)
 
     def _wake_up(self, sleeper: asyncio.Event) -> None:
-        """Once: runs tell of thousands of events a second, and a wake-up costs more than a step.
+        """Wake a task, once: runs tell of thousands of events a second, and that costs more.
 
-        Whoever sleeps clears the event before it looks for what there is to do.
+        A task clears the event before it looks for what there is to do.
         """
         if not sleeper.is_set() and self._thread.is_alive():
             self._loop.call_soon_threadsafe(sleeper.set)
@@ -202,9 +174,9 @@ class Publisher:
         )
 
     async def _converse(self, client: aiomqtt.Client) -> None:
-        """Until the connection breaks, which the first task to notice raises."""
+        """Talk until the connection breaks, which the first task to notice raises."""
         await client.subscribe(topics.receipt(self._station), qos=1)
-        self._forget_what_was_sent()
+        self._in_flight.forget()
         self._set_connected(connected=True)
         tasks = [
             asyncio.create_task(job(client))
@@ -236,7 +208,7 @@ class Publisher:
                 log.error("the host holds record %.64r in quarantine: %.200r", record_id, reason)
             self._outbox.receipt(receipt.stored, rejected)
             for record_id in (*receipt.stored, *(one for one, _ in rejected)):
-                self._in_flight.pop(record_id, None)
+                self._in_flight.received(record_id)
             self._report()
             self._records_wake.set()
 
@@ -245,48 +217,21 @@ class Publisher:
         while True:
             self._records_wake.clear()
             for record in self._next_records():
-                self._note_sent(record.record_id, loop.time())
-                self._sending = record.record_id
-                await client.publish(topics.run(self._station), record.body, qos=1)
-                self._sending = ""
+                with self._in_flight.sending(record.record_id, loop.time()):
+                    await client.publish(topics.run(self._station), record.body, qos=1)
             self._report()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.RESEND_S[0] / 4):
                     await self._records_wake.wait()
 
-    def _forget_what_was_sent(self) -> None:
-        """A new connection: everything is sent again.
-
-        But what was being sent when the last one broke waits its pause: a broker throws out
-        whoever sends it a record that is too large for it, and the others must get past that one.
-        """
-        suspect = self._in_flight.get(self._sending)
-        self._in_flight.clear()
-        if suspect is not None:
-            self._in_flight[self._sending] = suspect
-        self._sending = ""
-
-    def _note_sent(self, record_id: str, now_s: float) -> None:
-        before = self._in_flight.get(record_id)
-        pause_s = self.RESEND_S[0] if before is None else before.pause_s * 2
-        pause_s = min(pause_s, self.RESEND_S[1])
-        self._in_flight[record_id] = _Sent(now_s + pause_s, pause_s)
-        if before is not None and pause_s > 4 * self.RESEND_S[0] >= before.pause_s:
-            log.warning(
-                "record %s was sent three times and has no receipt: does a host listen on this"
-                " broker, and may this station publish there?",
-                record_id,
-            )
-
     def _next_records(self) -> tuple[Waiting, ...]:
-        """The oldest that wait and are not on their way, or have been for too long."""
-        now_s = self._loop.time()
-        on_their_way = [one for one, sent in self._in_flight.items() if sent.again_s > now_s]
+        """Return the oldest that wait and are not on their way, or have been for too long."""
+        on_their_way = self._in_flight.on_their_way(self._loop.time())
         room = self.WINDOW - len(on_their_way)
         return self._outbox.waiting(room, but_not=on_their_way) if room > 0 else ()
 
     async def _send_state(self, client: aiomqtt.Client) -> None:
-        """Whenever it has changed, at most once a second."""
+        """Send the state whenever it has changed, at most once a second."""
         last: StationState | None = None
         while True:
             self._state_wake.clear()
@@ -302,7 +247,7 @@ class Publisher:
         )
 
     async def _send_live(self, client: aiomqtt.Client) -> None:
-        """A list of what happens within `LIVE_S`: a message of its own costs more than a step."""
+        """Send what happens within `LIVE_S` as one list: a message costs more than a step."""
         self._live.clear()
         while True:
             await self._live_wake.wait()

@@ -13,7 +13,7 @@ from drivers.formats import serial_ports, usb_ports
 from records import topics
 from records.toml_tables import MistakesInFile, TableError, convert, read, suggest
 from station.console import WhenPlugged
-from station.delivery.publisher import BrokerAddress
+from station.delivery.broker import BrokerAddress
 from station.engine import plan as plans
 from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock

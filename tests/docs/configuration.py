@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from host_agent.config import HostConfig
-from station.delivery.publisher import BrokerAddress
+from station.delivery.broker import BrokerAddress
 from station.rig.config import _SlotTable, _StationTable
 from tests.docs.toml_types import default_in_words, table, type_in_words
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from station.delivery.publisher import BrokerAddress
+from station.delivery.broker import BrokerAddress
 from tests.host_agent.rig import MOSQUITTO, Mosquitto, Programs, programs_in
 
 

@@ -17,8 +17,8 @@ from drivers.sim.devices.edid_memory import build_edid
 from records import decode_run
 from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
-from station.delivery.publisher import BrokerAddress
 from station.engine.plan import SHIPPED
 from tests.host_agent.rig import eventually
 from tests.station.hosts import Host

@@ -26,8 +26,8 @@ from station.console import (
     SlotNotice,
     WhenPlugged,
 )
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox, OutboxError
-from station.delivery.publisher import BrokerAddress
 from station.engine.clock import Clock
 from station.engine.events import Asked, Event, RunFinished, RunStarted, StepStarted
 from station.rig.config import StationConfig, load

@@ -16,13 +16,15 @@ import msgspec
 import pytest
 
 from records import StationState
-from station.compose import DEMO_RIG, _feed_watchdog
+from station.compose import DEMO_RIG
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Counts, Outbox, OutboxError
-from station.delivery.publisher import BrokerAddress, Delivery, Publisher
+from station.delivery.publisher import Delivery, Publisher
 from station.engine.clock import Clock
 from station.engine.events import Event
 from station.engine.prompts import Prompter
 from station.engine.slot import Slot
+from station.process import feed_watchdog
 from station.rig.config import load
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
@@ -164,7 +166,7 @@ def test_a_station_whose_parts_all_answer_feeds_the_watchdog(
     tmp_path: Path, systemd: Manager
 ) -> None:
     with opened(Outbox(tmp_path / "outbox.db")) as station:
-        _feed_watchdog(station)
+        feed_watchdog(station)
         assert systemd.hear() == "WATCHDOG=1"
 
 
@@ -173,7 +175,7 @@ def test_a_station_whose_outbox_hangs_feeds_no_watchdog(tmp_path: Path, systemd:
     outbox.let_go.set()
     with opened(outbox) as station:
         outbox.let_go.clear()
-        feeding = threading.Thread(target=_feed_watchdog, args=(station,))
+        feeding = threading.Thread(target=feed_watchdog, args=(station,))
         feeding.start()
         with pytest.raises(TimeoutError):
             systemd.hear(NEVER_S)
@@ -186,7 +188,7 @@ def test_a_bad_disk_is_no_reason_to_restart(tmp_path: Path, systemd: Manager) ->
     outbox = BrokenOutbox(tmp_path / "outbox.db")
     with opened(outbox) as station:
         outbox.broken = True
-        _feed_watchdog(station)
+        feed_watchdog(station)
         outbox.broken = False
         assert systemd.hear() == "WATCHDOG=1"
 
@@ -218,7 +220,7 @@ def test_a_publisher_whose_loop_hangs_does_not_answer(tmp_path: Path) -> None:
 def test_a_station_that_is_closed_has_lost_its_publisher(tmp_path: Path, systemd: Manager) -> None:
     with opened(Outbox(tmp_path / "outbox.db")) as station:
         pass
-    _feed_watchdog(station)
+    feed_watchdog(station)
     with pytest.raises(TimeoutError):
         systemd.hear(NEVER_S)
 

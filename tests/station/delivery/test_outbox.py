@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records import Measurement, RunRecord, StepRecord, Verdict, decode_run, encode
-from station.delivery.outbox import POWER_CUT, Counts, Outbox, OutboxError
+from station.delivery.journal import POWER_CUT
+from station.delivery.outbox import Counts, Outbox, OutboxError
 from station.engine.events import (
     Answered,
     KeysSeen,

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from records import Rejected, RunRecord, SlotState, StationState
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Counts, Outbox, OutboxError, Waiting
-from station.delivery.publisher import BrokerAddress, Delivery, Publisher
+from station.delivery.publisher import Delivery, Publisher
 from tests.host_agent.rig import MOSQUITTO, Mosquitto, eventually, programs_in
 from tests.station.benches import make_draft
 from tests.station.hosts import Host
@@ -336,7 +337,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from station.delivery.outbox import Outbox
-from station.delivery.publisher import BrokerAddress, Publisher
+from station.delivery.broker import BrokerAddress
+from station.delivery.publisher import Publisher
 from records import StationState
 
 name, host, port, version, data = sys.argv[1:]

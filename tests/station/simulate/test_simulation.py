@@ -12,8 +12,8 @@ from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
 from records import RunRecord, Verdict, decode_run, encode
 from station.compose import DEMO_RIG
 from station.console import AutopilotNotice, CommandRefused, Notice, SlotNotice
+from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
-from station.delivery.publisher import BrokerAddress
 from station.engine.clock import Clock
 from station.engine.events import Asked, Question, RunFinished
 from station.engine.plan import find
