@@ -146,12 +146,112 @@ def test_every_badge_is_recognised(
         b"KORAD-KEL103 V3.30 SN:00022116\n",
         b"OWON,SPE3103,2350123,FV:V3.1.0\n",
         b"\x00\x81\xff",
-        b"KORADKA3005P",
     ],
 )
 def test_somebody_else_is_refused_by_name(sent: bytes) -> None:
     with pytest.raises(WrongDevice, match="expected a KA3000"):
         Bench(sent).supply()
+
+
+SERIAL_4 = b"RND 320-KD3005P V4.2 SN:59834414"
+
+
+class Pausing(SimulatedSerial):
+    """A line on which the answer to `*IDN?` stops for `pause_s` after `at` of its bytes.
+
+    It does so `times` times; what comes after more than the line's timeout comes too late.
+    """
+
+    def __init__(self, bench: Bench, at: int, pause_s: float, *, times: int = 99) -> None:
+        super().__init__(bench.cable, time=bench.time)
+        self._bench_time = bench.time
+        self._at, self._pause_s, self._times = at, pause_s, times
+        self._rest = b""
+
+    def write(self, data: bytes, /) -> int:
+        self._rest = b""
+        return super().write(data)
+
+    def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
+        if self._rest:
+            waits_s = min(self._pause_s - quiet_s, self._timeout_s)
+            self._bench_time.sleep(waits_s)
+            rest, self._rest = self._rest, b""
+            return rest if waits_s < self._timeout_s else b""
+        said = super().read_until_quiet(size, quiet_s)
+        if not self._times or self._pause_s <= quiet_s or len(said) <= self._at:
+            return said
+        self._times -= 1
+        self._rest = said[self._at :]
+        return said[: self._at]
+
+
+@pytest.mark.parametrize("at", range(1, len(SERIAL_4)))
+@pytest.mark.parametrize("pause_s", [0.05, 0.25, 0.5, 1.0])
+def test_an_identity_with_a_pause_in_it_is_read_to_its_end(at: int, pause_s: float) -> None:
+    bench = Bench(SERIAL_4)
+    supply = Ka3000(Pausing(bench, at, pause_s), time=bench.time)
+    assert supply.identity == ("RND", "320-KD3005P", "59834414", "4.2")
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 12, 16, 18, 21, 24, 31])
+def test_an_identity_that_stays_cut_is_a_bad_reply_and_never_half_a_serial_number(at: int) -> None:
+    bench = Bench(SERIAL_4)
+    with pytest.raises((BadReply, WrongDevice), match=r"'\*IDN\?' → b'R") as caught:
+        Ka3000(Pausing(bench, at, 5.0), time=bench.time)
+    assert (caught.type is BadReply) == (at >= 3)  # less may be of anybody
+    assert b"OUT0" not in bench.cable.texts()
+
+
+@pytest.mark.parametrize("at", [1, 12, 24, 31])
+def test_an_identity_that_is_cut_once_is_asked_for_again(at: int) -> None:
+    bench = Bench(SERIAL_4)
+    supply = Ka3000(Pausing(bench, at, 5.0, times=1), time=bench.time)
+    assert supply.identity.serial_number == "59834414"
+    assert bench.cable.texts()[:3] == [b"*IDN?", b"*IDN?", b"OUT0"]
+
+
+def test_an_identity_without_its_version_is_cut() -> None:
+    with pytest.raises(BadReply, match="no complete identity among them"):
+        Bench(b"KORADKA3005P").supply()
+
+
+@given(at=st.integers(0, len(SERIAL_4) - 1), byte=st.integers(0x80, 0xFF))
+def test_noise_in_one_answer_does_not_change_the_identity(at: int, byte: int) -> None:
+    bench = Bench(SERIAL_4)
+    noise = [True]
+
+    def disturb(answer: bytes) -> bytes:
+        if answer != SERIAL_4 or not noise:
+            return answer
+        noise.clear()
+        return answer[:at] + bytes([byte]) + answer[at + 1 :]
+
+    bench.plug_in(Altered(bench.twin, disturb))
+    assert bench.supply().identity == ("RND", "320-KD3005P", "59834414", "4.2")
+
+
+def test_noise_in_each_answer_is_a_bad_reply() -> None:
+    bench = Bench(SERIAL_4)
+    changing = iter(range(0x80, 0xFF))
+    bench.plug_in(Altered(bench.twin, lambda answer: bytes([next(changing)]) + answer[1:]))
+    with pytest.raises(BadReply, match="no complete identity among them"):
+        bench.supply()
+    assert bench.cable.texts() == [b"*IDN?"] * 3
+
+
+def test_a_question_is_asked_once_more_and_a_command_is_not(bench: Bench) -> None:
+    supply = bench.supply()
+    supply.set_voltage(12.0)
+    lost = [b"12.00"]
+
+    def lose(answer: bytes) -> bytes:
+        return b"" if answer in lost and not lost.clear() else answer  # type: ignore[func-returns-value]
+
+    bench.plug_in(Altered(bench.twin, lose))
+    bench.cable.sent.clear()
+    supply.set_voltage(12.0)
+    assert bench.cable.texts() == [b"VSET1:12.00", b"VSET1?", b"*IDN?", b"VSET1?", b"VSET1?"]
 
 
 def test_a_scpi_instrument_does_not_answer_without_its_terminator() -> None:
