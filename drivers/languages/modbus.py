@@ -35,7 +35,7 @@ MOST_WRITTEN = 123  # "6.12 16 Write Multiple registers"
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16/MODBUS. On the wire its low byte goes first."""
+    """Return the CRC-16/MODBUS of `data`. On the wire its low byte goes first."""
     crc = 0xFFFF
     for byte in data:
         crc ^= byte
@@ -45,7 +45,7 @@ def crc16(data: bytes) -> int:
 
 
 class ModbusRtu:
-    """Asks one unit and checks what it answers.
+    """Ask one unit, and check what it answers.
 
     Every method raises `NoReply` on silence, `BadReply` when the answer is short, has a wrong CRC
     or comes from another unit or to another question, and `Refused` with the name of the exception
@@ -53,10 +53,10 @@ class ModbusRtu:
 
     `silence_s` is kept between the end of an answer and the next question; the default is 3.5
     characters at 9600 baud, 1.75 ms is enough above 19200. `attempts` is how often a question is
-    put in all while its answer is missing or damaged. It is for units known to swallow answers,
-    and for questions that do no harm twice: a read always, a write only when its caller says so,
-    because the answer may be lost of a write that was done. Registers in `never_written` are
-    refused with a `ValueError`.
+    put in all while its answer is damaged or, with `again_after_silence`, missing, as from units
+    known to swallow answers. It is for questions that do no harm twice: a read always, a write only
+    when its caller says so, because the answer may be lost of a write that was done. Registers in
+    `never_written` are refused with a `ValueError`.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class ModbusRtu:
         time: Time,
         silence_s: float = 0.004,
         attempts: int = 1,
+        again_after_silence: bool = True,
         never_written: Collection[int] = (),
     ) -> None:
         if not 1 <= unit <= 255:
@@ -79,20 +80,21 @@ class ModbusRtu:
         self._time = time
         self._silence_s = silence_s
         self._attempts = attempts
+        self._again_after = (NoReply, BadReply) if again_after_silence else (BadReply,)
         self._never_written = frozenset(never_written)
         self._quiet_since_s = time.monotonic()
         self.where = f"{name}, unit {unit}"
 
     def read_holding(self, first: int, count: int) -> tuple[int, ...]:
-        """`count` holding registers from `first` on, as unsigned 16-bit numbers."""
+        """Return `count` holding registers from `first` on, as unsigned 16-bit numbers."""
         return self._read(READ_HOLDING, first, count)
 
     def read_input(self, first: int, count: int) -> tuple[int, ...]:
-        """`count` input registers from `first` on, as unsigned 16-bit numbers."""
+        """Return `count` input registers from `first` on, as unsigned 16-bit numbers."""
         return self._read(READ_INPUT, first, count)
 
     def write_register(self, register: int, value: int, *, repeatable: bool = False) -> None:
-        """`repeatable`: writing it a second time does what writing it once does."""
+        """Write one register. `repeatable`: a second time does what once does."""
         self._check_written(register, [value])
         data = struct.pack(">HH", register, value)
         self._expect_echo(WRITE_REGISTER, data, data, attempts=self._attempts if repeatable else 1)
@@ -100,14 +102,14 @@ class ModbusRtu:
     def write_registers(
         self, first: int, values: Sequence[int], *, repeatable: bool = False
     ) -> None:
-        """Consecutive registers in one go. `repeatable` as for `write_register`."""
+        """Write consecutive registers in one go. `repeatable` as for `write_register`."""
         self._check_written(first, values)
         echo = struct.pack(">HH", first, len(values))
         data = echo + struct.pack(f">B{len(values)}H", 2 * len(values), *values)
         self._expect_echo(WRITE_REGISTERS, data, echo, attempts=self._attempts if repeatable else 1)
 
     def command(self, function: int) -> None:
-        """A function of the maker's own, without data, that is answered by its echo."""
+        """Send a function of the maker's own, without data, that is answered by its echo."""
         if not 1 <= function < EXCEPTION:
             raise ValueError(f"{self.where}: function {function} is outside 1…127")
         self._expect_echo(function, b"", b"", attempts=1)
@@ -134,7 +136,7 @@ class ModbusRtu:
         for _ in range(attempts - 1):
             try:
                 return self._ask_once(function, data, answer_size)
-            except (NoReply, BadReply):
+            except self._again_after:
                 continue
         return self._ask_once(function, data, answer_size)
 

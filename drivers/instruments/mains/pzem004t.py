@@ -20,6 +20,8 @@ RESET_ENERGY = 0x42
 GENERAL_ADDRESS = 0xF8  # "2.2": any unit answers to it, so there may be only one on the line
 RANGES_A = (10.0, 100.0)  # "1.2": with its shunt, and with a transformer
 
+ATTEMPTS = 2  # of a question whose answer is damaged; without its mains it is silent for long
+
 POLL_S = 0.2  # it measures five times a second (mandulaj/PZEM-004T-v30, UPDATE_TIME)
 
 
@@ -54,7 +56,15 @@ class Pzem004t(MainsMeter):
         if range_a not in RANGES_A:
             known = " or ".join(f"{one:g}" for one in RANGES_A)
             raise ValueError(f"PZEM-004T: its range is {known} A, not {range_a}")
-        self._modbus = ModbusRtu(line, address, "PZEM-004T", time=time, silence_s=POLL_S)
+        self._modbus = ModbusRtu(
+            line,
+            address,
+            "PZEM-004T",
+            time=time,
+            silence_s=POLL_S,
+            attempts=ATTEMPTS,
+            again_after_silence=False,
+        )
         self._range_a = range_a
         try:
             (own,) = self._modbus.read_holding(OWN_ADDRESS, 1)

@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 from drivers.buses import ByteStream
 from drivers.capabilities import ElectronicLoad, Identity, Power, PowerMeter
 from drivers.errors import BadReply, NoReply, Refused, WrongDevice
+from drivers.formats.text import clean
 from drivers.wiring import Between
 
 START = 0xAA
@@ -61,7 +62,7 @@ OHMS = 1000
 
 
 class Mode(NamedTuple):
-    """One way to sink: its number for 0x28, and the commands for its value."""
+    """One way to sink: its number for 0x28, the commands for its value, counts in its unit."""
 
     number: int
     set_value: int
@@ -76,7 +77,7 @@ RESISTANCE = Mode(3, 0x30, 0x31, OHMS)
 
 
 class Limits(NamedTuple):
-    """What can be asked of the load."""
+    """The values that the load can be set to."""
 
     max_current_a: float
     max_voltage_v: float
@@ -93,11 +94,12 @@ class State(NamedTuple):
 
 
 class It8500(ElectronicLoad, PowerMeter):
-    """A load with its own meter. After construction it is in remote operation and its input off.
+    """Drives a load with its own meter. It is in remote operation and off after construction.
 
     Values, modes and the input are read back; `Refused` says what was kept instead, or with which
-    status the load declined. Raises `WrongDevice` on construction when something else speaks the
-    26-byte frames, as the makers' power supplies do.
+    status the load declined. A question whose answer is damaged is asked once more. Raises
+    `WrongDevice` on construction when something else speaks the 26-byte frames, as the makers'
+    power supplies do.
     """
 
     BAUDRATE = 9600  # as delivered; 4800, 19200 and 38400 can be chosen at the panel
@@ -120,29 +122,33 @@ class It8500(ElectronicLoad, PowerMeter):
         self._command(SET_FUNCTION, FIXED)
 
     def sink_current(self, current_a: float) -> None:
+        """Hold this current. `ValueError` outside the load's limits, as with the others."""
         if not 0 <= current_a <= self.limits.max_current_a:
             raise ValueError(f"{current_a} A is outside 0…{self.limits.max_current_a} A")
         self._sink(CURRENT, current_a)
 
     def sink_power(self, power_w: float) -> None:
+        """Hold this power."""
         if not 0 <= power_w <= self.limits.max_power_w:
             raise ValueError(f"{power_w} W is outside 0…{self.limits.max_power_w} W")
         self._sink(POWER, power_w)
 
     def sink_resistance(self, resistance_ohm: float) -> None:
+        """Behave like this resistance."""
         least, most = self.limits.min_resistance_ohm, self.limits.max_resistance_ohm
         if not least <= resistance_ohm <= most:
             raise ValueError(f"{resistance_ohm} Ω is outside {least}…{most} Ω")
         self._sink(RESISTANCE, resistance_ohm)
 
     def hold_voltage(self, voltage_v: float) -> None:
+        """Draw as much as it takes to hold this voltage."""
         least, most = self.limits.min_voltage_v, self.limits.max_voltage_v
         if not least <= voltage_v <= most:
             raise ValueError(f"{voltage_v} V is outside {least}…{most} V")
         self._sink(VOLTAGE, voltage_v)
 
     def switch(self, *, on: bool) -> None:
-        """Verified: raises `Refused` when the input does not follow, with the faults."""
+        """Switch the input. Raises `Refused`, with the faults, when it does not follow."""
         self._command(SET_INPUT, int(on))
         state = self._read_state()
         if state.input_on != on:
@@ -152,7 +158,7 @@ class It8500(ElectronicLoad, PowerMeter):
             )
 
     def make_safe(self) -> None:
-        """Tries three times: off does no harm twice, and an answer may have gone astray."""
+        """Switch the input off, in three attempts: an answer may have gone astray."""
         for _ in range(SAFE_ATTEMPTS - 1):
             try:
                 return self._let_go()
@@ -167,11 +173,11 @@ class It8500(ElectronicLoad, PowerMeter):
         self.switch(on=False)
 
     def read(self) -> Power:
-        """Volts at the terminals, amperes and watts, all of one sample."""
+        """Return volts at the terminals, amperes and watts, all of one sample."""
         return self._read_state().power
 
     def read_faults(self) -> frozenset[str]:
-        """What the load protests against now: any of RV, OV, OC, OP, OT.
+        """Return the faults that the load reports now: any of RV, OV, OC, OP, OT.
 
         Reverse voltage; over-voltage and over-temperature, which switch the input off;
         over-current and over-power, at which it only limits.
@@ -199,7 +205,7 @@ class It8500(ElectronicLoad, PowerMeter):
         except Refused as refused:
             raise WrongDevice(f"expected an IT8500 load: {refused}") from refused
         model = _text(data[:5])
-        if not re.fullmatch(r"85\d\d.?", model):
+        if not re.fullmatch(r"85[0-9]{2}.?", model):
             raise WrongDevice(
                 f"{self._where}: expected a load of the 8500 family, found {data.hex(' ')}"
             )
@@ -221,7 +227,7 @@ class It8500(ElectronicLoad, PowerMeter):
         )
 
     def _read_maxima(self) -> Limits:
-        """What the first 8500s can tell, with the rest from their "Specifications"."""
+        """Return what the first 8500s can tell, with the rest from their "Specifications"."""
         maxima = [
             struct.unpack_from("<I", self._ask(command))[0] / counts
             for command, counts in (
@@ -249,20 +255,27 @@ class It8500(ElectronicLoad, PowerMeter):
         )
 
     def _command(self, command: int, value: int) -> None:
-        """What is answered by a status alone."""
+        """Send a command, which is answered by a status alone."""
         answer, dialogue = self._exchange(command, value.to_bytes(4, "little"))
         if answer[0] != STATUS:
             raise BadReply(f"{dialogue}: no status")
 
     def _ask(self, command: int) -> bytes:
-        """What is answered by 22 bytes of data under its own number."""
-        answer, dialogue = self._exchange(command, b"")
+        """Return the 22 bytes of data that are the answer to a question.
+
+        It is asked once more where the answer is damaged. An answer to another question is not:
+        then one came late, and the next would, too.
+        """
+        try:
+            answer, dialogue = self._exchange(command, b"")
+        except BadReply:
+            answer, dialogue = self._exchange(command, b"")
         if answer[0] != command:
             raise BadReply(f"{dialogue}: no answer to {command:#04x}")
         return answer[1:]
 
     def _exchange(self, command: int, data: bytes) -> tuple[bytes, str]:
-        """The answer's command and data, and the dialogue for who finds fault with them."""
+        """Return the answer's command and data, and the dialogue for complaints about them."""
         question = bytes([START, self._address, command]) + data.ljust(DATA_SIZE, b"\0")
         question += bytes([sum(question) & 0xFF])
         self._line.reset_input_buffer()  # an answer that came too late is not the answer to this
@@ -286,5 +299,5 @@ class It8500(ElectronicLoad, PowerMeter):
 
 
 def _text(data: bytes) -> str:
-    """What is printable of a field that is filled up with zeros or blanks."""
-    return data.split(b"\0")[0].decode("ascii", errors="replace").strip()
+    """Return the text of a field that is filled up with zeros or blanks."""
+    return clean(data.split(b"\0")[0])

@@ -1,8 +1,8 @@
 """Korad KEL102/KEL103 and RND 320-KEL10x electronic loads, "Communication Commands with Computer".
 
-Text over USB serial, values with their units both ways. There is no error queue: what it does not
-like it ignores, and what is above a limit it clips, so everything set is read back. The forms of
-commands and answers are those of firmware V3.30.
+Text over USB serial, values with their units both ways. There is no error queue: the load ignores
+what it does not understand and clips what is above a limit, so everything that is set is read back.
+The forms of commands and answers are those of firmware V3.30.
 """
 
 import re
@@ -15,9 +15,10 @@ from drivers.languages.scpi import Scpi
 
 IDENTITY = re.compile(
     r"(?P<maker>KORAD|RND|RS|TENMA)[- ](?P<model>(320-|RS-)?KEL10[23])"
-    r" V(?P<firmware>[\d.]+)( SN:(?P<serial>\w+))?",
+    r" V(?P<firmware>[\d.]+)( SN:(?P<serial>\d{8}))?",  # all that were published have eight
     re.ASCII,
 )
+BEGINNING = re.compile(r"(KORAD|RND|RS|TENMA)[- ](320-|RS-)?KEL10", re.ASCII)
 QUANTITY = re.compile(r"([+-]?\d+(?:\.\d+)?)([A-Z]+)", re.ASCII)
 
 STEP = 1e-4  # V, A, Ω, W: it keeps five digits
@@ -44,9 +45,10 @@ class BatteryProgress(NamedTuple):
 
 
 class Kel103(ElectronicLoad, PowerMeter):
-    """A load with its own read-back. Its input is off after construction.
+    """Drives a load with its own read-back. Its input is off after construction.
 
-    Limits are the instrument's own, read once. Raises `WrongDevice` when somebody else answers.
+    Limits are the instrument's own, read once. Raises `WrongDevice` when another instrument
+    answers, `BadReply` when an identity is that of a KEL10x and incomplete.
     """
 
     BAUDRATE = 115200
@@ -66,27 +68,33 @@ class Kel103(ElectronicLoad, PowerMeter):
         self.max_v, self.max_a = self._limits_v.high, self._limits_a.high
 
     def sink_current(self, current_a: float) -> None:
+        """Hold this current. `ValueError` outside the load's limits, as with the others."""
         _check(current_a, self._limits_a, "A")
         self._hold("CC", ":CURR", current_a, "A")
 
     def sink_power(self, power_w: float) -> None:
+        """Hold this power."""
         _check(power_w, self._limits_w, "W")
         self._hold("CW", ":POW", power_w, "W")
 
     def sink_resistance(self, resistance_ohm: float) -> None:
+        """Behave like this resistance."""
         _check(resistance_ohm, self._limits_ohm, "OHM")
         self._hold("CR", ":RES", resistance_ohm, "OHM")
 
     def hold_voltage(self, voltage_v: float) -> None:
+        """Draw as much as it takes to hold this voltage."""
         _check(voltage_v, self._limits_v, "V")
         self._hold("CV", ":VOLT", voltage_v, "V")
 
     def switch(self, *, on: bool) -> None:
+        """Switch the input. Raises `Refused` when it does not follow."""
         self._scpi.command(f":INP {on:d}")
         if self._read_switch() is not on:
             raise Refused(f"{self._scpi.name}: ':INP {on:d}' did not switch it")
 
     def read(self) -> Power:
+        """Return volts at the terminals, amperes and watts, asked one after the other."""
         return Power(
             voltage_v=self._ask(":MEAS:VOLT?", "V"),
             current_a=self._ask(":MEAS:CURR?", "A"),
@@ -133,7 +141,7 @@ class Kel103(ElectronicLoad, PowerMeter):
         self._check_function("BATTERY")
 
     def read_battery_test(self) -> BatteryProgress:
-        """Whether it runs, for how long, and what has been taken out so far."""
+        """Return whether the test runs, for how long, and what it has taken out so far."""
         return BatteryProgress(
             running=self._read_switch(),
             duration_s=self._ask(":BATT:TIM?", "M") * SECONDS_PER_MINUTE,
@@ -142,7 +150,11 @@ class Kel103(ElectronicLoad, PowerMeter):
 
     def _identify(self) -> Identity:
         answer = self._scpi.ask_identity()
+        if not IDENTITY.fullmatch(answer):
+            answer = self._scpi.ask_identity()  # noise does not come twice
         match = IDENTITY.fullmatch(answer)
+        if match is None and BEGINNING.match(answer):
+            raise self._scpi.nonsense("*IDN?", answer, "an incomplete identity")
         if match is None:
             raise WrongDevice(f"expected a KEL102 or KEL103, but '*IDN?' → {answer!r}")
         return Identity(match["maker"], match["model"], match["serial"] or "", match["firmware"])

@@ -85,7 +85,7 @@ class State(NamedTuple):
 
 
 class Rd60xx(PowerSupply, PowerMeter):
-    """One output with its own read-back. It is off after construction.
+    """Drives one output with its own read-back. It is off after construction.
 
     Raises `WrongDevice` on construction when what answers is none of the models above: their
     counts are worth different amounts, and guessing can be wrong by a factor of ten.
@@ -138,7 +138,7 @@ class Rd60xx(PowerSupply, PowerMeter):
         )
 
     def set_voltage(self, voltage_v: float) -> None:
-        """Verified: raises `Refused` when the supply keeps another value."""
+        """Set the voltage. Raises `Refused` when the supply keeps another value."""
         if not 0 <= voltage_v <= self.max_v:
             raise ValueError(f"{voltage_v} V is outside 0…{self.max_v} V")
         counts = round(voltage_v / self._model.scales[0].voltage_v)
@@ -147,7 +147,7 @@ class Rd60xx(PowerSupply, PowerMeter):
             raise Refused(f"{self._modbus.where}: voltage {counts} counts → kept {kept}")
 
     def set_current_limit(self, current_a: float) -> None:
-        """Verified: raises `Refused` when the supply keeps another value.
+        """Set the current limit. Raises `Refused` when the supply keeps another value.
 
         Also when an RD6012P is in its 6 A range and more is asked: its panel chooses the range.
         """
@@ -164,7 +164,7 @@ class Rd60xx(PowerSupply, PowerMeter):
             raise Refused(f"{self._modbus.where}: current {counts} counts → kept {kept}")
 
     def set_protection(self, *, voltage_v: float, current_a: float) -> None:
-        """Above these the supply switches itself off. Verified like the others.
+        """Set the thresholds above which the supply switches itself off. Errors as above.
 
         The thresholds of an earlier user stay in force until they are set anew.
         """
@@ -181,7 +181,7 @@ class Rd60xx(PowerSupply, PowerMeter):
             raise Refused(f"{self._modbus.where}: protection {counts} counts → kept {kept}")
 
     def switch(self, *, on: bool) -> None:
-        """Verified: raises `Refused` when the output does not follow, with what tripped."""
+        """Switch the output. Raises `Refused`, with what tripped, when it does not follow."""
         # Off may be said twice. On may not: had a protection tripped meanwhile, the second
         # would put the device under test back on.
         self._modbus.write_register(OUTPUT, int(on), repeatable=not on)
@@ -193,15 +193,15 @@ class Rd60xx(PowerSupply, PowerMeter):
             )
 
     def read(self) -> Power:
-        """What the supply measures at its terminals, volts, amperes and watts of one sample."""
+        """Return volts at the terminals, amperes and watts, all of one sample."""
         return self._read_state().power
 
     def read_protection(self) -> str:
-        """What switched the output off by itself: "OVP", "OCP", "OTP", or "" if nothing did."""
+        """Return which protection switched the output off: "OVP", "OCP", "OTP", or "" for none."""
         return self._read_state().tripped
 
     def write_setting(self, register: int, value: int) -> None:
-        """Any other register, such as 68, output on at power-up, or 69, the buzzer.
+        """Write any other register, such as 68, output on at power-up, or 69, the buzzer.
 
         The calibration, 55 to 62, is refused with a `ValueError`: there is no way back from it.
         """

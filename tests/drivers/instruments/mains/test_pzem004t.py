@@ -263,6 +263,28 @@ def test_a_late_answer_is_not_taken_for_another(twin: SimulatedPzem004t) -> None
         connect(Late(twin))
 
 
+def test_a_measurement_that_is_damaged_once_is_asked_for_again(twin: SimulatedPzem004t) -> None:
+    damaged: list[bytes] = []
+
+    def damage_once(answer: bytes) -> bytes:
+        if answer[1] != 4 or damaged:
+            return answer
+        damaged.append(answer)
+        return answer[:-1] + bytes([answer[-1] ^ 1])
+
+    assert connect(Altered(twin, damage_once)).read_mains().power_w == 45.3
+    assert len(damaged) == 1
+
+
+def test_a_reset_that_is_answered_by_noise_is_not_repeated(twin: SimulatedPzem004t) -> None:
+    cut = Altered(twin, lambda answer: answer[:2] if answer[1] == 0x42 else answer)
+    recorder = Recorder(cut, SimulatedTime())
+    meter = connect(recorder)
+    with pytest.raises(BadReply):
+        meter.reset_energy()
+    assert [question[3:5] for question in recorder.asked].count("42") == 1
+
+
 @pytest.mark.parametrize("cut", range(1, 25))
 def test_a_short_measurement_is_a_bad_reply(twin: SimulatedPzem004t, cut: int) -> None:
     meter = connect(Altered(twin, lambda answer: answer[:cut] if answer[1] == 4 else answer))

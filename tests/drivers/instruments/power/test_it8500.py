@@ -425,6 +425,27 @@ def test_a_command_that_is_answered_by_its_echo_is_a_bad_reply(twin: SimulatedIt
         connect(Answering(twin, 0x20, "20 01"))
 
 
+def test_a_damaged_answer_is_asked_for_again_and_a_command_is_not(twin: SimulatedIt8500) -> None:
+    recorder = Recorder(twin)
+    damaged: list[int] = []
+
+    def damage_each_once(answer: bytes) -> bytes:
+        if answer[2] in damaged:
+            return answer
+        damaged.append(answer[2])
+        return answer[:-1] + bytes([answer[-1] ^ 1])
+
+    load = connect(Altered(recorder, damage_each_once))
+    asked = [question[2] for question in recorder.asked]
+    assert asked[:4] == [0x6A, 0x6A, 0x01, 0x01]
+    assert load.identity.serial_number == "0123456789"
+    damaged.remove(0x12)
+    recorder.asked.clear()
+    with pytest.raises(BadReply, match="checksum"):
+        load.sink_current(1.0)
+    assert [question[2] for question in recorder.asked] == [0x5F, 0x2A]
+
+
 def test_a_late_answer_is_not_taken_for_another(twin: SimulatedIt8500) -> None:
     late = SimulatedSerial(Late(twin))
     with pytest.raises(NoReply):

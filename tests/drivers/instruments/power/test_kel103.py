@@ -164,6 +164,53 @@ def test_a_supply_of_the_same_maker_is_the_wrong_device() -> None:
         Bench("KORAD KA3005P V5.5").load()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "KORAD-KEL103 V3.30 SN:0002211",  # a character is lost
+        "KORAD-KEL103 V3.30 SN:000221166",
+        "KORAD-KEL103 V3.30 SN:0002211\u0666",  # a digit, and not one of ours
+        "KORAD-KEL103 V3.30 SN:",
+        "KORAD-KEL103",
+    ],
+)
+def test_an_incomplete_identity_is_a_bad_reply_and_never_half_a_serial_number(sent: str) -> None:
+    class Cut:
+        def receive(self, data: bytes) -> bytes:
+            return sent.encode() + b"\n" if data == b"*IDN?\n" else b""
+
+    with pytest.raises(BadReply, match=r"'\*IDN\?' → "):
+        Kel103(SimulatedSerial(Cut()))
+
+
+def test_an_identity_with_noise_in_it_is_asked_for_again() -> None:
+    bench = Bench()
+    noise = [b"#"]
+
+    def disturb(answer: bytes) -> bytes:
+        return answer.replace(b"KEL", b"K" + noise.pop() + b"L") if noise else answer
+
+    load = Kel103(SimulatedSerial(Altered(bench.twin, disturb)))
+    assert load.identity.serial_number == "00022116"
+
+
+@pytest.mark.parametrize(
+    "number", ["nan", "inf", "1_000", "\u0661\u0662.0", "9" * 5000, "1e999", "", "--1", "1.2.3"]
+)
+def test_what_is_no_number_of_ours_is_a_bad_reply(number: str) -> None:
+    bench = Bench()
+    load = bench.load()
+
+    class Says:
+        def receive(self, data: bytes) -> bytes:
+            answer = bench.twin.receive(data)
+            return number.encode() + b"V\n" if data == b":MEAS:VOLT?\n" else answer
+
+    bench.cable.device = Says()
+    with pytest.raises(BadReply, match=":MEAS:VOLT"):
+        load.read()
+
+
 def test_another_scpi_instrument_is_the_wrong_device() -> None:
     with pytest.raises(WrongDevice, match="RIGOL"):
         Kel103(SimulatedSerial(SimulatedScpiSupply(Circuit(), "rigol-dp800")))
