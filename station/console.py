@@ -21,14 +21,14 @@ class SlotInfo(msgspec.Struct, frozen=True):
 
 
 class SlotNotice(msgspec.Struct, frozen=True, tag=True):
-    """Something happened in a slot."""
+    """An event in a slot."""
 
     slot: str
     event: Event
 
 
 class DeliveryNotice(msgspec.Struct, frozen=True, tag=True):
-    """Where the records are. `delivered` since the station's data was first created.
+    """The whereabouts of records. `delivered` since the station's data was first created.
 
     `rejected` records are those that the host put in quarantine; they stay here, too.
     """
@@ -40,7 +40,7 @@ class DeliveryNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
-    """Only on a simulated rig: whether devices are plugged in and scanned by themselves.
+    """The state of an autopilot, which plugs in and scans devices on a simulated rig.
 
     `page` is the address where the records can be looked at, if anybody serves them.
     """
@@ -54,7 +54,7 @@ WhenPlugged = Literal["offer", "start", "ignore"]
 
 
 class PluggedDevice(msgspec.Struct, frozen=True):
-    """What a device says of itself. Printable, and not long; nothing of it is believed.
+    """The identity that a plugged-in device states: printable, not long, and not believed.
 
     `usb_id` is vendor and product, such as `046a:0011`. `hub_at` is the USB port of a hub, and
     empty for everything else: at a blue socket a hub is there twice, once for each speed.
@@ -68,7 +68,7 @@ class PluggedDevice(msgspec.Struct, frozen=True):
 
 
 class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
-    """What is plugged into a slot's port now; without a `device`, nothing (any more).
+    """The device in a slot's port now; None when the port is empty.
 
     `offered`: it waits for somebody to scan its label. `suggested_tag` is its serial number where
     that can be an asset tag. `reason` is why its plan has not begun by itself, where it should, or
@@ -83,7 +83,7 @@ class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
-    """At the station's start a slot could not be made safe; `troubles` says why, by role."""
+    """A slot that could not be made safe at the start; `troubles` says why, by role."""
 
     slot: str
     troubles: dict[str, str]
@@ -93,7 +93,7 @@ class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
         return "\n".join(f"{role}: {why}" for role, why in self.troubles.items())
 
     def outlasts(self, run: RunRecord) -> bool:
-        """Whether the run has not reached all of it; what it did reach it has judged itself."""
+        """Tell whether the run has not reached all of it; what it reached it has judged itself."""
         return not self.troubles.keys() <= {one.role for one in run.instruments}
 
 
@@ -101,15 +101,15 @@ Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice | UnsafeN
 
 
 class CommandRefused(Exception):
-    """The command makes no sense now. The text is for the operator."""
+    """A command that makes no sense now. The text is for the operator."""
 
 
 class CannotKeep(CommandRefused):
-    """The disk takes no record, so nothing is tested whose result could be lost."""
+    """A command whose result could be lost, as the disk takes no record."""
 
 
 class Console(Protocol):
-    """What a screen may know and do. Every command returns at once.
+    """The knowledge and the commands of a screen. Every command returns at once.
 
     Listeners are called from the station's threads, must be quick and must not raise.
     """
@@ -136,4 +136,4 @@ class Console(Protocol):
         """Answer the question that the slot has asked. Raises `CommandRefused`."""
 
     def take_over(self) -> None:
-        """On a simulated rig: the person at the screen operates from now on."""
+        """Let the person at the screen operate a simulated rig from now on."""

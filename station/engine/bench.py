@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class SharedLock:
-    """One instrument, several slots: whoever holds this may use it. Not re-entrant."""
+    """The lock of an instrument that several slots share. Not re-entrant."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -82,7 +82,7 @@ class Bench:
     _remarks: list[str] = field(default_factory=list)
 
     def check(self, step: Step) -> None:
-        """Raises `LookupError` when the slot lacks what the step needs. Touches no hardware."""
+        """Raise `LookupError` when the slot lacks what the step needs. Touches no hardware."""
         for name, role in step.roles.items():
             if name == "clock" or name == "operator":
                 continue
@@ -102,7 +102,7 @@ class Bench:
                 self._opened_by_name(name)
 
     def shared_by(self, step: Step) -> list[SharedLock]:
-        """The locks a step needs, in the one order that everybody takes them in."""
+        """Return the locks that a step needs, in the one order in which every slot takes them."""
         locks = {
             place.shared.name: place.shared
             for name in step.roles
@@ -210,7 +210,7 @@ class Bench:
         return ""
 
     def _let_go_anew(self, name: str, first: Exception) -> str:
-        """A new connection knows nothing of the trouble the old one is in."""
+        """Make one role safe over a new connection, which does not share the old one's trouble."""
         try:
             self._close(name)
             instrument = self._opened(name)
@@ -222,10 +222,9 @@ class Bench:
         return ""
 
     def release_everything(self) -> dict[str, str]:
-        """Before the first run: nobody knows what the last one left behind.
+        """Make every actuator safe before the first run, shared ones too. Return troubles by role.
 
-        Opens every actuator, shared ones too, makes it safe and closes it. Returns the troubles, by
-        role.
+        Nobody knows what the last run left behind. Each is opened for this, and closed again.
         """
         troubles = {}
         for name, place in self.places.items():
@@ -254,7 +253,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class _OpenLater:
-    """Implements `station.steps.Socket`."""
+    """Implements `station.engine.step.Socket`."""
 
     bench: Bench
     name: str

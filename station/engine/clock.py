@@ -13,7 +13,7 @@ BY_OPERATOR = "stopped by the operator"
 
 
 class Cancelled(BaseException):
-    """Somebody stopped the run. Not an `Exception`, so that no step swallows it by accident."""
+    """The run was stopped. Not an `Exception`, so that no step swallows it by accident."""
 
 
 class Clock:
@@ -39,12 +39,12 @@ class Clock:
         return self._stop.is_set()
 
     def check(self) -> None:
-        """Raise `Cancelled` if somebody wants that."""
+        """Raise `Cancelled` when the run was stopped."""
         if self._stop.is_set():
             raise Cancelled
 
     def now(self) -> datetime:
-        """The time of day, for records. Durations come from `monotonic`."""
+        """Return the time of day, for records. Durations come from `monotonic`."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -67,7 +67,7 @@ class Clock:
 
 
 def clock_is_synchronised() -> bool:
-    """Whether the kernel believes that the time of day is right (adjtimex(2), TIME_ERROR)."""
+    """Tell whether the kernel believes that the time of day is right (adjtimex(2), TIME_ERROR)."""
     unsynchronised = 5
     buffer = ctypes.create_string_buffer(512)  # a struct timex with modes = 0 only asks
     answer: int = ctypes.CDLL(None).adjtimex(buffer)

@@ -14,18 +14,18 @@ DIGITS = (*(Choice(str(n), str(n)) for n in range(9)), Choice("9", "9 or more"))
 
 
 class Operator(ABC):
-    """A person at the bench, or what stands in for one."""
+    """The person at the bench, or a stand-in."""
 
     @abstractmethod
     def ask(self, about: str, text: str, *choices: Choice) -> str:
-        """The key of the choice that was made. Waits as long as it takes."""
+        """Return the key of the choice that was made. Waits as long as it takes."""
 
     def confirm(self, about: str, text: str) -> bool:
-        """A question for yes or no."""
+        """Ask for yes or no, and return whether it was yes."""
         return self.ask(about, text, YES, NO) == YES.key
 
     def count(self, about: str, text: str) -> int:
-        """How many; nine stands for nine or more."""
+        """Ask how many there are; nine stands for nine or more."""
         return int(self.ask(about, text, *DIGITS))
 
 
@@ -56,7 +56,7 @@ class Prompter(Operator):
         return key
 
     def answer(self, key: str) -> bool:
-        """Whether `key` answers what is being asked now. A question is answered once."""
+        """Tell whether `key` answers what is being asked now. A question is answered once."""
         with self._lock:
             if key not in self._keys:
                 return False

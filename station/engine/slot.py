@@ -36,7 +36,7 @@ class Slot:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, begin: Begin) -> None:
-        """Raises `RuntimeError` when the slot is busy. `begin` runs in the slot's thread."""
+        """Call `begin` in the slot's thread. Raises `RuntimeError` when the slot is busy."""
         if self.busy:
             raise RuntimeError(f"slot {self.name} is busy")
         self._stopped_s = None
@@ -48,7 +48,7 @@ class Slot:
         self._thread.start()
 
     def answer(self, key: str) -> bool:
-        """Whether the slot was asking, and `key` was one of the answers."""
+        """Answer. Return whether the slot was asking, and `key` was one of the answers."""
         return self._prompter is not None and self._prompter.answer(key)
 
     def cancel(self, reason: str = BY_OPERATOR) -> None:
@@ -58,9 +58,9 @@ class Slot:
         self._clock.cancel(reason)
 
     def overdue(self, grace_s: float) -> bool:
-        """Whether a run goes on that was stopped more than `grace_s` ago: it hangs.
+        """Tell whether a run hangs: it goes on, and was stopped more than `grace_s` ago.
 
-        One that nobody has stopped may take as long as it likes.
+        A run that nobody has stopped may take as long as it likes.
         """
         stopped_s = self._stopped_s
         return self.busy and stopped_s is not None and time.monotonic() - stopped_s > grace_s

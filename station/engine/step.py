@@ -64,7 +64,7 @@ class BenchFault(Exception):
 
 
 class Learned(NamedTuple):
-    """What the device says of itself. What it does not say is empty."""
+    """The identity that a device states. What it does not state is empty."""
 
     maker: str = ""
     model: str = ""
@@ -76,10 +76,10 @@ Kind_co = TypeVar("Kind_co", covariant=True)
 
 
 class Socket(Protocol[Kind_co]):
-    """Where a device under test is connected, for steps to which its silence is a finding."""
+    """The place of a device under test, for steps to which its silence is a finding."""
 
     def open(self) -> Kind_co:
-        """The device; the same one during the whole run. Raises `DriverError` when it is mute."""
+        """Return the device, the same one during the whole run. Raises `DriverError` when mute."""
 
 
 Yielded = Reading | Learned | KeysSeen
@@ -90,7 +90,7 @@ StepFunction = Callable[..., Yields]
 
 
 class Role(NamedTuple):
-    """What a step needs of the bench. A `socket` is handed over unopened."""
+    """A need of a step. A `socket` is handed over unopened."""
 
     kind: type[object]
     socket: bool = False
@@ -125,7 +125,7 @@ class Step:
         )
 
     def check(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """A plan's settings against the signature, defaults filled in.
+        """Check a plan's settings against the signature, and fill in the defaults.
 
         Raises `TableError` or `LookupError` that says what would be right.
         """
