@@ -38,15 +38,15 @@ OUTPUT_REPORT = 0x0200
 BOOT_PROTOCOL = 0
 REPORT_PROTOCOL = 1
 
-# HID 1.11, 7.2.4: the rate recommended for keyboards, in units of 4 ms. They then repeat what is
-# down, so that a key that was stuck before we came, or a report that got lost, is not missed.
+# HID 1.11, 7.2.4: the rate recommended for keyboards, in units of 4 ms. They then repeat the keys
+# that are down: a key that was stuck before, or a report that got lost, is not missed.
 IDLE_500_MS = 125
 
 LEDS = {"num": 0x01, "caps": 0x02, "scroll": 0x03}  # HUT, "LED Page (0x08)"
 
-# Boards with two talking interfaces can only be heard on one at a time. A transfer must stay open
-# for at least a polling interval (up to 10 ms), or the host controller takes it back before it has
-# asked even once; and whoever has just spoken is heard out, or the dates of a chatter would blur.
+# Of a board with two interfaces that send keys, one is read at a time. A transfer must stay open
+# for at least a polling interval (up to 10 ms), or the host controller ends it before it has asked
+# even once. The interface of the last report is read longer, or the times of a chatter would blur.
 LOOK_S = 0.012
 HEAR_OUT_S = 0.1
 MOST_REPORTS = 64
@@ -70,7 +70,7 @@ class _Board:
         self._down.clear()
 
     def hear(self, report: bytes, *, boot: bool) -> int:
-        """Takes the keys of a report; gives back its error usage, `NO_ERROR` if it has none."""
+        """Take the keys of a report and return its error usage, `NO_ERROR` if it has none."""
         keys = keys_in_boot_report(report) if boot else keys_in_report(self.descriptor, report)
         if keys is None:
             return NO_ERROR
@@ -78,7 +78,7 @@ class _Board:
         return keys.error
 
     def _trusted(self, keys: Keys) -> frozenset[int]:
-        """In a rollover only modifiers are reported; the keys stay as they were (appendix C)."""
+        """Return the keys that are down; in a rollover only modifiers are reported (appendix C)."""
         if keys.error == NO_ERROR:
             return keys.down
         before = self._down.get(keys.report_id, frozenset())
@@ -88,21 +88,21 @@ class _Board:
 
 
 class HidKeyboard(KeySource):
-    """The keyboard under test, held with all its HID interfaces: no key of it reaches a console.
+    """The keyboard under test, with all its HID interfaces claimed: no key reaches a console.
 
-    Nobody listens between two calls of `read_events`: a keyboard keeps a few reports for later,
-    and those are dated when they are read. Owns `device` from here on. Raises `WrongDevice` when
-    nothing in it sends keys, and has then given everything back.
+    Between two calls of `read_events` nothing is read: the keyboard keeps a few reports, and those
+    get the time when they are read. It owns `device` from here on. Raises `WrongDevice` when no
+    interface sends keys; all interfaces are released then.
     """
 
     rollover_seen = 0
-    """Reports so far that said: too many keys, or a combination I cannot tell apart."""
+    """Number of reports so far with ErrorRollOver: too many keys, or an ambiguous combination."""
 
     faults_seen = 0
-    """Reports so far with POSTFail or ErrorUndefined in a key's place."""
+    """Number of reports so far with POSTFail or ErrorUndefined in a key's place."""
 
     leds: frozenset[str]
-    """Which of `num`, `caps` and `scroll` its report descriptor offers."""
+    """Those of `num`, `caps` and `scroll` that the report descriptor offers."""
 
     def __init__(self, device: UsbDevice, *, time: Time) -> None:
         self._device = device
@@ -135,9 +135,9 @@ class HidKeyboard(KeySource):
         )
 
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
-        """What happened to keys since the last call; waits at most `timeout_s` for the first.
+        """Return the key events since the last call; wait at most `timeout_s` for the first.
 
-        Each is dated when its report arrived, in seconds of `time`. A keyboard is asked once in
+        Each has the time when its report arrived, in seconds of `time`. A keyboard is asked once in
         1 to 10 ms; a shorter timeout may hear nothing of what is there. Raises `NotConnected`
         when it was unplugged and `BadReply` for a report that its own descriptor does not allow.
         """
@@ -165,7 +165,7 @@ class HidKeyboard(KeySource):
         return tuple(events)
 
     def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None:
-        """Raises `Refused`, with nothing sent, when it has no such LED in its descriptor."""
+        """Light LEDs. Raises `Refused`, with nothing sent, when the descriptor has no such LED."""
         self._check_open()
         wanted = {"num": num, "caps": caps, "scroll": scroll}
         on = {LEDS[name] for name, lit in wanted.items() if lit}
@@ -184,9 +184,9 @@ class HidKeyboard(KeySource):
                 self._set_report(number, report_id, report)
 
     def use_boot_protocol(self, *, boot: bool) -> None:
-        """Switch to the eight bytes that a BIOS reads, or back to what the descriptor says.
+        """Switch to the boot protocol of eight bytes that a BIOS reads, or back.
 
-        Raises `Refused` when it offers no boot protocol or will not change.
+        Raises `Refused` when the keyboard offers no boot protocol or does not change.
         """
         self._check_open()
         if boot and not self.boot:
@@ -200,7 +200,7 @@ class HidKeyboard(KeySource):
             board.forget()
 
     def close(self) -> None:
-        """Give it back as it came: report protocol, and its interfaces to the kernel."""
+        """Return to the report protocol, and release the interfaces to the kernel."""
         if self._closed:
             return
         self._closed = True
@@ -209,7 +209,7 @@ class HidKeyboard(KeySource):
                 for board in self._speaking():
                     self._set_protocol(board.number, REPORT_PROTOCOL)
         except NotConnected:
-            pass  # gone: there is nothing to give back
+            pass  # unplugged: there is nothing to restore
         finally:
             try:
                 self._give_back()
@@ -217,7 +217,7 @@ class HidKeyboard(KeySource):
                 self._device.close()
 
     def _hold(self, interfaces: list[UsbInterface]) -> None:
-        """All are claimed before any is talked to: a key may be pressed meanwhile."""
+        """Claim all interfaces before the first request: a key may be pressed meanwhile."""
         for interface in interfaces:
             self._device.claim(interface.number)
             self._held.append(interface.number)
@@ -238,7 +238,7 @@ class HidKeyboard(KeySource):
             if any(each.first <= LED_PAGE << 16 | led <= each.last for each in field.usages)
         )
         for board in self._boards:
-            # A keyboard that has no such choice refuses it, and is what we would have it be.
+            # A keyboard that has no such choice refuses it, and does what is wanted anyway.
             with suppress(Refused):
                 self._device.control_out(TO_INTERFACE, SET_IDLE, IDLE_500_MS << 8, board.number)
             if board.boot:
@@ -262,7 +262,7 @@ class HidKeyboard(KeySource):
             raise BadReply(f"{self.where}, interface {interface.number}: {error}") from error
 
     def _next_report(self, deadline_s: float) -> tuple[_Board, bytes] | None:
-        """The next report of any interface; None when there was none in time."""
+        """Return the next report of any interface; None when there was none in time."""
         speaking = self._speaking()
         while True:
             for board in speaking:
@@ -294,7 +294,7 @@ class HidKeyboard(KeySource):
         ]
 
     def _speaking(self) -> list[_Board]:
-        """In boot protocol only a boot interface has anything to say."""
+        """Return the interfaces that send reports: in boot protocol, only boot interfaces."""
         return [each for each in self._boards if each.boot or not self._boot_protocol]
 
     def _report_bytes(self, board: _Board) -> int:
@@ -314,7 +314,7 @@ class HidKeyboard(KeySource):
         )
 
     def _give_back(self) -> None:
-        """All of it, whatever happens; what is gone needs nothing back."""
+        """Release all interfaces, even where one fails."""
         failure: DriverError | None = None
         while self._held:
             try:

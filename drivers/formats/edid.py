@@ -26,7 +26,7 @@ SERIAL_TEXT = 0xFF
 
 
 class Edid(NamedTuple):
-    """What a display says it is. What it does not say is None; a text it leaves blank is empty."""
+    """The facts that a display states of itself. A missing one is None, a blank text is empty."""
 
     version: str | None = None
     manufacturer: str | None = None
@@ -52,7 +52,7 @@ class Edid(NamedTuple):
 
 
 def parse(data: bytes) -> Edid:
-    """Decode all that can be decoded; whatever is wrong is in `errors`. Never raises.
+    """Decode all that can be decoded; the mistakes are in `errors`. Never raises.
 
     The size is what bytes 0x15 and 0x16 say; the few displays beyond 255 cm scale it by five in
     their HDMI data block, which is not looked at.
@@ -96,7 +96,7 @@ def parse(data: bytes) -> Edid:
 
 
 def blocks_promised(data: bytes) -> int:
-    """How many blocks the display has, by what it says in the ones given; 1 if that is no EDID.
+    """Return how many blocks the display promises in those given; 1 if they are no EDID.
 
     HDMI 2.1 sinks hide all but one extension from old sources, and give the true number in the
     "HDMI Forum EDID Extension Override Data Block" that begins the first extension.
@@ -141,13 +141,13 @@ def _checksum_errors(data: bytes) -> Iterator[str]:
 
 
 def _manufacturer(packed: bytes) -> str:
-    """Three times five bits, of which 1 is A."""
+    """Return the three letters in fifteen bits, of which 1 is A."""
     number = int.from_bytes(packed, "big")
     return "".join(chr(ord("@") + (number >> shift & 0x1F)) for shift in (10, 5, 0))
 
 
 def _descriptors(data: bytes) -> Iterator[bytes]:
-    """The 18-byte descriptors of the base block, then those of CTA-861 extensions."""
+    """Yield the 18-byte descriptors of the base block, then those of CTA-861 extensions."""
     base, *extensions = _blocks(data)
     for start in (0x36, 0x48, 0x5A, 0x6C):
         yield base[start : start + 18]
@@ -158,7 +158,7 @@ def _descriptors(data: bytes) -> Iterator[bytes]:
 
 
 def _text(tag: int, what: str, descriptors: Iterable[bytes], errors: list[str]) -> str | None:
-    """The first text of this kind that is not blank.
+    """Return the first text of this kind that is not blank.
 
     Some displays have two: the second is empty, the same again, or something else altogether.
     """

@@ -12,7 +12,7 @@ from drivers.formats.text import clean, few, quote
 
 
 class DeviceId(NamedTuple):
-    """What a device says it is. What it does not say is None or empty."""
+    """The facts that a device states of itself. A missing one is None or empty."""
 
     maker: str | None
     model: str | None
@@ -48,7 +48,7 @@ _SHORTEST = 14
 
 
 def parse(text: str) -> DeviceId:
-    """Decode all that can be decoded; whatever is wrong is in `errors`. Never raises."""
+    """Decode all that can be decoded; the mistakes are in `errors`. Never raises."""
     found: dict[str, str] = {}
     other: dict[str, str] = {}
     errors = []
@@ -84,7 +84,7 @@ def parse(text: str) -> DeviceId:
 
 
 def parse_bytes(data: bytes) -> DeviceId:
-    """The same with the two bytes of length in front, as GET_DEVICE_ID answers. Never raises.
+    """Decode an id with the two bytes of length in front, as GET_DEVICE_ID answers. Never raises.
 
     The length is big-endian and counts itself. Vendors got both wrong, and a host may have read
     less, or more, than the length says.
@@ -113,7 +113,7 @@ def _without_length(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _cut(data: bytes, length: int) -> tuple[bytes, tuple[str, ...]]:
-    """What follows the id is padding, unless the length forgot to count its own two bytes."""
+    """Cut off what follows the id: padding, unless the length does not count its own two bytes."""
     left = data[length:].rstrip(b"\0")
     if not left:
         return data[2:length], ()

@@ -1,4 +1,4 @@
-"""Keyboards as they lie on the table: where each key is, what it sends, what is printed on it.
+"""Layouts of keyboards: the place of each key, and the usage that it sends.
 
 Usages and their names: HUT 1.5, "Keyboard/Keypad Page (0x07)". Which of them an ANSI 104, ISO 105
 or JIS 109 board has: the "Typ AT-101 position" column there and ISO/IEC 9995-2, JIS X 6002.
@@ -28,7 +28,7 @@ class Layout(NamedTuple):
 
     @property
     def usages(self) -> frozenset[int]:
-        """What a complete keyboard sends, one usage for each key."""
+        """The usages of a complete keyboard, one for each key."""
         return frozenset(key.usage for key in self.keys)
 
     @property
@@ -40,20 +40,20 @@ class Layout(NamedTuple):
         return max(key.y_u + key.height_u for key in self.keys)
 
     def key(self, usage: int) -> Key | None:
-        """The key that sends this usage, or None: there is none on such a board."""
+        """Return the key that sends this usage, or None where the board has none."""
         for key in self.keys:
             if usage == key.usage or usage in key.also:
                 return key
         return None
 
     def rows(self) -> tuple[tuple[Key, ...], ...]:
-        """The keys by their upper edge, from the top; those two rows high in their first."""
+        """Return the keys by their upper edge, from the top; one two rows high is in its first."""
         tops = sorted({key.y_u for key in self.keys})
         return tuple(tuple(key for key in self.keys if key.y_u == top) for top in tops)
 
 
 def _row(y_u: float, x_u: float, *keys: int | tuple[int, float]) -> Iterator[Key]:
-    """Keys side by side: a usage, or a usage and its width; usage 0 is a gap."""
+    """Yield keys side by side: a usage, or a usage and its width; usage 0 is a gap."""
     for each in keys:
         usage, width_u = each if isinstance(each, tuple) else (each, 1.0)
         if usage:

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 
 class Legends(NamedTuple):
-    """What is printed on the caps in one country."""
+    """The legends on the caps in one country."""
 
     name: str
     labels: Mapping[int, str]
 
     def legend(self, usage: int) -> str:
-        """A few characters; the usage's name where nothing shorter is known."""
+        """Return a few characters; the usage's name where nothing shorter is known."""
         return self.labels.get(usage, usage_name(usage))
 
 
 def usage_name(usage: int) -> str:
-    """The key in words, such as `Caps Lock`; `Usage 0xa5` for what has no name here."""
+    """Return the key in words, such as `Caps Lock`; `Usage 0xa5` for one without a name here."""
     return NAMES.get(usage, f"Usage {usage:#04x}")
 
 

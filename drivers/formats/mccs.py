@@ -2,8 +2,8 @@
 
     (prot(monitor)type(LCD)model(U2415)cmds(01 02 03)vcp(02 10 12 14(05 08 0B))mccs_ver(2.1))
 
-Monitors' firmware writes them by hand: brackets are missing, blanks are not, groups come twice or
-one inside the other. What they mean is nearly always clear, and what was wrong is in `errors`.
+People write them by hand in monitors' firmware: brackets are missing, blanks are not, groups come
+twice or one inside the other. The meaning is nearly always clear; the mistakes are in `errors`.
 """
 
 import re
@@ -14,7 +14,7 @@ from drivers.formats.text import MOST_QUOTED, clean, few, quote
 
 
 class Capabilities(NamedTuple):
-    """What a monitor says it can do. What it does not say is None or empty."""
+    """The facts that a monitor states of its controls. A missing one is None or empty."""
 
     prot: str | None
     type: str | None
@@ -30,7 +30,7 @@ class Capabilities(NamedTuple):
 
 
 def parse(text: str) -> Capabilities:
-    """Decode all that can be decoded; whatever is wrong is in `errors`. Never raises.
+    """Decode all that can be decoded; the mistakes are in `errors`. Never raises.
 
     For binary groups (`edid bin(128(…))`) the text must have one character per byte (Latin-1).
     """
@@ -125,7 +125,7 @@ class _Reading:
         return values
 
     def _numbers(self, word: str, where: str, *, bytes_only: bool) -> list[int]:
-        """Hexadecimal. Some write one digit, some no blanks between bytes, some 16-bit values."""
+        """Return hexadecimal numbers: of one digit, two without blanks between, or of 16 bits."""
         if not _HEX.fullmatch(word):
             self.errors.append(f"{where}: {quote(word)} is no number")
             return []
@@ -137,7 +137,7 @@ class _Reading:
         return list(bytes.fromhex(word))
 
     def _items(self, text: str) -> Iterator[tuple[str, str | None]]:
-        """Words, each with what stands in brackets after it, if anything does."""
+        """Yield words, each with the text in brackets after it, or None."""
         at = 0
         while at < len(text):
             match = _WORD.match(text, at)
@@ -153,7 +153,7 @@ class _Reading:
                 at += 1
 
     def _closing(self, text: str, at: int) -> int:
-        """Where the first bracket after `at` is closed."""
+        """Return the place where the first bracket after `at` is closed."""
         depth = 0
         while bracket := _BRACKET.search(text, at):
             at = bracket.end()

@@ -32,7 +32,7 @@ Ioctl = Callable[[int, int, Any], object]
 
 
 def find_card(connector: str, *, sysfs: Path = Path("/sys/class/drm")) -> str:
-    """The device path of the card that `connector` is on. Connector names are unique in a system.
+    """Return the device path of the card with this connector, whose name is unique in a system.
 
     Raises `NotConnected` when there is no such output, and names those that are there.
     """
@@ -47,11 +47,11 @@ def find_card(connector: str, *, sysfs: Path = Path("/sys/class/drm")) -> str:
 
 
 class Card:
-    """One graphics card, open with us as its master as long as somebody is inside `with card:`.
+    """One graphics card, open with this program as its master while a `with card:` is entered.
 
-    Each screen is, until it is closed: another program can be master again when the last one is.
-    Entering raises `NotConnected` when there is no such card, `NotPermitted` when we may not open
-    it or another program is its master.
+    Each screen enters it until it is closed; after the last one another program can be master.
+    Entering raises `NotConnected` when there is no such card, `NotPermitted` when this user may not
+    open it or another program is its master.
     """
 
     def __init__(self, path: str, ioctl: Ioctl = fcntl.ioctl) -> None:
@@ -80,14 +80,14 @@ class Card:
                 self._close()
 
     def ask(self, what: str, request: int, argument: Any) -> None:
-        """One ioctl; `what` is for the complaint."""
+        """Make one request; `what` names it in the error."""
         try:
             self.call(request, argument)
         except OSError as error:
             raise self.failed(what, error) from error
 
     def call(self, request: int, argument: Any) -> None:
-        """The same, with the kernel's own `OSError`."""
+        """Make one request. Raises the kernel's own `OSError`."""
         if self.descriptor < 0:
             raise NotConnected(f"{self.path}: closed")
         while True:
@@ -104,7 +104,7 @@ class Card:
             raise self.failed("map a buffer", error) from error
 
     def crtcs(self) -> list[int]:
-        """Numbers of the scan-out engines. Their order is what `possible_crtcs` counts in."""
+        """Return the numbers of the scan-out engines, in the order of `possible_crtcs`."""
         return self._resources()[0]
 
     def connectors(self) -> list[int]:
@@ -113,7 +113,7 @@ class Card:
     def connector(
         self, number: int, *, probe: bool = False
     ) -> tuple[DrmModeGetConnector, list[DrmModeModeinfo], list[int]]:
-        """A connector with its modes and encoders; `probe` asks the display again (100 ms)."""
+        """Return a connector, its modes and encoders; `probe` asks the display again (100 ms)."""
         known = DrmModeGetConnector(connector_id=number, count_modes=0 if probe else 1)
         if not probe:  # room for one mode is what tells the kernel not to probe
             room = DrmModeModeinfo()

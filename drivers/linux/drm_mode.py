@@ -1,4 +1,4 @@
-"""What Linux's mode setting is asked with: structures, numbers and names, and nothing that asks.
+"""The structures, numbers and names of Linux's mode setting (DRM).
 
 From Linux include/uapi/drm/drm.h and drm_mode.h; connector names from drm_connector.c.
 """
@@ -142,7 +142,7 @@ class DrmModeFbCmd(Structure):
 
 
 class DrmModeFbDirtyCmd(Structure):
-    """`struct drm_mode_fb_dirty_cmd`; without clips all of the buffer is meant."""
+    """`struct drm_mode_fb_dirty_cmd`; without clips it is about the whole buffer."""
 
     _fields_ = (
         ("fb_id", c_uint32),
@@ -180,12 +180,12 @@ class Number(Structure):
 
 
 def _io(number: int) -> int:
-    """`DRM_IO`: nothing goes either way."""
+    """Return the number of a `DRM_IO` request, which carries nothing."""
     return ord("d") << 8 | number
 
 
 def _iowr(number: int, structure: type[Structure]) -> int:
-    """`DRM_IOWR`: the structure goes in and comes back."""
+    """Return the number of a `DRM_IOWR` request, whose structure goes in and comes back."""
     read_and_write = 3
     return read_and_write << 30 | ctypes.sizeof(structure) << 16 | ord("d") << 8 | number
 

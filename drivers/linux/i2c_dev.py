@@ -36,7 +36,7 @@ _STRETCHED = (
 
 
 class Adapter(Protocol):
-    """What we use of `smbus2.SMBus`."""
+    """The part of `smbus2.SMBus` that is used here."""
 
     funcs: I2cFunc
 
@@ -54,7 +54,7 @@ class Adapter(Protocol):
 
 
 def open_smbus2(path: str) -> Adapter:
-    """smbus2's, which by itself leaves a file open that turns out to be no bus."""
+    """Open a bus with smbus2, and close the file where it turns out to be no bus."""
     adapter = SMBus()
     try:
         adapter.open(path)
@@ -67,18 +67,18 @@ def open_smbus2(path: str) -> Adapter:
 class I2cDev:
     """Implements `drivers.buses.I2cBus` on an adapter of the kernel's.
 
-    The file is open from the first transfer until nobody holds the bus any more, and never while
-    the bus is idle: the kernel cannot take leave of a USB adapter that was pulled before every file
-    on it is closed (i2c_del_adapter), and no port of its hub is served until then. An adapter that
-    was pulled and is back is therefore just used again. Opening and closing costs 4 µs on a PC
+    The file is open from the first transfer until no thread holds the bus, and never while the bus
+    is idle: the kernel cannot remove a USB adapter that was pulled before every file on it is
+    closed (i2c_del_adapter), and serves no port of its hub until then. So an adapter that was
+    pulled and plugged in again is used as before. Opening and closing costs 4 µs on a PC
     (measured with a plain file); reading a register of two bytes takes 480 µs at 100 kHz.
 
-    An adapter that cannot do plain I²C (a PC's SMBus, i2c-stub) does what SMBus has the same bytes
-    on the wire for: an address alone, one byte, a register with 1 to 32 bytes. Anything else is
-    `Refused` there, never approximated.
+    An adapter without plain I²C (a PC's SMBus, i2c-stub) makes those transfers that have the same
+    bytes on the wire in SMBus: an address alone, one byte, a register with 1 to 32 bytes. Others
+    are `Refused`, and nothing is sent.
 
-    Raises `BusMissing` when there is no such bus or it does not open, for want of open files too;
-    `NotPermitted` when we may not open it.
+    Raises `BusMissing` when there is no such bus, or when too many files are open;
+    `NotPermitted` when this user may not open it.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class I2cDev:
         self.check()
 
     def check(self) -> None:
-        """Raises as the constructor does when the bus is not there now, or no longer ours."""
+        """Raise as the constructor does when the bus is gone or may not be opened any more."""
         try:
             self._open_adapter(self.path).close()
         except OSError as error:
@@ -107,7 +107,7 @@ class I2cDev:
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
         """Write, then after a repeated start read, to the 7-bit `address`, as one transaction.
 
-        With nothing to write or read the address alone is sent: is somebody there?
+        With nothing to write or read, the address alone is sent, to see whether it is acknowledged.
         """
         if not 0 <= address <= 0x7F:
             raise ValueError(f"{self.path}: {address:#x} is not a 7-bit address")
@@ -127,7 +127,7 @@ class I2cDev:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Several transfers that nobody else may come between; re-entrant in one thread."""
+        """Hold the bus for several transfers without others between; one thread may nest this."""
         with self._lock:
             self._holds += 1
             try:
@@ -149,7 +149,7 @@ class I2cDev:
                 adapter.close()
 
     def _as_smbus(self, bus: Adapter, address: int, write: bytes, read_size: int) -> bytes:
-        """The SMBus transfer with the same bytes on the wire, if there is one."""
+        """Make the SMBus transfer with the same bytes on the wire, if there is one."""
         can = I2cFunc(bus.funcs)
         register, data = write[:1], write[1:]
         match len(write), read_size:

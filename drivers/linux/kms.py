@@ -40,8 +40,9 @@ COLOUR_DEPTH = 24
 class KmsScreen:
     """Implements `drivers.buses.Screen` on one output, in the display's preferred mode.
 
-    Black at first; `close` restores what was shown before. Raises `NotConnected` when there is no
-    such output or no display on it, `Refused` when the card has no scan-out engine left for it.
+    The screen is black at first; `close` restores the picture that was shown before. Raises
+    `NotConnected` when there is no such output or no display on it, `Refused` when the card has no
+    scan-out engine left for it.
     """
 
     def __init__(self, card: Card, connector: str) -> None:
@@ -66,7 +67,7 @@ class KmsScreen:
             self._undo = undo.pop_all()
 
     def show(self, rgb_rows: bytes) -> None:
-        """One frame, 3 bytes per pixel in the order R, G, B; `width_px` × `height_px` × 3 bytes."""
+        """Show a frame of `width_px` × `height_px` pixels, each three bytes R, G, B."""
         expected = self.width_px * self.height_px * 3
         if len(rgb_rows) != expected:
             raise ValueError(
@@ -78,7 +79,7 @@ class KmsScreen:
         self._buffer.fill(rgb_rows)
 
     def close(self) -> None:
-        """Show again what was there before. Closing twice is fine."""
+        """Restore the picture that was shown before. It can be closed twice."""
         if self.closed:
             return
         self.closed = True
@@ -105,7 +106,7 @@ class KmsScreen:
         return names[self.name]
 
     def _choose_crtc(self, state: DrmModeGetConnector, encoders: list[int]) -> int:
-        """The engine that feeds the connector now, or one that can and feeds no other."""
+        """Return the engine that feeds the connector now, or one that can and feeds no other."""
         if state.encoder_id and (now := self._card.encoder(state.encoder_id).crtc_id):
             return int(now)
         crtcs = self._card.crtcs()
@@ -178,7 +179,7 @@ class _Buffer:
         self._undo.close()
 
     def _tell(self) -> None:
-        """Say that there is something new. virtio-gpu and USB displays copy only then."""
+        """Tell the card that the picture is new: virtio-gpu and USB displays copy only then."""
         if self._scanned_out_directly:
             return
         try:
@@ -194,7 +195,7 @@ class _Buffer:
 
 
 def to_xrgb(rgb_rows: bytes) -> bytearray:
-    """Pixels R, G, B as the little-endian XRGB8888 of DRM: B, G, R and a zero."""
+    """Return pixels R, G, B as the little-endian XRGB8888 of DRM: B, G, R and a zero."""
     frame = bytearray(len(rgb_rows) // 3 * 4)
     frame[0::4] = rgb_rows[2::3]
     frame[1::4] = rgb_rows[1::3]
@@ -203,7 +204,7 @@ def to_xrgb(rgb_rows: bytes) -> bytearray:
 
 
 def _connector_name(state: DrmModeGetConnector) -> str:
-    """As the kernel names it, such as HDMI-A-1."""
+    """Return the kernel's name of a connector, such as HDMI-A-1."""
     kind = state.connector_type
     name = CONNECTOR_NAMES[kind] if kind < len(CONNECTOR_NAMES) else CONNECTOR_NAMES[0]
     return f"{name}-{state.connector_type_id}"

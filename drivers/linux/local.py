@@ -1,4 +1,4 @@
-"""The buses of this computer."""
+"""The buses of this computer, opened when they are first asked for."""
 
 import contextlib
 import os
@@ -20,12 +20,11 @@ if TYPE_CHECKING:  # each costs tens of milliseconds and most benches need one o
 
 
 class LocalHardware:
-    """Implements `drivers.buses.Hardware` on what is plugged in here.
+    """Implements `drivers.buses.Hardware` on this computer.
 
-    A serial port, a USB port or a screen has one owner, who closes it before it can be opened
-    again; an I²C bus is shared, and so is a USB hub, of which nobody claims anything. What its
-    owner has closed, and an idle bus, keeps no file open; `close` closes the rest. Safe to share
-    between threads.
+    A serial port, a USB port or a screen has one owner, and can be opened again after the owner has
+    closed it. An I²C bus is shared, and so is a USB hub, as no driver claims an interface of a hub.
+    An idle bus and a closed port keep no file open; `close` closes the rest. Threads may share it.
     """
 
     def __init__(self) -> None:
@@ -39,7 +38,7 @@ class LocalHardware:
         self._screens: dict[str, KmsScreen] = {}
 
     def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
-        """`port`: a device path, `usb:1-1.2` (physical port) or `serial:A50285BI` (its number)."""
+        """Open a serial port by its name, as `drivers.formats.serial_ports` has it."""
         from drivers.linux.discovery import resolve_serial
         from drivers.linux.serial_line import SerialLine
         from drivers.linux.udev import SystemUdev
@@ -56,7 +55,7 @@ class LocalHardware:
             return line
 
     def i2c(self, bus: int) -> I2cBus:
-        """`bus` as in `/dev/i2c-1`. Everybody gets the same one, with the same lock."""
+        """Open `/dev/i2c-<bus>`. All callers share one bus and its lock."""
         from drivers.linux.i2c_dev import I2cDev
 
         with self._lock:
@@ -67,15 +66,15 @@ class LocalHardware:
         return shared
 
     def usb(self, port: str) -> UsbDevice:
-        """`port` is the physical port path, such as `1-1.4`."""
+        """Open the device at a physical USB port, such as `1-1.4`."""
         from drivers.linux.usb import open_port
 
         with self._lock:
             self._check_free(port)
-        device = open_port(port)  # outside of the lock: one that hangs takes seconds
+        device = open_port(port)  # outside of the lock: a device that hangs takes seconds
         with self._lock:
             try:
-                self._check_free(port)  # somebody else may have been as fast
+                self._check_free(port)  # another thread may have been as fast
             except NotPermitted:
                 device.close()
                 raise
@@ -88,7 +87,7 @@ class LocalHardware:
             raise NotPermitted(f"USB port {port}: already open in this program")
 
     def screen(self, connector: str) -> Screen:
-        """`connector` as the kernel names it, such as `HDMI-A-1`."""
+        """Open the video output with the kernel's name `connector`, such as `HDMI-A-1`."""
         from drivers.linux.drm_card import Card, find_card
         from drivers.linux.kms import KmsScreen
 
@@ -103,7 +102,7 @@ class LocalHardware:
             return screen
 
     def close(self) -> None:
-        """Close what is still open, whatever fails on the way. Closing twice is fine."""
+        """Close all open ports and screens, even where some fail. It can be closed twice."""
         with self._lock, contextlib.ExitStack() as closing:
             for screen in self._screens.values():
                 closing.callback(screen.close)

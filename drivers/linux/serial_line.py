@@ -1,8 +1,8 @@
 """A serial port through pyserial, read with `os.read`: several times pyserial's own speed.
 
-pyserial opens, configures and locks the port; bytes then go over its descriptor directly. A second
-one reads: it waits in the kernel itself (VTIME), which saves a call for every answer, and writing
-must never wait.
+pyserial opens, configures and locks the port; bytes are then written to its descriptor directly. A
+second descriptor reads: it waits in the kernel (VTIME), which saves a call for each answer, while
+the first never waits.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ _BABBLE_READS = 1024  # 4 MiB that nobody asked for is no answer any more
 class SerialLine:
     """Implements `drivers.buses.ByteStream` on a real port: 8 data bits, no parity, one stop bit.
 
-    `timeout_s` bounds one `read` as a whole; `read_until` waits so long for the beginning of an
+    `timeout_s` bounds one `read` as a whole; `read_until` waits that long for the beginning of an
     answer, and as long again for the rest. `write_timeout_s` bounds one `write`: a USB adapter that
     hangs does not hang the station. Not to be shared between threads.
 
-    `name` is what complaints begin with, if the path says too little.
+    `name` begins the text of errors; without it, the path does.
 
-    Raises `NotConnected` when there is no such port, `NotPermitted` when we may not open it or
-    another program holds it, `WrongDevice` when `port` is something other than a serial port.
+    Raises `NotConnected` when there is no such port, `NotPermitted` when this user may not
+    open it or another program holds it, `WrongDevice` when `port` is no serial port.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class SerialLine:
         return data
 
     def read_until(self, expected: bytes, /) -> bytes:
-        """Everything up to and including `expected`, or what came before the timeout."""
+        """Return the bytes up to and including `expected`, or those before the timeout."""
         if not expected:
             raise ValueError(f"{self.name}: read until what?")
         # Mostly the answer comes whole and alone. There is no time to look at the clock first: over
@@ -111,9 +111,9 @@ class SerialLine:
         return data
 
     def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
-        """At most `size` bytes, that came without a pause of `quiet_s` between them.
+        """Return at most `size` bytes that came without a pause of `quiet_s` between them.
 
-        Waits for the first until the line's timeout is over.
+        The first is waited for until the line's timeout is over.
         """
         if size < 0:
             raise ValueError(f"{self.name}: cannot read {size} bytes")
@@ -125,10 +125,10 @@ class SerialLine:
         return data
 
     def reset_input_buffer(self) -> None:
-        """Forget what has been received and not read, here and in the kernel.
+        """Forget the bytes that were received and not read, here and in the kernel.
 
-        Reads rather than flushes: poll first waits for what the driver has not yet handed to the
-        line discipline, which TCIFLUSH leaves behind.
+        They are read and not flushed: poll first waits for bytes that the driver has not handed to
+        the line discipline yet, and those TCIFLUSH leaves behind.
         """
         now_s = time.monotonic()
         for _ in range(_BABBLE_READS):
@@ -138,7 +138,7 @@ class SerialLine:
         raise BadReply(f"{self.name}: never stops talking: … {self._received[-32:]!r}")
 
     def close(self) -> None:
-        """Give the port back. Closing twice is fine."""
+        """Close the port. It can be closed twice."""
         if self.closed:
             return
         self.closed = True
@@ -175,7 +175,7 @@ class SerialLine:
         return sent
 
     def _find_later(self, expected: bytes) -> int:
-        """Receive until `expected` is there. Where it begins, or -1 when it comes too late."""
+        """Receive until `expected` is there; return its place, or -1 when it comes too late."""
         waited_s = 0.0 if self._received else self._kernel_waits_s
         give_up_s = time.monotonic() + self._timeout_s - waited_s
         searched = end = -1
@@ -185,7 +185,7 @@ class SerialLine:
         return end
 
     def _receive(self, give_up_s: float) -> bool:
-        """Wait for more bytes; whether any came until `give_up_s`."""
+        """Wait for more bytes; return whether any came until `give_up_s`."""
         while True:
             left_s = give_up_s - time.monotonic()
             if not self._wait_ms(max(0.0, left_s) * 1000):
@@ -196,7 +196,7 @@ class SerialLine:
                 return False
 
     def _take(self) -> bool:
-        """Fetch what poll has announced; whether it is bytes."""
+        """Fetch what poll has announced; return whether it is bytes."""
         try:
             chunk = os.read(self._reading, _MOST_AT_ONCE)
         except OSError as error:
@@ -218,7 +218,7 @@ class SerialLine:
 def _open(
     port: str, name: str, baudrate: int, write_timeout_s: float, tenths: int
 ) -> "tuple[serial.Serial, int]":
-    """pyserial's port, whose descriptor never waits, and one that waits `tenths` for a byte."""
+    """Open pyserial's port, which never waits, and a descriptor that waits `tenths` for a byte."""
     try:
         opened = serial.Serial(
             port, baudrate, timeout=0, write_timeout=write_timeout_s, exclusive=True
@@ -242,7 +242,7 @@ def _open(
 
 
 def _open_again(port: str, tenths: int) -> int:
-    """termios(3), VMIN = 0 and VTIME > 0: a read returns with the first bytes, or with none."""
+    """Open a descriptor whose read returns with the first bytes, or none (VTIME, termios(3))."""
     # O_NONBLOCK: without it, opening waits for a carrier where CLOCAL is ignored.
     reading = os.open(port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -257,7 +257,7 @@ def _open_again(port: str, tenths: int) -> int:
 
 
 def _explained(port: str, name: str, number: int | None, error: Exception) -> DriverError:
-    """What a failed opening means, and what to do about it."""
+    """Return the error for a failed opening, with what to do about it."""
     match number:
         case errno.EACCES | errno.EPERM:
             return NotPermitted(
@@ -278,7 +278,7 @@ def _explained(port: str, name: str, number: int | None, error: Exception) -> Dr
 
 
 def find_holders(path: str) -> tuple[str, ...]:
-    """Processes that have `path` open, such as `minicom (1234)`, as far as we may look."""
+    """Return the processes that have `path` open, such as `minicom (1234)`, where visible to us."""
     target = os.path.realpath(path)
     found: list[str] = []
     for process in sorted(Path("/proc").glob("[0-9]*")):

@@ -1,4 +1,4 @@
-"""What goes wrong on a serial line, put between a driver and any twin."""
+"""Faults of a serial line, to be put between a driver and any twin."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from drivers.sim.hardware import SerialDevice
 
 
 class Mute:
-    """Hears everything and says nothing."""
+    """An instrument that receives everything and answers nothing."""
 
     def receive(self, data: bytes) -> bytes:
         return b""

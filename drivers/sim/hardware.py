@@ -1,7 +1,8 @@
-"""Simulated instruments, written from the datasheets and not from the drivers.
+"""Simulated wires, with twins of instruments and devices at their far ends.
 
-They answer on the bus; the real drivers run on top of them, unmodified. Their state is in one
-shared world (`world.Circuit`, a panel, a key matrix), so that what the supply does, the meter sees.
+Twins are written from data sheets and not from drivers. They answer on the bus, and the real
+drivers run on top of them, unmodified. Twins share a world (`world.Circuit`, a panel, a key
+matrix): the meter measures the voltage that the supply gives.
 """
 
 import threading
@@ -108,7 +109,7 @@ class SimulatedSerial:
 
 
 class SimulatedHardware:
-    """Implements `drivers.buses.Hardware`. What is not in the mappings is not plugged in."""
+    """Implements `drivers.buses.Hardware`. Each mapping holds what is plugged in, by its place."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What goes wrong on an I²C bus, put between a bus and any twin."""
+"""Faults of an I²C bus, to be put between a bus and any twin."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ class Recorded:
 
     @property
     def written(self) -> list[bytes]:
-        """Only the transfers that could change something: more than a register's address."""
+        """Return the writes that could change the chip: more than a register's address."""
         return [write for write, _ in self.transfers if len(write) > 1]
 
     def transfer(self, write: bytes, read_size: int) -> bytes:

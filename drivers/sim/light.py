@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Scene(Protocol):
-    """What falls on the sensors that look at a screen, zone by zone."""
+    """The light that falls on the sensors before a screen, zone by zone."""
 
     def illuminance_lux(self, zone: int) -> float: ...
 
@@ -13,7 +13,7 @@ class Scene(Protocol):
 
 
 class FixedScene:
-    """The same light in every zone, unless told otherwise. D65 white to begin with."""
+    """The same light in every zone, D65 white to begin with."""
 
     def __init__(
         self, illuminance_lux: float = 0.0, chromaticity: tuple[float, float] = (0.3127, 0.3290)

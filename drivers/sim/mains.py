@@ -1,20 +1,20 @@
-"""The AC side of the simulated world: a mains line and what hangs on it."""
+"""The AC side of the simulated world: a mains line and its consumer."""
 
 from typing import NamedTuple, Protocol
 
 
 class MainsLoad(NamedTuple):
-    """What a consumer takes: active power, and its ratio to the apparent power."""
+    """The load of a consumer: active power, and its ratio to the apparent power."""
 
     power_w: float
     power_factor: float = 1.0
 
 
 class MainsConsumer(Protocol):
-    """Hangs on the mains: an adapter, a monitor."""
+    """A consumer on the mains: an adapter, a monitor."""
 
     def load_at(self, voltage_v: float) -> MainsLoad:
-        """What it takes at this RMS voltage."""
+        """Return the load at this RMS voltage."""
 
 
 class MainsLine:
@@ -32,14 +32,14 @@ class MainsLine:
         self.frequency_hz = frequency_hz
 
     def load(self) -> MainsLoad:
-        """What is taken now: nothing when nothing is plugged in or the mains is off."""
+        """Return the load now; none without a consumer, or with the mains switched off."""
         if self.consumer is None or self.voltage_v <= 0:
             return MainsLoad(0.0)
         return self.consumer.load_at(self.voltage_v)
 
 
 class SteadyConsumer:
-    """The plainest consumer: takes the same at any voltage."""
+    """A consumer with the same load at any voltage."""
 
     def __init__(self, power_w: float, power_factor: float = 1.0) -> None:
         self.power_w = power_w

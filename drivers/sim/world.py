@@ -1,4 +1,4 @@
-"""The physics the simulated instruments share: time, and who feeds whom."""
+"""The physics that simulated instruments share: time, and circuits of sources and sinks."""
 
 import math
 import threading
@@ -7,9 +7,9 @@ from typing import Protocol
 
 
 class SimulatedTime:
-    """Time that runs `speed` times faster than ours; at `math.inf` only sleeping moves it.
+    """Time that runs `speed` times faster than real time; at `math.inf` only sleeping moves it.
 
-    One per slot: a slot that waits does not hold up another.
+    Each slot has its own: a slot that waits does not delay another.
     """
 
     def __init__(self, speed: float = math.inf) -> None:
@@ -32,21 +32,21 @@ class SimulatedTime:
 
 
 class Source(Protocol):
-    """Feeds a circuit: an adapter, a bench supply."""
+    """A source of a circuit: an adapter, a bench supply."""
 
     def voltage_at(self, current_a: float) -> float:
-        """Terminal voltage while `current_a` flows; falls, or stays, as current rises."""
+        """Return the terminal voltage while `current_a` flows; it never rises with the current."""
 
 
 class Sink(Protocol):
-    """Hangs on a circuit: an electronic load, a monitor, a keyboard."""
+    """A sink of a circuit: an electronic load, a monitor, a keyboard."""
 
     def current_at(self, voltage_v: float) -> float:
-        """What it draws at this voltage; rises, or stays, as voltage rises."""
+        """Return the current at this voltage; it never falls with rising voltage."""
 
 
 class Circuit:
-    """One source, any number of sinks, and the point where they agree."""
+    """One source and any number of sinks, at the voltage and current that satisfy all of them."""
 
     MOST_CURRENT_A = 200.0
 
@@ -55,7 +55,7 @@ class Circuit:
         self.sinks = list(sinks)
 
     def solve(self) -> tuple[float, float]:
-        """`(voltage_v, current_a)` at the terminals, by bisection on the current."""
+        """Return `(voltage_v, current_a)` at the terminals, by bisection on the current."""
         if self.source is None:
             return 0.0, 0.0
         low_a, high_a = 0.0, self.MOST_CURRENT_A
@@ -83,7 +83,7 @@ class Circuit:
 
 
 class Resistor:
-    """The plainest sink."""
+    """A sink with one resistance."""
 
     def __init__(self, resistance_ohm: float) -> None:
         self.resistance_ohm = resistance_ohm

@@ -25,7 +25,7 @@ YELLOWED = (0.365, 0.385)
 
 @dataclass
 class Control:
-    """One VCP feature. What is written above its maximum, a monitor takes no notice of."""
+    """One VCP feature. The monitor ignores a value above its maximum."""
 
     value: int
     maximum: int
@@ -33,7 +33,7 @@ class Control:
 
 
 class SimulatedMonitor:
-    """A monitor on the bench: an LCD with nine zones, as the instruments meet it.
+    """A monitor on the bench: an LCD with nine zones, as instruments see it.
 
     Its far ends on the I²C bus are `i2c_devices()`. It hangs on the mains (`load_at`) or on a DC
     circuit (`current_at`), and is the scene for light sensors on its glass (`illuminance_lux`,
@@ -41,7 +41,7 @@ class SimulatedMonitor:
     """
 
     TRANSITION_S = 2.0
-    """Waking or going to sleep takes so long, and meanwhile it has nothing to say."""
+    """Duration of waking and of going to sleep; meanwhile the monitor answers nothing."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class SimulatedMonitor:
         self.ddc_device: I2cDevice = _DdcCi(self)
 
     def i2c_devices(self) -> Mapping[int, I2cDevice]:
-        """Its far ends, by address; `SimulatedI2cBus` takes them."""
+        """Return the far ends on the I²C bus, by address; `SimulatedI2cBus` takes them."""
         return {
             SEGMENT_ADDRESS: self.segment_device,
             DDC_CI_ADDRESS: self.ddc_device,
@@ -121,13 +121,13 @@ class SimulatedMonitor:
         }
 
     def show_level(self, red: float, green: float, blue: float) -> None:
-        """The whole screen in one colour; 0.0 to 1.0 of full drive."""
+        """Show one colour on the whole screen; 0.0 to 1.0 of full drive."""
         if not all(0 <= level <= 1 for level in (red, green, blue)):
             raise ValueError(f"drive {red}, {green}, {blue} is outside 0 to 1")
         self._drive = (red, green, blue)
 
     def lose_signal(self) -> None:
-        """Nobody sends a picture: it goes to standby until somebody does."""
+        """Take the picture away: the monitor goes to standby until it is shown one."""
         self._drive = None
 
     @property
@@ -136,7 +136,7 @@ class SimulatedMonitor:
 
     @property
     def power_w(self) -> float:
-        """What it takes at its rated voltage."""
+        """The power that it takes at its rated voltage."""
         if not self.mains_on:
             return 0.0
         if not self.is_lit:
@@ -156,17 +156,17 @@ class SimulatedMonitor:
         return self._xyz(zone)[1]
 
     def illuminance_lux(self, zone: int) -> float:
-        """What a sensor that lies on the glass sees: a Lambertian emitter gives π lux per cd/m²."""
+        """Return the illuminance on the glass: a Lambertian emitter gives π lux per cd/m²."""
         return pi * self.luminance_cd_m2(zone)
 
     def chromaticity(self, zone: int) -> Xy:
-        """CIE 1931 x, y. Of no light at all it is equal-energy white, for want of anything."""
+        """Return CIE 1931 x, y; equal-energy white where there is no light at all."""
         x, y, z = self._xyz(zone)
         total = x + y + z
         return (x / total, y / total) if total else (1 / 3, 1 / 3)
 
     def _backlight(self) -> float:
-        """How bright the lamps are, 0 to 1. They do not go out at the lowest setting."""
+        """Return the brightness of the lamps, 0 to 1; the lowest setting does not put them out."""
         if self.backlight_dead or not self.is_lit:
             return 0.0
         setting = 75 if self.brightness_stuck else self.controls[0x10].value
@@ -175,7 +175,7 @@ class SimulatedMonitor:
         return 0.2 + 0.8 * setting / 100
 
     def _xyz(self, zone: int) -> tuple[float, float, float]:
-        """Tristimulus values of a zone; Y is its luminance in cd/m²."""
+        """Return the tristimulus values of a zone; Y is its luminance in cd/m²."""
         if not 0 <= zone < ZONES:
             raise ValueError(f"zone {zone}: there are {ZONES}")
         lamp = self.peak_luminance_cd_m2 * self._backlight() * self._zones[zone]
@@ -195,7 +195,7 @@ class SimulatedMonitor:
         return x, y, z
 
     def answer(self, message: bytes) -> bytes | None:
-        """What it replies to a DDC/CI message, both without frames; None is a null message."""
+        """Return the reply to a DDC/CI message, both without frames; None is a null message."""
         if self.time.monotonic() < self._changing_until_s:
             return None
         if self.ddc_null_responses and message[:1] != b"\x03":

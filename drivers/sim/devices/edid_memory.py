@@ -26,7 +26,7 @@ def build_edid(
     version: str = "1.3",
     extensions: Sequence[bytes] = (),
 ) -> bytes:
-    """A valid EDID of a 1920 × 1080 display. `model_year` says that `year` is that, not of making.
+    """Build a valid EDID of a 1920 × 1080 display; with `model_year`, `year` is that.
 
     An empty `name` or `serial_text` is left out. `extensions` are whole blocks of 128 bytes, put
     after the base block as they are. What does not fit its field is a `ValueError`.
@@ -71,7 +71,7 @@ def _text_descriptor(tag: int, text: str) -> bytes:
 
 
 class Eeprom:
-    """24C02-like: an address byte, then reads that run on; what is written to it is not kept."""
+    """A memory like a 24C02: an address byte, then reads that run on; it keeps nothing written."""
 
     def __init__(self, memory: bytes) -> None:
         self._memory = memory
@@ -97,7 +97,7 @@ class Eeprom:
 
 
 class SegmentPointer:
-    """E-DDC 1.3, 2.2.5. Only displays with more than 256 bytes of EDID have one.
+    """The segment pointer of displays with more than 256 bytes of EDID (E-DDC 1.3, 2.2.5).
 
     It is to be forgotten at the end of the transaction, which many displays do not do. A transfer
     ends with a stop here, so those that do never read but segment 0.

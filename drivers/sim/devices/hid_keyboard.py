@@ -32,7 +32,7 @@ CHATTER_AFTER_S = 0.015
 
 
 class SimulatedKeyboard(UsbFunction):
-    """A keyboard whose switches fingers close: `press` and `release`, by the usage on the cap.
+    """A keyboard for simulated fingers: `press` and `release`, by the usage on the cap.
 
     Interface 0 is a boot keyboard with an array of six keys. With `nkro` there is interface 1,
     whose report 1 has one bit for each key and takes over in report protocol.
@@ -121,7 +121,7 @@ class SimulatedKeyboard(UsbFunction):
                 self._plan(open_s + self._chatter_open_s, usage, closed=True)
 
     def release(self, usage: int) -> None:
-        """Let go of the key; fine if nobody held it."""
+        """Let go of the key, which need not be held."""
         with self._lock:
             self._check_key(usage)
             now_s = self._let_time_pass()
@@ -137,7 +137,7 @@ class SimulatedKeyboard(UsbFunction):
         return frozenset(lit - self._led_dead)
 
     def caps_lock_illuminance_lux(self) -> float:
-        """What a light sensor over the Caps Lock LED sees."""
+        """Return the illuminance at a sensor over the Caps Lock LED."""
         return self.ambient_lux + (self.led_lux if "caps" in self.leds else 0.0)
 
     def current_at(self, voltage_v: float) -> float:
@@ -190,7 +190,7 @@ class SimulatedKeyboard(UsbFunction):
         return frozenset(plain | {0xE0 + bit for bit in range(8) if modifiers >> bit & 1})
 
     def function_control(self, setup: Setup, data: bytes) -> bytes:
-        """HID 1.11, 7.1 and 7.2. What it does not know, it stalls."""
+        """Answer the requests of HID 1.11, 7.1 and 7.2; stall others."""
         with self._lock:
             self._let_time_pass()
             number = setup.index
@@ -228,7 +228,7 @@ class SimulatedKeyboard(UsbFunction):
         return NKRO_ENDPOINT if self._nkro and not self._boot_protocol else BOOT_ENDPOINT
 
     def _let_time_pass(self) -> float:
-        """Everything that has happened to contacts, and become a report, until now."""
+        """Let contacts change and reports be made until now; return the time."""
         now_s = self._time.monotonic()
         while True:
             contact_s = self._coming[0][0] if self._coming else math.inf
@@ -248,7 +248,7 @@ class SimulatedKeyboard(UsbFunction):
                 self._report()
 
     def _scan(self, at_s: float) -> None:
-        """A key counts as changed when it has read the same for the debounce time."""
+        """Scan the matrix: a key has changed when it has read the same for the debounce time."""
         seen = self._matrix.seen(self._contacts)
         for key in seen ^ self._settled:
             self._settling.setdefault(key, at_s + self._debounce_s)
@@ -272,7 +272,7 @@ class SimulatedKeyboard(UsbFunction):
         queue.append(report)
 
     def _down(self) -> tuple[int, list[int]]:
-        """Modifier bits, and the other usages in order."""
+        """Return the modifier bits, and the other usages in order."""
         usages = {self._keymap.get(key, key) for key in self._settled}
         bits = sum(1 << (usage - 0xE0) for usage in usages if usage in MODIFIERS)
         return bits, sorted(usage for usage in usages if usage not in MODIFIERS)
