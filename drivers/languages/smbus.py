@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager
 
 from drivers.buses import I2cBus
 from drivers.errors import BadReply
+from drivers.languages.registers import USABLE_ADDRESSES
 
 LONGEST_BLOCK = 32
 POLYNOMIAL = 0x07  # x⁸ + x² + x + 1, without its highest term
 
 
 def packet_error_code(message: bytes) -> int:
-    """CRC-8 of all bytes on the wire, addresses with their read/write bit included (6.4)."""
+    """Return the CRC-8 of all bytes on the wire, addresses with their read/write bit too (6.4)."""
     code = 0
     for byte in message:
         code ^= byte
@@ -25,7 +26,7 @@ def packet_error_code(message: bytes) -> int:
 
 
 class SmbusChip:
-    """One address on one bus. `name` and the address begin every complaint.
+    """Talk to one chip. Its name and address begin every complaint.
 
     With `pec`, each message ends with a packet error code. A chip does not acknowledge a wrong one,
     which is `NotConnected`; what a chip sends with a wrong one is `BadReply`, as are fewer bytes
@@ -41,7 +42,7 @@ class SmbusChip:
     """
 
     def __init__(self, bus: I2cBus, address: int, name: str, *, pec: bool = False) -> None:
-        if not 0x08 <= address <= 0x77:
+        if address not in USABLE_ADDRESSES:
             raise ValueError(f"{name}: {address:#04x} is not a 7-bit I²C address, 0x08…0x77")
         self._bus = bus
         self._address = address
@@ -49,17 +50,19 @@ class SmbusChip:
         self.where = f"{name} at {address:#04x}"
 
     def hold(self) -> AbstractContextManager[object]:
-        """Several messages that belong together; see `I2cBus.hold`."""
+        """Keep others away while messages that belong together are sent; see `I2cBus.hold`."""
         return self._bus.hold()
 
     def quick(self) -> None:
-        """The address alone, with the bit for writing: is somebody there?"""
+        """Send the address alone, with the bit for writing: a chip that is there acknowledges."""
         self._bus.transfer(self._address)
 
     def send_byte(self, value: int) -> None:
+        """Send one byte, without a command before it."""
         self._write(bytes([self._checked(value, 1)]))
 
     def receive_byte(self) -> int:
+        """Return one byte that the chip sends without being given a command."""
         return self._read(b"", 1)[0]
 
     def write_byte(self, command: int, value: int) -> None:
@@ -79,7 +82,7 @@ class SmbusChip:
         return int.from_bytes(self._read(self._command_and_word(command, value), 2), "little")
 
     def write_block(self, command: int, data: bytes) -> None:
-        """1 to 32 bytes, with their number in front."""
+        """Write 1 to 32 bytes, with their number in front."""
         if not 1 <= len(data) <= LONGEST_BLOCK:
             raise ValueError(
                 f"{self.where}: a block of {len(data)} bytes, not 1 to {LONGEST_BLOCK}"
@@ -87,7 +90,7 @@ class SmbusChip:
         self._write(bytes([self._checked(command, 1), len(data)]) + data)
 
     def read_block(self, command: int, *, longest: int = LONGEST_BLOCK) -> bytes:
-        """A block of 1 to `longest` bytes, without the number that the chip puts in front of them.
+        """Return a block of 1 to `longest` bytes, without the number that the chip puts before it.
 
         Raises `BadReply` when that number is 0 or more than `longest`.
 

@@ -167,7 +167,7 @@ class It8500(ElectronicLoad, PowerMeter):
         return self._let_go()
 
     def _let_go(self) -> None:
-        # Somebody may have pressed Local, or the load may have lost its power meanwhile: then it
+        # Local may have been pressed, or the load may have lost its power meanwhile: then it
         # is not in remote operation and would refuse to be switched off.
         self._command(SET_REMOTE, 1)
         self.switch(on=False)

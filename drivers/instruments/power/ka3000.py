@@ -86,7 +86,7 @@ class Ka3000(PowerSupply, PowerMeter):
         self.max_v = max_v
         self.max_a = max_a
         self._time = time
-        self._next_s = time.monotonic() + SLOW_PACING_S  # who knows when it was last asked
+        self._next_s = time.monotonic() + SLOW_PACING_S  # when it was last asked is not known
         self._slow = False
         self._in_step = True
         self._name = "Korad KA3000"
@@ -175,7 +175,7 @@ class Ka3000(PowerSupply, PowerMeter):
         if not self._in_step:
             self._find_step()
         self._in_step = False
-        # What lies in the buffer belongs to nobody: ISET1? is followed by a sixth byte.
+        # Bytes in the buffer answer no question: ISET1? is followed by a sixth byte.
         self._send(question, empty=True)
         reply = self._line.read(size)
         self._rest(SLOW_PACING_S if self._slow and question == "STATUS?" else PACING_S)

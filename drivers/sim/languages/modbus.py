@@ -44,7 +44,7 @@ class ModbusException(Exception):
 
 
 class SimulatedModbusRtu:
-    """One unit. A twin overrides what its instrument offers; the rest is an illegal function.
+    """Answers as one unit. A twin overrides what its instrument offers; all else is illegal.
 
     A real unit finds the frames by the silence between them. There is none to be seen here, so a
     frame is what has a right CRC, and what lies before it is skipped.
@@ -64,11 +64,11 @@ class SimulatedModbusRtu:
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def special(self, function: int, data: bytes) -> bytes:
-        """Functions of the maker's own: the data of the answer."""
+        """Return the data of the answer to a function of the maker's own."""
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def special_size(self, function: int) -> int | None:
-        """How much data follows a function of the maker's own; None if it has no such function."""
+        """Return the data bytes that follow a maker's own function; None for no such function."""
         return None
 
     def receive(self, data: bytes) -> bytes:
@@ -90,7 +90,7 @@ class SimulatedModbusRtu:
         return b""
 
     def _size_at(self, start: int) -> int | None:
-        """How long a request with this function is; None: as far as it goes."""
+        """Return the size of a request with this function; None for one without a known size."""
         function = self._heard[start + 1]
         if function in (1, 2, 3, 4, 5, 6):
             return 8

@@ -9,7 +9,7 @@ PULLED_UP = 0xFF  # what a host reads that goes on when the chip has said everyt
 
 
 class SimulatedSmbusChip:
-    """Commands with a byte, a word or a block behind them; anything else is not acknowledged.
+    """Knows commands with a byte, a word or a block; anything else is not acknowledged.
 
     `values` are as on the wire, a word with its low byte first; they can be written with as many
     bytes as they have. `blocks` are without their count, and can be written at any length up to
@@ -97,9 +97,9 @@ class SimulatedSmbusChip:
 
 
 def remainder(message: bytes) -> int:
-    """What is left when `message`, eight zeros behind it, is divided by the generator.
+    """Return the remainder of `message`, with eight zeros behind it, divided by the generator.
 
-    Nothing, when its last byte already is the remainder of those before it.
+    It is 0 when the last byte already is the remainder of those before it.
     """
     left = int.from_bytes(message, "big") << 8
     while left.bit_length() > 8:

@@ -17,9 +17,10 @@ LUMENS = 683 * 0.01  # per W, and W/m² per µW/cm²
 
 
 def _irradiances(lux: float, x: float, y: float) -> tuple[float, float, float]:
-    """The mixture of the three test LEDs, in µW/cm², that has this colour (Cramer's rule).
+    """Return the mixture of the three test LEDs, in µW/cm², of this colour (Cramer's rule).
 
-    Colours beyond the LEDs' triangle do without the one they would have to take away.
+    Where a colour is beyond the LEDs' triangle, the LED that it would need less than none of is
+    off.
     """
     target = (lux * x / y, lux, lux * (1 - x - y) / y)
     columns = list(zip(*OBSERVER, strict=True))
@@ -38,7 +39,8 @@ def _determinant(*columns: tuple[float, ...]) -> float:
 
 
 class SimulatedTcs34725:
-    """Looks at one zone of a scene. `identity` 0x4D is a TCS34727.
+    """Looks at one zone of a scene. `identity` 0x4D is a TCS34727; at address 0x39
+    the two are a TCS34721 and a TCS34723.
 
     Without `time` an integration takes no time.
     """

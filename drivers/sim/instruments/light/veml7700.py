@@ -9,7 +9,7 @@ FINEST_LUX = 0.0042  # of one count, at gain 2 and 800 ms
 
 
 def _bent(lux: float) -> float:
-    """What the chip makes of light at low gains: the note's polynomial, backwards."""
+    """Return the lux that the chip counts at low gains: the note's polynomial, backwards."""
     low, high = 0.0, lux
     for _ in range(60):
         x = (low + high) / 2

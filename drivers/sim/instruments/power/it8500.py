@@ -30,12 +30,12 @@ IT8512 = Ratings()
 
 
 class SimulatedIt8500:
-    """Hangs itself on `circuit`, of which it is a sink.
+    """Becomes a sink of `circuit`.
 
     Set commands are not executed (0xB0) in front panel operation; values out of range are 0xA0;
     commands it does not have are 0xC0. Over-voltage, by 5 %, and over-temperature switch the input
     off; current and power are only limited, and over-current turns CW and CR into CC ("Protection
-    features"). `overheated` and `reversed_leads` are set by whoever tests with them.
+    features"). `overheated` and `reversed_leads` are set by tests.
 
     Lists, transients, timers and the battery test are not simulated: their commands are refused.
 
@@ -83,7 +83,7 @@ class SimulatedIt8500:
     # The sink
 
     def current_at(self, voltage_v: float) -> float:
-        """Rises with the voltage, except where the power is constant.
+        """Return a current that rises with the voltage, except where the power is constant.
 
         There the equation has two answers, and a real load, which comes from the open circuit, ends
         at the one with the higher voltage. That is never below half the open voltage, where a

@@ -21,7 +21,7 @@ NEVER_S = float("-inf")
 
 
 class SimulatedKa3000:
-    """Feeds `circuit`. `identity` is what it says to `*IDN?`, as sent."""
+    """Becomes the source of `circuit`. `identity` is its answer to `*IDN?`, as sent."""
 
     def __init__(
         self,

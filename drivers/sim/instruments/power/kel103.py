@@ -31,7 +31,7 @@ class BatterySlot:
 
 
 class SimulatedKel103(SimulatedScpi):
-    """Hangs on `circuit`. `time` moves the battery test on."""
+    """Becomes a sink of `circuit`. `time` moves the battery test on."""
 
     def __init__(
         self,

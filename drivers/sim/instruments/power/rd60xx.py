@@ -38,7 +38,7 @@ class Output:
 
 
 class SimulatedRd60xx(SimulatedModbusRtu):
-    """Becomes the source of `circuit`. Its state survives a new driver, like the real one's.
+    """Becomes the source of `circuit`. Its state outlives its driver, as on a real supply.
 
     Not documented, and assumed here: a set value beyond the model's is acknowledged and not taken,
     a register that does not exist is exception 2, and switching on clears what had tripped.
