@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import pytest
 
+from drivers.buses import Time
 from drivers.errors import DriverError
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.instruments.fixtures.key_actuator import SOLENOID_HZ, KeyActuator
@@ -21,11 +22,26 @@ from drivers.instruments.power.ina228 import Ina228
 from drivers.instruments.power.ina260 import Ina260
 from drivers.instruments.power.it8500 import It8500
 from drivers.instruments.power.ka3000 import Ka3000
+from drivers.instruments.power.kel103 import Kel103
 from drivers.instruments.power.rd60xx import Rd60xx
 from drivers.sim.faults import Mute
 from drivers.sim.hardware import SimulatedI2cBus, SimulatedSerial
 from drivers.sim.instruments.fixtures.pca9685 import SimulatedPca9685
-from drivers.sim.world import SimulatedTime
+from drivers.sim.instruments.light.tcs34725 import SimulatedTcs34725
+from drivers.sim.instruments.light.tsl2591 import SimulatedTsl2591
+from drivers.sim.instruments.light.veml7700 import SimulatedVeml7700
+from drivers.sim.instruments.mains.pzem004t import SimulatedPzem004t
+from drivers.sim.instruments.power.ina219 import SimulatedIna219
+from drivers.sim.instruments.power.ina226 import SimulatedIna226
+from drivers.sim.instruments.power.ina228 import SimulatedIna228
+from drivers.sim.instruments.power.ina260 import SimulatedIna260
+from drivers.sim.instruments.power.it8500 import SimulatedIt8500
+from drivers.sim.instruments.power.ka3000 import SimulatedKa3000
+from drivers.sim.instruments.power.kel103 import SimulatedKel103
+from drivers.sim.instruments.power.rd60xx import SimulatedRd60xx
+from drivers.sim.light import FixedScene, Scene
+from drivers.sim.mains import MainsLine
+from drivers.sim.world import Circuit, SimulatedTime
 from drivers.wiring import Between, OneOf
 
 TIME = SimulatedTime()
@@ -162,3 +178,48 @@ def test_what_a_file_may_set_is_given_by_name(driver: Driver) -> None:
         if one.kind is not inspect.Parameter.KEYWORD_ONLY
     ]
     assert positional[1:] in ([], ["address"])
+
+
+TWINS: list[tuple[type, type, Mapping[str, Any]]] = [
+    (Pzem004t, SimulatedPzem004t, {"address": 5, "range_a": 10.0}),
+    (Pzem004t, SimulatedPzem004t, {"address": 0xF8, "range_a": 100.0}),
+    (Rd60xx, SimulatedRd60xx, {"unit": 9}),
+    (It8500, SimulatedIt8500, {"address": 17}),
+    (Ka3000, SimulatedKa3000, {"max_v": 24.0, "max_a": 2.0}),
+    (Kel103, SimulatedKel103, {}),
+    (Ina219, SimulatedIna219, {"shunt_ohm": 0.05, "max_a": 3.0}),
+    (Ina226, SimulatedIna226, {"shunt_ohm": 0.05, "max_a": 1.0}),
+    (Ina228, SimulatedIna228, {"shunt_ohm": 0.05}),
+    (Ina260, SimulatedIna260, {}),
+    (Tcs34725, SimulatedTcs34725, {}),
+    (Tsl2591, SimulatedTsl2591, {}),
+    (Veml7700, SimulatedVeml7700, {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "twin_kind", "settings"), TWINS)
+def test_a_twin_takes_the_world_by_type_and_settings_by_the_names_of_its_driver(
+    kind: type, twin_kind: type, settings: Mapping[str, Any]
+) -> None:
+    """So that a simulated rig is wired from the two signatures alone."""
+    time = SimulatedTime()
+    world = (Circuit(), MainsLine(), FixedScene(), time)
+    hints = get_type_hints(twin_kind.__init__)  # type: ignore[misc]
+    given: dict[str, Any] = {}
+    for parameter in inspect.signature(twin_kind).parameters.values():
+        wanted = get_args(hints[parameter.name]) or (hints[parameter.name],)
+        for part_kind, part in zip((Circuit, MainsLine, Scene, Time), world, strict=True):
+            if part_kind in wanted:
+                given[parameter.name] = part
+        if parameter.name in settings:
+            given[parameter.name] = settings[parameter.name]
+        assert parameter.name in given or parameter.default is not parameter.empty
+    twin = twin_kind(**given)
+    wire: Any
+    if hasattr(twin, "receive"):
+        wire = SimulatedSerial(twin, time=time)
+    else:
+        address = inspect.signature(kind).parameters["address"].default
+        wire = SimulatedI2cBus({address: twin})
+    injected = {"time": time} if "time" in inspect.signature(kind).parameters else {}
+    assert kind(wire, **settings, **injected).identity.maker
