@@ -4,7 +4,6 @@ import json
 import math
 import queue
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +21,11 @@ from station.rig.config import ConfigError, StationConfig, load
 from station.service import StationService
 
 if TYPE_CHECKING:
+    from station.simulate.handover import Handover
     from station.simulate.operator import SimulatedLine
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
 WATCHED_SPEED = 20.0
-DELIVERY_S = 60.0
 REPORTED = ("pass", "fail", "marginal", "aborted", "error")
 
 
@@ -72,6 +71,7 @@ def simulate_station(asked: Simulation) -> int:
 
     Exit code 0 when every verdict was the one its device calls for and everything was delivered.
     """
+    from station.simulate.handover import Handover
     from station.simulate.operator import SimulatedLine
     from station.simulate.rig import SimulatedRig
 
@@ -88,7 +88,9 @@ def simulate_station(asked: Simulation) -> int:
             simulated=True,
         )
         line = SimulatedLine(service, rig, seed=asked.seed, pause_s=2.5 if asked.ui else 0.0)
+        handover = Handover()
         service.listen(line.hear)
+        service.listen(handover.hear)
         service.fly(line.take_over, page=asked.page)
         try:
             service.open()
@@ -96,7 +98,7 @@ def simulate_station(asked: Simulation) -> int:
             if asked.runs is None:
                 operate(service, ended, ui=asked.ui)
                 return 0
-            return _report(line, outbox, asked.runs)
+            return _report(line, handover, outbox, asked.runs)
         finally:
             line.take_over()
             service.close()
@@ -127,7 +129,7 @@ def _outbox(folder: Path) -> Iterator[Outbox]:
         outbox.close()
 
 
-def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
+def _report(line: "SimulatedLine", handover: "Handover", outbox: Outbox, runs: int) -> int:
     from station.simulate.operator import judge
 
     done = -1
@@ -137,9 +139,7 @@ def _report(line: "SimulatedLine", outbox: Outbox, runs: int) -> int:
             print(f"{done} of {runs} devices tested", file=sys.stderr)
     print(f"{len(line.finished)} of {runs} devices tested", file=sys.stderr)
     records = [record for _, record in line.finished]
-    deadline_s = time.monotonic() + DELIVERY_S
-    while (counts := outbox.counts()).waiting and time.monotonic() < deadline_s:
-        time.sleep(0.05)
+    counts = handover.wait(outbox.counts, lambda text: print(text, file=sys.stderr, flush=True))
     wrong = judge(line.finished)
     for complaint in wrong:
         print(f"WRONG VERDICT {complaint}", file=sys.stderr)

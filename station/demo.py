@@ -104,11 +104,27 @@ def _headless(asked: Demo, station: list[str], page: str, started_s: float) -> i
     }
     good = code == 0 and len(stored) == asked.runs == len(set(ids))
     good = good and not summary["waiting"] and not summary["duplicates"]
+    if not good:
+        print(missing(code, asked.runs, told, here), file=sys.stderr)
     if asked.json:
         print(json.dumps(summary))
     else:
         print(", ".join(f"{name} {value}" for name, value in summary.items()))
     return 0 if good else 1
+
+
+def missing(code: int, runs: int, told: dict[str, Any], here: set[str]) -> str:
+    """Say in one line what keeps a demonstration from being good, with figures.
+
+    `told` is the report of a station that was to test `runs` devices and ended with `code`; `here`
+    are the ids of the records that the host holds.
+    """
+    away = [record_id for record_id in told["record_ids"] if record_id not in here]
+    return (
+        f"not as it has to be: {told['runs']} of {runs} devices were tested,"
+        f" {told['waiting']} records wait at the station, {len(away)} are not at the host"
+        f"{': ' + ', '.join(away) if away else ''}; the station ended with {code}"
+    )
 
 
 def _run_station(command: list[str], *, pipe: bool) -> tuple[int, bytes]:

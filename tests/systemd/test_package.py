@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_rig.qemu.debian import Debian, archive, can_be_made, make_newer, unpack
+from virtual_rig.roots.debian import Debian, archive, can_be_made, make_newer, unpack
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("station", "host")
@@ -119,7 +119,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     if os.geteuid() != 0:
         pytest.skip("needs root, for a Debian of its own")
     if not can_be_made(ROOT / ".cache"):
-        pytest.skip("needs debootstrap: apt install debootstrap")
+        pytest.skip("needs mmdebstrap: apt install mmdebstrap")
     subprocess.run([ROOT / "script" / "package"], check=True)
     folder = tmp_path_factory.mktemp("package")
     debian = unpack(archive(ROOT / ".cache"), folder / "debian")

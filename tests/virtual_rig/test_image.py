@@ -8,7 +8,7 @@ import pytest
 from station.rig import config
 from virtual_rig.far_ends.wiring import wire
 from virtual_rig.installed import image
-from virtual_rig.qemu.debian import CommandFailed, make_newer
+from virtual_rig.roots.debian import CommandFailed, make_newer
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mke2fs", path="/usr/sbin:/sbin") is None, reason="needs mke2fs: e2fsprogs"

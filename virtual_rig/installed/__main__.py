@@ -17,7 +17,8 @@ from virtual_rig.installed.guest import Fault, GuestSilent
 from virtual_rig.installed.image import Image
 from virtual_rig.installed.record_host import HostTrouble, RecordHost
 from virtual_rig.installed.scenario import Scenario
-from virtual_rig.qemu import debian, kernel, machine, packages
+from virtual_rig.qemu import kernel, machine, packages
+from virtual_rig.roots import debian
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache/installed-rig"
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def make_image() -> Image:
     """Of this checkout. Raises `Missing`, `CannotBuild` and `CommandFailed`."""
-    packages.ensure(packages.FOR_A_DISK)
+    packages.ensure(packages.NEEDED | packages.FOR_A_DISK)
     built = kernel.build(ROOT / ".cache/virtual-rig")
     done = subprocess.run(
         [ROOT / "script/package", "station"], capture_output=True, text=True, check=False

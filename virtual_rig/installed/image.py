@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from virtual_rig.qemu import debian, newc
-from virtual_rig.qemu.debian import CommandFailed, Debian
+from virtual_rig.qemu import newc
 from virtual_rig.qemu.kernel import BUSYBOX, Built
 from virtual_rig.qemu.modules import ModuleTree
+from virtual_rig.roots import debian
+from virtual_rig.roots.debian import CommandFailed, Debian
 
 RIG = Path(__file__).parent.parent
 DISK = RIG / "installed/disk"
@@ -36,7 +37,7 @@ OURS = (
 )
 """What the attendant needs of the rig; `drivers` and `station` are the package's."""
 INPUTS = (
-    *(RIG / name for name in (*OURS, "installed/image.py", "qemu/debian.py")),
+    *(RIG / name for name in (*OURS, "installed/image.py", "roots/debian.py")),
     *(path for path in sorted(DISK.rglob("*")) if path.is_file()),
 )
 

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from virtual_rig.roots.debian import MMDEBSTRAP
+
 # what we look for, and the package that brings it
 NEEDED = {
     "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
@@ -18,8 +20,7 @@ NEEDED = {
     "/usr/lib/x86_64-linux-gnu/libudev.so.1": "libudev1",
 }
 
-FOR_A_DISK = {
-    "/usr/sbin/debootstrap": "debootstrap",
+FOR_A_DISK = MMDEBSTRAP | {
     "/usr/sbin/mke2fs": "e2fsprogs",
     "/usr/sbin/mosquitto": "mosquitto",
 }
@@ -30,14 +31,14 @@ class Missing(Exception):
     """Packages are not installed; says how to get them."""
 
 
-def missing(root: Path = Path("/")) -> list[str]:
-    """In the order of `NEEDED`."""
-    return _missing_of(NEEDED, root)
+def missing(needed: Mapping[str, str], root: Path = Path("/")) -> list[str]:
+    """Return the packages whose files are not there, in the order of `needed`."""
+    return [package for path, package in needed.items() if not (root / path.lstrip("/")).exists()]
 
 
-def ensure(also: Mapping[str, str] | None = None) -> None:
-    """Installs what is missing as root or with `CI=true`; otherwise raises `Missing`."""
-    if not (wanted := [*missing(), *_missing_of(also or {})]):
+def ensure(needed: Mapping[str, str]) -> None:
+    """Install what is missing as root or with `CI=true`; otherwise raise `Missing`."""
+    if not (wanted := missing(needed)):
         return
     root = os.geteuid() == 0
     if not root and os.environ.get("CI") != "true":
@@ -48,9 +49,5 @@ def ensure(also: Mapping[str, str] | None = None) -> None:
     for command in (["apt-get", "update", "-q"], install):
         if subprocess.run([*sudo, *command], env=environment, check=False).returncode:
             raise Missing(f"{' '.join(command)} failed")
-    if still := [*missing(), *_missing_of(also or {})]:
+    if still := missing(needed):
         raise Missing(f"still missing after apt-get install: {' '.join(still)}")
-
-
-def _missing_of(needed: Mapping[str, str], root: Path = Path("/")) -> list[str]:
-    return [package for path, package in needed.items() if not (root / path.lstrip("/")).exists()]

@@ -1,0 +1,1 @@
+"""Debian systems in folders: made by mmdebstrap, kept as archives, entered by chroot."""
