@@ -1,114 +1,29 @@
 """Electronic loads that speak SCPI, their dialects as data.
 
-Sources: Rigol DL3000 programming guide; Siglent SDL1000X programming guide (E02B).
+Sources stand with each dialect in `scpi_loads.toml`.
 """
 
 import re
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated
 
 from drivers.buses import ByteStream, Time
-from drivers.capabilities import ElectronicLoad, Identity, Power, PowerMeter
+from drivers.capabilities import ElectronicLoad, Power, PowerMeter
 from drivers.errors import Refused, WrongDevice
-from drivers.languages.scpi import Scpi
-
-STEP = 0.001  # V, A, W, Ω: the coarsest step of a set value at the low end
-ACCURACY = 1e-4  # and above
-
-
-class LoadRating(NamedTuple):
-    """What a model takes. `model` is a regular expression on the model in `*IDN?`."""
-
-    model: str
-    max_v: float
-    max_a: float
-    max_w: float
-    min_ohm: float
-    max_ohm: float
-
-
-class Mode(NamedTuple):
-    """How one quantity is held: the function that selects it and what `FUNC?` then says."""
-
-    function: str
-    answer: str
-    level: str
-    ask_level: str
-
-
-class LoadDialect(NamedTuple):
-    """How a family of loads is spoken to. `{value}` and `{state}` are filled in.
-
-    Optional texts are empty where the family has no such words.
-    """
-
-    identity: str
-    """Regular expression on maker and model in `*IDN?`."""
-    ratings: tuple[LoadRating, ...]
-    current: Mode
-    voltage: Mode
-    resistance: Mode
-    power: Mode
-    switch: str
-    ask_switch: str
-    measure_voltage: str = ":MEAS:VOLT?"
-    measure_current: str = ":MEAS:CURR?"
-    measure_power: str = ":MEAS:POW?"
-    ask_function: str = ""
-    prepare: tuple[str, ...] = ()
-    """What brings a load that somebody else has used into plain operation, in its widest range."""
-    error_query: str = ""
-    trailing_s: float = 0.0
-    """Rubbish follows some answers: how long the line takes to be quiet again."""
-    baudrate: int = 9600
-
-
-# A DL3021 answers `0.000067\n0`: after the end of a line comes a piece of another. Text before the
-# first LF counts. 20 ms are 20 characters at 9600 baud, or one latency timer of an FTDI adapter.
-# `:SOUR:FUNC?` is not asked: firmware 00.01.05 does not answer it reliably.
-RIGOL_DL3000 = LoadDialect(
-    identity=r"RIGOL TECHNOLOGIES,DL30[23]1A?",
-    ratings=(
-        LoadRating("DL3021A?", 150.0, 40.0, 200.0, 0.08, 15000.0),
-        LoadRating("DL3031A?", 150.0, 60.0, 350.0, 0.08, 15000.0),
-    ),
-    current=Mode(":SOUR:FUNC CURR", "CC", ":SOUR:CURR:LEV:IMM {value:.4f}", ":SOUR:CURR:LEV:IMM?"),
-    voltage=Mode(":SOUR:FUNC VOLT", "CV", ":SOUR:VOLT:LEV:IMM {value:.4f}", ":SOUR:VOLT:LEV:IMM?"),
-    resistance=Mode(":SOUR:FUNC RES", "CR", ":SOUR:RES:LEV:IMM {value:.4f}", ":SOUR:RES:LEV:IMM?"),
-    power=Mode(":SOUR:FUNC POW", "CP", ":SOUR:POW:LEV:IMM {value:.4f}", ":SOUR:POW:LEV:IMM?"),
-    switch=":SOUR:INP:STAT {state}",
-    ask_switch=":SOUR:INP:STAT?",
-    prepare=(":SOUR:FUNC:MODE FIX", ":SOUR:CURR:RANG MAX", ":SOUR:VOLT:RANG MAX"),
-    error_query=":SYST:ERR?",
-    trailing_s=0.02,
+from drivers.instruments.power.scpi_dialects import (
+    LOADS,
+    MOST_CHANNELS,
+    Forms,
+    LoadDialect,
+    LoadRating,
+    Mode,
 )
+from drivers.instruments.power.scpi_speaker import ScpiSpeaker
+from drivers.wiring import Between, Named
 
-# "The command is invalid if the parameter value beyond the scope": it says nothing, reading back
-# does.
-SIGLENT_SDL1000 = LoadDialect(
-    identity=r"Siglent( Technologies)?,SDL10[23]0X(-E)?",
-    ratings=(
-        LoadRating("SDL1020X(-E)?", 150.0, 30.0, 200.0, 0.03, 10000.0),
-        LoadRating("SDL1030X(-E)?", 150.0, 30.0, 300.0, 0.03, 10000.0),
-    ),
-    current=Mode(":FUNC CURRENT", "CURRENT", ":CURR:LEV:IMM {value:.3f}", ":CURR:LEV:IMM?"),
-    voltage=Mode(":FUNC VOLTAGE", "VOLTAGE", ":VOLT:LEV:IMM {value:.3f}", ":VOLT:LEV:IMM?"),
-    resistance=Mode(":FUNC RESISTANCE", "RESISTANCE", ":RES:LEV:IMM {value:.3f}", ":RES:LEV:IMM?"),
-    power=Mode(":FUNC POWER", "POWER", ":POW:LEV:IMM {value:.3f}", ":POW:LEV:IMM?"),
-    switch=":INP {state}",
-    ask_switch=":INP?",
-    measure_voltage="MEAS:VOLT?",
-    measure_current="MEAS:CURR?",
-    measure_power="MEAS:POW?",
-    ask_function=":FUNC?",
-    prepare=(":CURR:IRANG 30",),
-)
-
-DIALECTS: Mapping[str, LoadDialect] = {
-    "rigol-dl3000": RIGOL_DL3000,
-    "siglent-sdl1000": SIGLENT_SDL1000,
-}
+DIALECTS = LOADS
+STEP = 0.001  # V, A: the coarsest step in which a load tells what it reads
+ACCURACY = 1e-4  # of a set value that reads back, beside the dialect's resolution
 
 
 class ScpiLoad(ElectronicLoad, PowerMeter):
@@ -122,83 +37,93 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
 
     resolution_v = resolution_a = STEP
 
-    def __init__(self, line: ByteStream, dialect: LoadDialect, *, time: Time = time) -> None:
+    def __init__(
+        self,
+        line: ByteStream,
+        dialect: Annotated[LoadDialect, Named(DIALECTS)],
+        *,
+        channel: Annotated[int, Between(1, MOST_CHANNELS)] = 1,
+        time: Time = time,
+    ) -> None:
         self._dialect = dialect
-        self._scpi = Scpi(
-            line,
-            "SCPI load",
-            error_query=dialect.error_query,
-            trailing_s=dialect.trailing_s,
-            time=time,
-        )
-        self.identity = self._identify()
-        self._scpi.name = f"{self.identity.maker} {self.identity.model}"
-        self._rating = self._find_rating()
-        self.max_v, self.max_a = self._rating.max_v, self._rating.max_a
-        self._scpi.read_errors()  # of somebody before us
+        self._speaker = ScpiSpeaker(line, dialect, "SCPI load", channel=channel, time=time)
+        self.identity = self._speaker.identity
+        rating = None if dialect.limits else self._find_rating()
         self.switch(on=False)
         for text in dialect.prepare:
-            self._scpi.command(text)
+            self._speaker.say(text)
+        self._rating = rating or self._ask_limits()
+        self.max_v, self.max_a = self._rating.max_v, self._rating.max_a
 
     def sink_current(self, current_a: float) -> None:
         if not 0 <= current_a <= self._rating.max_a:
             raise ValueError(f"{current_a} A is outside 0…{self._rating.max_a} A")
-        self._hold(self._dialect.current, current_a)
+        dialect = self._dialect
+        self._hold(dialect.current, dialect.answers_a, current_a, dialect.resolution_a)
 
     def sink_power(self, power_w: float) -> None:
         if not 0 <= power_w <= self._rating.max_w:
             raise ValueError(f"{power_w} W is outside 0…{self._rating.max_w} W")
-        self._hold(self._dialect.power, power_w)
+        dialect = self._dialect
+        self._hold(dialect.power, dialect.answers_w, power_w, dialect.resolution_w)
 
     def sink_resistance(self, resistance_ohm: float) -> None:
         least, most = self._rating.min_ohm, self._rating.max_ohm
         if not least <= resistance_ohm <= most:
             raise ValueError(f"{resistance_ohm} Ω is outside {least}…{most} Ω")
-        self._hold(self._dialect.resistance, resistance_ohm)
+        dialect = self._dialect
+        self._hold(dialect.resistance, dialect.answers_ohm, resistance_ohm, dialect.resolution_ohm)
 
     def hold_voltage(self, voltage_v: float) -> None:
         if not 0 <= voltage_v <= self._rating.max_v:
             raise ValueError(f"{voltage_v} V is outside 0…{self._rating.max_v} V")
-        self._hold(self._dialect.voltage, voltage_v)
+        dialect = self._dialect
+        self._hold(dialect.voltage, dialect.answers_v, voltage_v, dialect.resolution_v)
 
     def switch(self, *, on: bool) -> None:
-        question = self._dialect.ask_switch
-        self._scpi.command(self._dialect.switch.format(state="ON" if on else "OFF"))
-        answer = self._scpi.query(question).upper()
-        if answer not in ("0", "1", "OFF", "ON"):
-            raise self._scpi.nonsense(question, answer, "neither ON nor OFF")
-        if (answer in ("1", "ON")) is not on:
+        self._speaker.switch(self._dialect.switch, on=on)
+        if self._speaker.is_on(self._dialect.ask_switch) is not on:
+            name, question = self._speaker.scpi.name, self._speaker.filled(self._dialect.ask_switch)
             raise Refused(
-                f"{self._scpi.name}: switched {'on' if on else 'off'}, but {question!r} → {answer}"
+                f"{name}: switched {'on' if on else 'off'}, but {question!r} says it is not"
             )
 
     def read(self) -> Power:
-        return Power(
-            voltage_v=self._scpi.query_number(self._dialect.measure_voltage),
-            current_a=self._scpi.query_number(self._dialect.measure_current),
-            power_w=self._scpi.query_number(self._dialect.measure_power),
-        )
+        dialect, speaker = self._dialect, self._speaker
+        voltage_v = speaker.ask_number(dialect.measure_voltage, dialect.answers_v)
+        current_a = speaker.ask_number(dialect.measure_current, dialect.answers_a)
+        power_w = voltage_v * current_a
+        if dialect.measure_power:
+            power_w = speaker.ask_number(dialect.measure_power, dialect.answers_w)
+        return Power(voltage_v, current_a, power_w)
 
-    def _hold(self, mode: Mode, value: float) -> None:
-        self._scpi.command(mode.level.format(value=value))
-        kept = self._scpi.query_number(mode.ask_level)
-        if abs(kept - value) > STEP + ACCURACY * value:
-            raise Refused(f"{self._scpi.name}: set to {value}, but {mode.ask_level!r} → {kept}")
-        self._scpi.command(mode.function)
+    def _hold(self, mode: Mode, forms: Forms, value: float, resolution: float) -> None:
+        speaker = self._speaker
+        speaker.say(mode.level, value=value)
+        speaker.verify(mode.ask_level, forms, value, resolution + ACCURACY * value)
+        speaker.say(mode.function)
         if question := self._dialect.ask_function:
-            answer = self._scpi.query(question)
-            if answer.upper() != mode.answer:
-                raise Refused(f"{self._scpi.name}: {mode.function!r}, but {question!r} → {answer}")
-
-    def _identify(self) -> Identity:
-        answer = self._scpi.ask_identity()
-        maker, model, serial_number, firmware, *_ = *answer.split(","), "", "", ""
-        if not re.fullmatch(self._dialect.identity, f"{maker},{model}", re.IGNORECASE):
-            raise WrongDevice(f"expected {self._dialect.identity!r}, but '*IDN?' → {answer!r}")
-        return Identity(maker, model, serial_number, firmware)
+            answer = speaker.ask(question)
+            if answer.upper() not in {word.upper() for word in mode.answers}:
+                function, question = speaker.filled(mode.function), speaker.filled(question)
+                raise Refused(f"{speaker.scpi.name}: {function!r}, but {question!r} → {answer}")
 
     def _find_rating(self) -> LoadRating:
         for rating in self._dialect.ratings:
             if re.fullmatch(rating.model, self.identity.model, re.IGNORECASE):
                 return rating
-        raise WrongDevice(f"{self._scpi.name}: its rating is not known")
+        raise WrongDevice(f"{self._speaker.scpi.name}: its rating is not known")
+
+    def _ask_limits(self) -> LoadRating:
+        """Ask the instrument what it takes, after it was brought into its widest range."""
+        dialect, speaker, limits = self._dialect, self._speaker, self._dialect.limits
+        if limits is None:
+            raise ValueError(f"{self.identity.model}: neither ratings nor limits")
+        return LoadRating(
+            model=re.escape(self.identity.model),
+            max_v=speaker.ask_number(limits.max_voltage, dialect.answers_v),
+            max_a=speaker.ask_number(limits.max_current, dialect.answers_a),
+            max_w=speaker.ask_number(limits.max_power, dialect.answers_w),
+            min_ohm=speaker.ask_number(limits.min_resistance, dialect.answers_ohm),
+            max_ohm=speaker.ask_number(limits.max_resistance, dialect.answers_ohm),
+        )

@@ -1,179 +1,29 @@
 """Bench supplies that speak SCPI, their dialects as data.
 
-Sources: Rigol DP800 programming guide (Dec 2015); Siglent SPD3303X/SPD3303X-E quick start
-(EN_02A), "SCPI Commands"; OWON SP/SPE series programming manual; SCPI-1999 for the generic ones.
+Sources stand with each dialect in `scpi_supplies.toml`.
 """
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+import time
+from typing import Annotated
 
-from drivers.buses import ByteStream
-from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
-from drivers.errors import Refused, WrongDevice
-from drivers.languages.scpi import Scpi
-
-ROUNDING = 1e-9
-
-
-class Protection(NamedTuple):
-    """How one protection is set, switched, and asked for both."""
-
-    set_level: str
-    ask_level: str
-    switch: str
-    ask_switch: str
-
-
-class Rating(NamedTuple):
-    """What an output delivers, where the instrument does not tell."""
-
-    model: str
-    """Regular expression on the model in `*IDN?`."""
-    max_v: float
-    max_a: float
-
-
-class SupplyDialect(NamedTuple):
-    """How a family of supplies is spoken to.
-
-    In the texts `{channel}`, `{value}` and `{state}` are filled in. Optional ones are empty where
-    the family has no such words.
-    """
-
-    identity: str
-    """Regular expression on maker and model in `*IDN?`, such as `RIGOL TECHNOLOGIES,DP832`."""
-    set_voltage: str
-    set_current: str
-    ask_voltage: str
-    ask_current: str
-    switch: str
-    ask_switch: str
-    measure: tuple[str, ...]
-    """Questions that are answered with volts, amperes and, if three numbers come, watts."""
-    states: tuple[str, str] = ("OFF", "ON")
-    switch_bits: tuple[int, ...] = ()
-    """If `ask_switch` is answered with a register: the bit of each channel."""
-    ask_max_voltage: str = ""
-    ask_max_current: str = ""
-    ratings: tuple[Rating, ...] = ()
-    resolution_v: float = 0.01
-    """The coarsest step of a set value in the family: how far off it may read back."""
-    resolution_a: float = 0.01
-    channels: int = 1
-    remote: str = ""
-    error_query: str = "SYST:ERR?"
-    terminator: str = "\n"
-    baudrate: int = 9600
-    over_voltage: Protection | None = None
-    over_current: Protection | None = None
-
-
-GENERIC = SupplyDialect(
-    identity="[^,]+,[^,]+",
-    set_voltage=":SOUR:VOLT {value:.3f}",
-    set_current=":SOUR:CURR {value:.3f}",
-    ask_voltage=":SOUR:VOLT?",
-    ask_current=":SOUR:CURR?",
-    switch=":OUTP {state}",
-    ask_switch=":OUTP?",
-    states=("0", "1"),
-    measure=(":MEAS:VOLT?", ":MEAS:CURR?"),
-    remote="SYST:REM",
-    error_query=":SYST:ERR?",
-    over_voltage=Protection(
-        ":SOUR:VOLT:PROT {value:.3f}",
-        ":SOUR:VOLT:PROT?",
-        ":SOUR:VOLT:PROT:STAT {state}",
-        ":SOUR:VOLT:PROT:STAT?",
-    ),
+from drivers.buses import ByteStream, Time
+from drivers.capabilities import Power, PowerMeter, PowerSupply
+from drivers.errors import BadReply, Refused
+from drivers.instruments.power.scpi_dialects import (
+    MOST_A,
+    MOST_CHANNELS,
+    MOST_V,
+    SUPPLIES,
+    OutputRange,
+    Protection,
+    SupplyDialect,
 )
+from drivers.instruments.power.scpi_speaker import ScpiSpeaker
+from drivers.wiring import Between, Named
 
-# Several outputs behind one set of words: each line selects its own first, in case somebody chose
-# another at the front panel. One line, so that nothing comes in between.
-CHANNELS = GENERIC._replace(
-    set_voltage=":INST:NSEL {channel};:SOUR:VOLT {value:.3f}",
-    set_current=":INST:NSEL {channel};:SOUR:CURR {value:.3f}",
-    ask_voltage=":INST:NSEL {channel};:SOUR:VOLT?",
-    ask_current=":INST:NSEL {channel};:SOUR:CURR?",
-    switch=":INST:NSEL {channel};:OUTP {state}",
-    ask_switch=":INST:NSEL {channel};:OUTP?",
-    measure=(":INST:NSEL {channel};:MEAS:VOLT?", ":INST:NSEL {channel};:MEAS:CURR?"),
-    channels=4,
-    over_voltage=None,
-)
-
-RIGOL_DP800 = SupplyDialect(
-    identity=r"RIGOL TECHNOLOGIES,DP8\d\dA?",
-    set_voltage=":SOUR{channel}:VOLT {value:.3f}",
-    set_current=":SOUR{channel}:CURR {value:.3f}",
-    ask_voltage=":SOUR{channel}:VOLT?",
-    ask_current=":SOUR{channel}:CURR?",
-    switch=":OUTP CH{channel},{state}",
-    ask_switch=":OUTP? CH{channel}",
-    measure=(":MEAS:ALL? CH{channel}",),
-    ask_max_voltage=":SOUR{channel}:VOLT? MAX",
-    ask_max_current=":SOUR{channel}:CURR? MAX",
-    resolution_a=0.001,
-    channels=3,
-    error_query=":SYST:ERR?",
-    terminator="\r\n",  # on RS-232; USB and LAN take it too
-    over_voltage=Protection(
-        ":OUTP:OVP:VAL CH{channel},{value:.3f}",
-        ":OUTP:OVP:VAL? CH{channel}",
-        ":OUTP:OVP CH{channel},{state}",
-        ":OUTP:OVP? CH{channel}",
-    ),
-    over_current=Protection(
-        ":OUTP:OCP:VAL CH{channel},{value:.4f}",
-        ":OUTP:OCP:VAL? CH{channel}",
-        ":OUTP:OCP CH{channel},{state}",
-        ":OUTP:OCP? CH{channel}",
-    ),
-)
-
-# Firmware 1.01.01.02.05 complains about a value out of range, 1.01.01.02.07R2 ignores it: only
-# reading back tells. `SYST:STAT?` answers a register, "SYSTem:STATus?".
-SIGLENT_SPD3303X = SupplyDialect(
-    identity=r"Siglent( Technologies)?,SPD3303X(-E)?",
-    set_voltage="CH{channel}:VOLT {value:.3f}",
-    set_current="CH{channel}:CURR {value:.3f}",
-    ask_voltage="CH{channel}:VOLT?",
-    ask_current="CH{channel}:CURR?",
-    switch="OUTP CH{channel},{state}",
-    ask_switch="SYST:STAT?",
-    switch_bits=(0x10, 0x20),
-    measure=("MEAS:VOLT? CH{channel}", "MEAS:CURR? CH{channel}", "MEAS:POWE? CH{channel}"),
-    ratings=(Rating("SPD3303X(-E)?", 32.0, 3.2),),
-    channels=2,  # the third is set by a switch at the front
-)
-
-OWON_SPE = SupplyDialect(
-    identity=r"(OWON,SPE|KIPRIM,DC)\w+",
-    set_voltage="VOLT {value:.3f}",
-    set_current="CURR {value:.3f}",
-    ask_voltage="VOLT?",
-    ask_current="CURR?",
-    switch="OUTP {state}",
-    ask_switch="OUTP?",
-    measure=("MEAS:ALL?",),
-    ratings=(
-        Rating(r"SPE305\d", 30.0, 5.0),
-        Rating(r"SPE310\d", 30.0, 10.0),
-        Rating(r"SPE605\d", 60.0, 5.0),
-        Rating(r"SPE610\d", 60.0, 10.0),
-    ),
-    resolution_a=0.001,
-    baudrate=115200,
-)
-
-DIALECTS: Mapping[str, SupplyDialect] = {
-    "generic": GENERIC,
-    "generic-channels": CHANNELS,
-    "rigol-dp800": RIGOL_DP800,
-    "siglent-spd3303x": SIGLENT_SPD3303X,
-    "owon-spe": OWON_SPE,
-}
+DIALECTS = SUPPLIES
+LEAST_CEILING = 0.001
 
 
 class ScpiSupply(PowerSupply, PowerMeter):
@@ -182,6 +32,9 @@ class ScpiSupply(PowerSupply, PowerMeter):
     `max_v` and `max_a` are ceilings of the bench's own. Without them counts what the instrument
     says or its model is rated for; where neither is known they must be given. Raises `WrongDevice`
     when `*IDN?` does not fit the dialect.
+
+    A supply with several ranges is told the first that holds both what was set last; while the
+    output is on it stays in its range, because a change of range interrupts it.
     """
 
     BAUDRATE = 9600
@@ -190,62 +43,73 @@ class ScpiSupply(PowerSupply, PowerMeter):
     def __init__(
         self,
         line: ByteStream,
-        dialect: SupplyDialect,
+        dialect: Annotated[SupplyDialect, Named(DIALECTS)],
         *,
-        channel: int = 1,
-        max_v: float | None = None,
-        max_a: float | None = None,
+        channel: Annotated[int, Between(1, MOST_CHANNELS)] = 1,
+        max_v: Annotated[float, Between(LEAST_CEILING, MOST_V)] | None = None,
+        max_a: Annotated[float, Between(LEAST_CEILING, MOST_A)] | None = None,
+        time: Time = time,
     ) -> None:
-        if not 1 <= channel <= dialect.channels:
-            raise ValueError(f"channel {channel} is not one of 1…{dialect.channels}")
         for ceiling in (max_v, max_a):
             if ceiling is not None and not 0 < ceiling < float("inf"):
                 raise ValueError(f"a ceiling of {ceiling} is not above 0")
-            if ceiling is None and not (dialect.ask_max_voltage or dialect.ratings):
+            if ceiling is None and not _tells_limits(dialect):
                 raise ValueError("this dialect does not tell its limits: give max_v and max_a")
         self._dialect = dialect
-        self._channel = channel
         self.resolution_v, self.resolution_a = dialect.resolution_v, dialect.resolution_a
-        self._scpi = Scpi(
-            line,
-            "SCPI supply",
-            error_query=dialect.error_query,
-            terminator=dialect.terminator,
-        )
-        self.identity = self._identify()
-        self._scpi.name = f"{self.identity.maker} {self.identity.model} output {channel}"
-        self._scpi.read_errors()  # of somebody before us
-        if dialect.remote:
-            self._scpi.command(dialect.remote)
+        self._speaker = ScpiSpeaker(line, dialect, "SCPI supply", channel=channel, time=time)
+        self.identity = self._speaker.identity
+        self._ranges = [
+            one
+            for one in dialect.ranges
+            if re.fullmatch(one.model, self.identity.model, re.IGNORECASE)
+        ]
+        self._range: OutputRange | None = None
+        self._set_v: float | None = None
+        self._set_a: float | None = None
         self.max_v, self.max_a = self._find_limits(max_v, max_a)
         self.switch(on=False)
 
     def set_voltage(self, voltage_v: float) -> None:
         if not 0 <= voltage_v <= self.max_v:
             raise ValueError(f"{voltage_v} V is outside 0…{self.max_v} V")
-        self._set(self._dialect.set_voltage, voltage_v)
-        self._verify(self._dialect.ask_voltage, voltage_v, self._dialect.resolution_v)
+        self._select_range(voltage_v, self._set_a)
+        dialect, speaker = self._dialect, self._speaker
+        speaker.say(dialect.set_voltage, value=voltage_v)
+        speaker.verify(dialect.ask_voltage, dialect.answers_v, voltage_v, dialect.resolution_v)
+        self._set_v = voltage_v
 
     def set_current_limit(self, current_a: float) -> None:
         if not 0 < current_a <= self.max_a:
             raise ValueError(f"{current_a} A is outside 0…{self.max_a} A")
-        self._set(self._dialect.set_current, current_a)
-        self._verify(self._dialect.ask_current, current_a, self._dialect.resolution_a)
+        self._select_range(self._set_v, current_a)
+        dialect, speaker = self._dialect, self._speaker
+        speaker.say(dialect.set_current, value=current_a)
+        speaker.verify(dialect.ask_current, dialect.answers_a, current_a, dialect.resolution_a)
+        self._set_a = current_a
 
     def switch(self, *, on: bool) -> None:
-        self._switch(self._dialect.switch, on=on)
-        if self._read_switch() is not on:
-            raise Refused(f"{self._scpi.name}: switched {'on' if on else 'off'}, but it is not")
+        self._speaker.switch(self._dialect.switch, on=on)
+        if self._is_on() is not on:
+            name = self._speaker.scpi.name
+            raise Refused(f"{name}: switched {'on' if on else 'off'}, but it is not")
 
     def read(self) -> Power:
-        questions = [self._filled(question) for question in self._dialect.measure]
-        values = [value for question in questions for value in self._scpi.query_numbers(question)]
-        match values:
-            case [voltage_v, current_a]:
-                return Power(voltage_v, current_a, voltage_v * current_a)
-            case [voltage_v, current_a, power_w]:
-                return Power(voltage_v, current_a, power_w)
-        raise self._scpi.nonsense("; ".join(questions), str(values), "not volts, amperes and watts")
+        dialect, speaker = self._dialect, self._speaker
+        if dialect.measure_all:
+            forms = (dialect.answers_v, dialect.answers_a, dialect.answers_w)
+            values = speaker.ask_numbers(dialect.measure_all, forms)
+            if len(values) < 2:
+                raise self._not_power(values)
+            voltage_v, current_a = values[:2]
+            power_w = values[2] if len(values) == 3 else voltage_v * current_a
+            return Power(voltage_v, current_a, power_w)
+        voltage_v = speaker.ask_number(dialect.measure_voltage, dialect.answers_v)
+        current_a = speaker.ask_number(dialect.measure_current, dialect.answers_a)
+        power_w = voltage_v * current_a
+        if dialect.measure_power:
+            power_w = speaker.ask_number(dialect.measure_power, dialect.answers_w)
+        return Power(voltage_v, current_a, power_w)
 
     def set_over_voltage_protection(self, voltage_v: float, *, on: bool = True) -> None:
         """Switch off by itself when the output is above `voltage_v`.
@@ -254,73 +118,90 @@ class ScpiSupply(PowerSupply, PowerMeter):
         """
         if not voltage_v > 0:
             raise ValueError(f"{voltage_v} V is not above 0 V")
-        self._protect(self._dialect.over_voltage, voltage_v, self._dialect.resolution_v, on=on)
+        self._protect(self._dialect.over_voltage, voltage_v, volts=True, on=on)
 
     def set_over_current_protection(self, current_a: float, *, on: bool = True) -> None:
         """Switch off by itself when more than `current_a` flows; errors as above."""
         if not current_a > 0:
             raise ValueError(f"{current_a} A is not above 0 A")
-        self._protect(self._dialect.over_current, current_a, self._dialect.resolution_a, on=on)
+        self._protect(self._dialect.over_current, current_a, volts=False, on=on)
 
     def _protect(
-        self, protection: Protection | None, level: float, resolution: float, *, on: bool
+        self, protection: Protection | None, level: float, *, volts: bool, on: bool
     ) -> None:
         if protection is None:
             raise ValueError(f"{self.identity.model}: this dialect has no such protection")
-        self._set(protection.set_level, level)
-        self._verify(protection.ask_level, level, resolution)
-        self._switch(protection.switch, on=on)
-        if self._is_on(question := self._filled(protection.ask_switch)) is not on:
-            raise Refused(f"{self._scpi.name}: {question!r} says it was not switched")
-
-    def _identify(self) -> Identity:
-        answer = self._scpi.ask_identity()
-        maker, model, serial_number, firmware, *_ = *answer.split(","), "", "", ""
-        if not re.fullmatch(self._dialect.identity, f"{maker},{model}", re.IGNORECASE):
-            raise WrongDevice(f"expected {self._dialect.identity!r}, but '*IDN?' → {answer!r}")
-        return Identity(maker, model, serial_number, firmware)
+        dialect, speaker = self._dialect, self._speaker
+        speaker.say(protection.set_level, value=level)
+        forms = dialect.answers_v if volts else dialect.answers_a
+        resolution = dialect.resolution_v if volts else dialect.resolution_a
+        speaker.verify(protection.ask_level, forms, level, resolution)
+        speaker.switch(protection.switch, on=on)
+        if speaker.is_on(protection.ask_switch) is not on:
+            question = speaker.filled(protection.ask_switch)
+            raise Refused(f"{speaker.scpi.name}: {question!r} says it was not switched")
 
     def _find_limits(self, max_v: float | None, max_a: float | None) -> tuple[float, float]:
-        dialect = self._dialect
+        dialect, speaker = self._dialect, self._speaker
         limits_v = [] if max_v is None else [max_v]
         limits_a = [] if max_a is None else [max_a]
         for rating in dialect.ratings:
-            if re.fullmatch(rating.model, self.identity.model, re.IGNORECASE):
+            fits = re.fullmatch(rating.model, self.identity.model, re.IGNORECASE)
+            if fits and speaker.channel in (rating.channels or (speaker.channel,)):
                 limits_v.append(rating.max_v)
                 limits_a.append(rating.max_a)
+        if self._ranges:
+            limits_v.append(max(one.max_v for one in self._ranges))
+            limits_a.append(max(one.max_a for one in self._ranges))
         if dialect.ask_max_voltage:
-            limits_v.append(self._scpi.query_number(self._filled(dialect.ask_max_voltage)))
-            limits_a.append(self._scpi.query_number(self._filled(dialect.ask_max_current)))
+            limits_v.append(speaker.ask_number(dialect.ask_max_voltage, dialect.answers_v))
+            limits_a.append(speaker.ask_number(dialect.ask_max_current, dialect.answers_a))
         if not (limits_v and limits_a):
             raise ValueError(f"{self.identity.model}: limits unknown, give max_v and max_a")
         return min(limits_v), min(limits_a)
 
-    def _filled(self, text: str, **values: object) -> str:
-        return text.format(channel=self._channel, **values)
+    def _select_range(self, voltage_v: float | None, current_a: float | None) -> None:
+        """Select a range that holds both; None is what has not been set yet.
 
-    def _set(self, text: str, value: float) -> None:
-        self._scpi.command(self._filled(text, value=value))
+        Raises `ValueError`, with nothing changed, when no range does, or another one would have to
+        be selected while the output is on.
+        """
+        if not self._ranges:
+            return
+        holding = [
+            one
+            for one in self._ranges
+            if (voltage_v or 0.0) <= one.max_v and (current_a or 0.0) <= one.max_a
+        ]
+        if not holding:
+            raise ValueError(f"{self.identity.model}: no range has {voltage_v} V and {current_a} A")
+        if self._range in holding:
+            return
+        if self._is_on():
+            raise ValueError(
+                f"{self.identity.model}: range {holding[0].name} has {voltage_v} V and"
+                f" {current_a} A; the output is on, switch it off first"
+            )
+        speaker, ask_range = self._speaker, self._dialect.ask_range
+        self._range = None
+        speaker.say(self._dialect.select_range, range=holding[0].name)
+        if (answer := speaker.ask(ask_range)).upper() != holding[0].name.upper():
+            question = speaker.filled(ask_range)
+            raise Refused(
+                f"{speaker.scpi.name}: range {holding[0].name}, but {question!r} → {answer}"
+            )
+        self._range = holding[0]
 
-    def _switch(self, text: str, *, on: bool) -> None:
-        self._scpi.command(self._filled(text, state=self._dialect.states[on]))
+    def _is_on(self) -> bool:
+        question, bits = self._dialect.ask_switch, self._dialect.switch_bits
+        if bits:
+            return self._speaker.is_on_in_register(question, bits)
+        return self._speaker.is_on(question)
 
-    def _verify(self, question: str, wanted: float, resolution: float) -> None:
-        question = self._filled(question)
-        kept = self._scpi.query_number(question)
-        if abs(kept - wanted) > resolution + ROUNDING:
-            raise Refused(f"{self._scpi.name}: set to {wanted}, but {question!r} → {kept}")
+    def _not_power(self, values: list[float]) -> BadReply:
+        question = self._speaker.filled(self._dialect.measure_all)
+        return self._speaker.scpi.nonsense(question, str(values), "not volts, amperes and watts")
 
-    def _read_switch(self) -> bool:
-        question = self._filled(self._dialect.ask_switch)
-        if not self._dialect.switch_bits:
-            return self._is_on(question)
-        answer = self._scpi.query(question)
-        if not re.fullmatch("0x[0-9a-f]+", answer, re.IGNORECASE):
-            raise self._scpi.nonsense(question, answer, "not a register")
-        return bool(int(answer, 16) & self._dialect.switch_bits[self._channel - 1])
 
-    def _is_on(self, question: str) -> bool:
-        answer = self._scpi.query(question)
-        if answer.upper() not in ("0", "1", "OFF", "ON"):
-            raise self._scpi.nonsense(question, answer, "neither ON nor OFF")
-        return answer.upper() in ("1", "ON")
+def _tells_limits(dialect: SupplyDialect) -> bool:
+    return bool(dialect.ask_max_voltage or dialect.ratings or dialect.ranges)

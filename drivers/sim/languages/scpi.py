@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from drivers.buses import Time
+
 MESSAGES = {
     -101: "Invalid character",
     -104: "Data type error",
@@ -81,6 +83,9 @@ class Call(NamedTuple):
         raise ScpiError(-224)
 
 
+Commands = Mapping[str, Callable[[Call], str | None]]
+
+
 class SimulatedScpi:
     """The far end of a line that speaks SCPI. What it is asked and cannot do, it does not answer.
 
@@ -91,10 +96,16 @@ class SimulatedScpi:
     no_error = '0,"No error"'
     error_format = '{code},"{message}"'
     unheard = ""  # the answer to what is not understood
+    acknowledgement = ""  # the answer to each command that was done
+    refusal = ""  # and to each that was not
+    line_end = b"\n"
+    answer_end = b"\n"
+    pause_s = 0.0  # a line that comes sooner after the one before is lost
 
-    def __init__(self, identity: str, commands: Mapping[str, Callable[[Call], str | None]]) -> None:
+    def __init__(self, identity: str, commands: Commands, *, time: Time | None = None) -> None:
         self.identity = identity
         self.errors: deque[int] = deque()
+        self.lost: list[bytes] = []
         common: dict[str, Callable[[Call], str | None]] = {
             "*IDN?": lambda call: self.identity,
             "*CLS": lambda call: self.errors.clear(),
@@ -102,13 +113,15 @@ class SimulatedScpi:
         }
         self._commands = [(matcher(key), act) for key, act in (common | dict(commands)).items()]
         self._heard = b""
+        self._clock = time
+        self._deaf_until_s = float("-inf")
 
     def receive(self, data: bytes) -> bytes:
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        return b"".join(self.obey(line) for line in lines)
+        *lines, self._heard = (self._heard + data).split(self.line_end)
+        return b"".join(self._hear(line) for line in lines)
 
     def obey(self, line: bytes) -> bytes:
-        """One line, without its end, and what it is answered."""
+        """Do one line, without its end, and return what it is answered."""
         if not (text := line.decode("ascii", errors="replace").strip()):
             return b""
         if not text.isascii():
@@ -128,7 +141,7 @@ class SimulatedScpi:
         return self.framed(";".join(answers)) if answers else b""
 
     def framed(self, answer: str) -> bytes:
-        return answer.encode("ascii") + b"\n"
+        return answer.encode("ascii") + self.answer_end
 
     def complain(self, code: int) -> None:
         if len(self.errors) < QUEUE_SIZE:
@@ -143,15 +156,25 @@ class SimulatedScpi:
         code = self.errors.popleft()
         return self.error_format.format(code=code, message=MESSAGES[code])
 
+    def _hear(self, line: bytes) -> bytes:
+        if self._clock is not None and self.pause_s:
+            now_s = self._clock.monotonic()
+            if now_s < self._deaf_until_s:
+                self.lost.append(line)
+                return b""
+            self._deaf_until_s = now_s + self.pause_s
+        return self.obey(line)
+
     def _obey_one(self, header: str, arguments: str) -> str | None:
         for pattern, act in self._commands:
             if match := pattern.fullmatch(header):
                 suffixes = tuple(int(suffix or 0) for suffix in match.groups())
                 given = tuple(part.strip() for part in arguments.split(",") if arguments.strip())
                 try:
-                    return act(Call(suffixes, given))
+                    answer = act(Call(suffixes, given))
                 except ScpiError as error:
                     self.complain(error.code)
-                    return None
+                    return self.refusal or None
+                return self.acknowledgement or None if answer is None else answer
         self.complain(-113)
         return self.unheard or None

@@ -76,7 +76,7 @@ def test_a_command_is_followed_by_a_look_at_the_error_queue() -> None:
 
 def test_a_dialect_without_error_queue_is_not_asked_for_it() -> None:
     canned = Canned()
-    scpi = Scpi(SimulatedSerial(canned), "load", error_query="", terminator="\r\n")
+    scpi = Scpi(SimulatedSerial(canned), "load", error_query="", command_end="\r\n")
     scpi.command(":INP 1")
     assert canned.heard == [b":INP 1\r\n"]
 

@@ -1,11 +1,10 @@
-"""Simulated electronic loads that speak SCPI. From the programming guides, not from the driver.
+"""Simulated electronic loads that speak SCPI, each by the book of its maker."""
 
-Rigol DL3000 programming guide, a DL3021; Siglent SDL1000X programming guide, an SDL1020X-E.
-"""
+from collections.abc import Callable
 
-from collections.abc import Callable, Mapping
-
-from drivers.sim.languages.scpi import Call, SimulatedScpi
+from drivers.buses import Time
+from drivers.sim.instruments.power.scpi_load_books import LISTED, LOAD_BOOKS, SUFFIX
+from drivers.sim.languages.scpi import Call, ScpiError, SimulatedScpi
 from drivers.sim.world import Circuit
 
 ON_RESISTANCE_OHM = 0.02
@@ -92,32 +91,32 @@ class LoadInput:
 
 
 class SimulatedScpiLoad(SimulatedScpi):
-    """`guide` names the book it behaves by: `rigol-dl3000` or `siglent-sdl1000`.
+    """The load of the book `dialect`, one of `LOAD_BOOKS`. Its input `channel` is on the circuit.
 
-    The Rigol comes as somebody left it, in its low current range, and sends a piece of what else
-    is in its buffer after some answers; `remnant` is that piece. The Siglent has no error queue
-    and ignores what is out of range.
+    It comes as somebody left it, in its low current range if it has one. The Rigol sends a piece of
+    what else is in its buffer after some answers; `remnant` is that piece. With a `time`, lines
+    that come too fast for it are lost.
     """
 
     def __init__(
-        self, circuit: Circuit, guide: str = "rigol-dl3000", *, remnant: bytes = b"0"
+        self,
+        circuit: Circuit,
+        dialect: str = "rigol-dl3000",
+        *,
+        channel: int = 1,
+        remnant: bytes = b"0",
+        time: Time | None = None,
     ) -> None:
-        match guide:
-            case "rigol-dl3000":
-                identity = "RIGOL TECHNOLOGIES,DL3021,DL3A204800938,00.01.05.00.01"
-                most_a, low_range_a, self._least_ohm, self._most_ohm = 40.0, 4.0, 0.08, 15000.0
-            case "siglent-sdl1000":
-                identity = "Siglent Technologies,SDL1020X-E,SDL13GCC7R0028,1.1.1.22"
-                most_a, low_range_a, self._least_ohm, self._most_ohm = 30.0, 5.0, 0.03, 10000.0
-            case _:
-                raise ValueError(f"there is no guide {guide!r}")
-        self._rigol = guide == "rigol-dl3000"
-        super().__init__(identity, self._commands_by_the_book())
-        self.input = LoadInput(circuit, max_v=150.0, max_a=most_a, max_w=200.0)
-        self._low_range_a = low_range_a
-        self.range_a = low_range_a
-        self._remnant = remnant if self._rigol else b""
+        if dialect not in LOAD_BOOKS:
+            raise ValueError(f"there is no guide {dialect!r}")
+        self._book = book = LOAD_BOOKS[dialect]
+        self._channel = channel
+        super().__init__(book.identity, self._commands_by_the_book(), time=time)
+        self.input = LoadInput(circuit, max_v=book.max_v, max_a=book.max_a, max_w=book.max_w)
+        self.range_a = book.low_range_a or book.max_a
+        self._remnant = remnant if book.remnant else b""
         self._leaks = False
+        vars(self).update(book.answers)
 
     def obey(self, line: bytes) -> bytes:
         self.input.protect()
@@ -128,44 +127,52 @@ class SimulatedScpiLoad(SimulatedScpi):
         return super().framed(answer) + (self._remnant if self._leaks else b"")
 
     def complain(self, code: int) -> None:
-        if self._rigol:
+        if self._book.errors:
             super().complain(code)
 
-    def _commands_by_the_book(self) -> Mapping[str, Callable[[Call], str | None]]:
-        errors: dict[str, Callable[[Call], str | None]] = {"SYSTem:ERRor?": self.next_error}
-        own: dict[str, Callable[[Call], str | None]]
-        if self._rigol:
-            own = errors | {
-                "[SOURce:]FUNCtion:MODE": self._set_regulation,
-                "[SOURce:]CURRent:RANGe": self._set_range,
-                "[SOURce:]CURRent:RANGe?": lambda call: f"{self.range_a:.6f}",
-                "[SOURce:]VOLTage:RANGe": lambda call: None,
-            }
-        else:
-            own = {
-                "[SOURce:]CURRent:IRANGe": self._set_range,
-                "[SOURce:]CURRent:IRANGe?": lambda call: f"{self.range_a:.3f}",
-            }
-        return own | {
-            "[SOURce:]FUNCtion": self._set_function,
-            "[SOURce:]FUNCtion?": self._ask_function,
-            "[SOURce:]INPut[:STATe]": self._switch,
-            "[SOURce:]INPut[:STATe]?": lambda call: str(int(self.input.on)),
-            **self._level("CURRent", "CC", lambda: (0.0, self.range_a)),
-            **self._level("VOLTage", "CV", lambda: (0.0, self.input.max_v)),
-            **self._level("RESistance", "CR", lambda: (self._least_ohm, self._most_ohm)),
-            **self._level("POWer", "CW", lambda: (0.0, self.input.max_w)),
-            "MEASure[:SCALar]:VOLTage[:DC]?": lambda call: self._measured(self._solve()[0]),
-            "MEASure[:SCALar]:CURRent[:DC]?": lambda call: self._measured(self._solve()[1]),
-            "MEASure[:SCALar]:POWer[:DC]?": lambda call: self._measured(
-                self._solve()[0] * self._solve()[1]
-            ),
+    def _commands_by_the_book(self) -> dict[str, Callable[[Call], str | None]]:
+        book = self._book
+        acts: dict[str, Callable[[Call], str | None]] = {
+            **{header: self._of_this_input(lambda call: None) for header in book.others},
+            book.function: self._of_this_input(self._set_function),
+            book.function + "?": self._of_this_input(lambda call: book.told[self.input.mode]),
+            book.input: self._of_this_input(self._switch),
+            book.input + "?": self._of_this_input(lambda call: book.on[self.input.on]),
         }
+        if book.errors:
+            acts[book.errors + "?"] = self.next_error
+        if book.range:
+            acts[book.range] = self._of_this_input(self._set_range)
+            acts[book.range + "?"] = self._of_this_input(lambda call: self._told(self.range_a))
+        if book.remnant:
+            acts["[SOURce:]FUNCtion:MODE"] = self._set_regulation
+        for mode, header in book.levels.items():
+            acts |= self._level(header, mode)
+        for index, word in enumerate(book.measured):
+            acts[book.measure.format(word) + "?"] = self._of_this_input(
+                lambda call, index=index: self._measured(index)  # type: ignore[misc]
+            )
+        return acts
 
-    def _level(
-        self, word: str, mode: str, limits: Callable[[], tuple[float, float]]
-    ) -> dict[str, Callable[[Call], str | None]]:
-        header = f"[SOURce:]{word}[:LEVel][:IMMediate]"
+    def _of_this_input(self, act: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
+        """Return `act` for calls that mean this input, without what tells it from others."""
+
+        def checked(call: Call) -> str | None:
+            if self._book.where == SUFFIX and call.suffixes[0] not in (0, self._channel):
+                raise ScpiError(-113)
+            if self._book.where == LISTED:
+                if not call.arguments or call.arguments[-1] != f"(@{self._channel})":
+                    raise ScpiError(-224)
+                call = call._replace(arguments=call.arguments[:-1])
+            return act(call)
+
+        return checked
+
+    def _level(self, header: str, mode: str) -> dict[str, Callable[[Call], str | None]]:
+        def limits() -> tuple[float, float]:
+            book = self._book
+            most = {"CC": self.range_a, "CV": self.input.max_v, "CW": self.input.max_w}
+            return (book.min_ohm, book.max_ohm) if mode == "CR" else (0.0, most[mode])
 
         def set_level(call: Call) -> None:
             self.input.levels[mode] = call.number(*limits())
@@ -173,39 +180,33 @@ class SimulatedScpiLoad(SimulatedScpi):
         def ask_level(call: Call) -> str:
             if call.arguments:
                 word = call.choice({"MINimum": "0", "MAXimum": "1"})
-                return f"{limits()[int(word)]:.6f}"
-            return self._measured(self.input.levels[mode])
+                return self._told(limits()[int(word)])
+            self._leaks = True
+            return self._told(self.input.levels[mode])
 
-        return {header: set_level, header + "?": ask_level}
+        acts = {header: set_level, header + "?": ask_level}
+        return {key: self._of_this_input(act) for key, act in acts.items()}
 
-    def _solve(self) -> tuple[float, float]:
+    def _measured(self, index: int) -> str:
         voltage_v = self.input.circuit.voltage_v
-        return voltage_v, self.input.current_at(voltage_v)
-
-    def _measured(self, value: float) -> str:
+        current_a = self.input.current_at(voltage_v)
         self._leaks = True
-        return f"{value:.6f}"
+        return self._told((voltage_v, current_a, voltage_v * current_a)[index])
+
+    def _told(self, value: float) -> str:
+        return self._book.form.format(value)
 
     def _set_range(self, call: Call) -> None:
         value_a = call.number(0.0, self.input.max_a)
-        self.range_a = self.input.max_a if value_a > self._low_range_a else self._low_range_a
+        low_a = self._book.low_range_a
+        self.range_a = self.input.max_a if value_a > low_a else low_a
 
     def _set_regulation(self, call: Call) -> None:
         modes = ["FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP"]
         call.choice(dict.fromkeys(modes, ""))
 
     def _set_function(self, call: Call) -> None:
-        words = {"CURRent": "CC", "VOLTage": "CV", "RESistance": "CR", "POWer": "CW"}
-        if self._rigol:
-            words |= {"CC": "CC", "CV": "CV", "CR": "CR", "CP": "CW"}
-        self.input.mode = call.choice(words)
-
-    def _ask_function(self, call: Call) -> str:
-        if self._rigol:
-            return {"CW": "CP"}.get(self.input.mode, self.input.mode)
-        return {"CC": "CURRENT", "CV": "VOLTAGE", "CR": "RESISTANCE", "CW": "POWER"}[
-            self.input.mode
-        ]
+        self.input.mode = call.choice(self._book.functions)
 
     def _switch(self, call: Call) -> None:
         self.input.on = call.boolean()

@@ -10,11 +10,12 @@ from drivers.instruments.power.scpi_load import DIALECTS, ScpiLoad
 from drivers.sim.faults import Altered, Late, Mute
 from drivers.sim.hardware import SerialDevice, SimulatedSerial
 from drivers.sim.instruments.power.scpi_load import LoadInput, SimulatedScpiLoad
+from drivers.sim.instruments.power.scpi_load_books import LOAD_BOOKS
 from drivers.sim.instruments.power.scpi_supply import BenchOutput, SimulatedScpiSupply
 from drivers.sim.linux.pty import PtyHost
 from drivers.sim.world import Circuit, Resistor, SimulatedTime, StiffSource
 
-NAMES = ["rigol-dl3000", "siglent-sdl1000"]
+NAMES = list(LOAD_BOOKS)
 
 
 class Cable:
@@ -37,7 +38,7 @@ class Bench:
         self.time = SimulatedTime()
         self.source = StiffSource(12.0, 0.1)
         self.circuit = Circuit(self.source)
-        self.twin = SimulatedScpiLoad(self.circuit, name, remnant=remnant)
+        self.twin = SimulatedScpiLoad(self.circuit, name, remnant=remnant, time=self.time)
         self.cable = Cable(self.twin)
 
     def load(self) -> ScpiLoad:
@@ -172,12 +173,19 @@ def test_what_is_outside_its_rating_is_never_sent(bench: Bench, value: float) ->
 
 def test_the_ends_of_its_rating_belong_to_it(bench: Bench) -> None:
     load = bench.load()
-    most_a, least_ohm = (40.0, 0.08) if bench.name == "rigol-dl3000" else (30.0, 0.03)
+    most_v, most_a, most_w, least_ohm, most_ohm = {
+        "rigol-dl3000": (150.0, 40.0, 200.0, 0.08, 15000.0),
+        "siglent-sdl1000": (150.0, 30.0, 200.0, 0.03, 10000.0),
+        "bk-8600": (120.0, 30.0, 150.0, 0.05, 7500.0),
+        "itech-it8500plus": (150.0, 30.0, 300.0, 0.05, 7500.0),
+        "keysight-el30000": (150.0, 60.0, 350.0, 0.08, 4000.0),
+        "easttester-et5400": (150.0, 40.0, 400.0, 0.05, 4500.0),
+    }[bench.name]
     for set_value, mode, values in (
         (load.sink_current, "CC", (0.0, most_a)),
-        (load.sink_power, "CW", (0.0, 200.0)),
-        (load.sink_resistance, "CR", (least_ohm, 10000.0)),
-        (load.hold_voltage, "CV", (0.0, 150.0)),
+        (load.sink_power, "CW", (0.0, most_w)),
+        (load.sink_resistance, "CR", (least_ohm, most_ohm)),
+        (load.hold_voltage, "CV", (0.0, most_v)),
     ):
         for value in values:
             set_value(value)
@@ -230,9 +238,10 @@ def test_an_input_that_does_not_switch_is_refused(bench: Bench) -> None:
 
 def test_it_switches_itself_off_rather_than_burn(bench: Bench) -> None:
     load = bench.load()
-    load.sink_current(20.0)
+    load.sink_current(12.0)
     load.switch(on=True)
-    bench.source.open_voltage_v = 30.0
+    assert load.read().current_a == 12.0
+    bench.source.open_voltage_v = 50.0
     assert load.read().current_a == 0.0
 
 
@@ -250,7 +259,8 @@ def test_a_load_that_falls_mute_is_still_told_to_switch_off(bench: Bench) -> Non
         load.read()
     with pytest.raises(NoReply):
         load.make_safe()
-    assert any(b"INP" in sent and b"OFF" in sent for sent in bench.cable.sent)
+    off = DIALECTS[bench.name].switch.format(channel=1, state="OFF")
+    assert off.encode() in [sent.strip() for sent in bench.cable.sent]
 
 
 @pytest.mark.parametrize("answer", [b"9.91E37\n", b"12.0V\n", b"12.0", b"\xb5\n", b"\n"])
@@ -297,6 +307,82 @@ def test_the_rigol_twin_follows_its_guide(question: bytes, answer: bytes) -> Non
 def test_the_siglent_twin_knows_no_error_queue() -> None:
     twin = SimulatedScpiLoad(Circuit(), "siglent-sdl1000")
     assert twin.receive(b"SYST:ERR?\n:FUNC CP\n:FUNC?\n:CURR:IRANG?\n") == b"CURRENT\n5.000\n"
+
+
+# Words after commands, pauses, channel lists
+
+
+def test_each_command_is_answered_and_the_answer_is_read() -> None:
+    bench = Bench("easttester-et5400")
+    load = bench.load()
+    assert load.identity == ("", "ET5410A+", "08782219003", "V1.00.2213.016")
+    load.sink_current(1.5)
+    load.switch(on=True)
+    assert load.read() == pytest.approx((11.85, 1.5, 17.775))
+    assert bench.twin.lost == []
+
+
+@pytest.mark.parametrize("word", [b"Rexecu err", b"Rcmd err"])
+def test_a_command_that_is_answered_with_no_is_refused(word: bytes) -> None:
+    bench = Bench("easttester-et5400")
+    load = bench.load()
+    bench.cable.device = Altered(bench.twin, lambda answer: answer.replace(b"Rexecu success", word))
+    with pytest.raises(Refused, match=rf"'CURR1:CC 1\.500' → '{word.decode()}'"):
+        load.sink_current(1.5)
+
+
+@pytest.mark.parametrize("word", [b"OK", b"R1.500", b"Rexecu succes", b"\0Rexecu success"])
+def test_a_command_that_is_answered_with_anything_else_is_a_bad_reply(word: bytes) -> None:
+    bench = Bench("easttester-et5400")
+    load = bench.load()
+    bench.cable.device = Altered(bench.twin, lambda answer: answer.replace(b"Rexecu success", word))
+    with pytest.raises(BadReply, match=r"'CURR1:CC 1\.500' → "):
+        load.sink_current(1.5)
+
+
+def test_a_command_that_is_not_answered_is_no_reply() -> None:
+    bench = Bench("easttester-et5400")
+    load = bench.load()
+    bench.cable.device = Altered(bench.twin, lambda answer: b"")
+    with pytest.raises(NoReply, match=r"'CURR1:CC 1\.500' → nothing"):
+        load.sink_current(1.5)
+
+
+def test_a_line_that_comes_too_soon_is_lost_so_the_driver_waits() -> None:
+    bench = Bench("itech-it8500plus")
+    load = bench.load()
+    started_s = bench.time.monotonic()
+    load.sink_current(1.0)
+    lines = len(bench.cable.sent)
+    assert bench.twin.lost == []
+    bench.twin.pause_s = 0.06  # slower than its dialect knows
+    with pytest.raises(NoReply):
+        load.sink_current(1.0)
+    assert bench.twin.lost != []
+    assert bench.time.monotonic() - started_s >= 0.05 * 5
+    assert lines > 5
+
+
+def test_another_input_than_the_one_on_the_circuit_is_not_driven() -> None:
+    bench = Bench("keysight-el30000")
+    load = ScpiLoad(
+        SimulatedSerial(
+            SimulatedScpiLoad(bench.circuit, "keysight-el30000", channel=2), time=bench.time
+        ),
+        DIALECTS["keysight-el30000"],
+        channel=2,
+    )
+    load.sink_current(2.0)
+    bench.cable.device = SimulatedScpiLoad(bench.circuit, "keysight-el30000", channel=2)
+    with pytest.raises(Refused, match=r"INP OFF,\(@1\)' → -224"):
+        bench.load()
+
+
+def test_a_channel_that_is_not_there_is_the_callers_mistake() -> None:
+    bench = Bench("bk-8600")
+    with pytest.raises(ValueError, match="channel 2 is not one of 1…1"):
+        ScpiLoad(SimulatedSerial(bench.cable), DIALECTS["bk-8600"], channel=2)
+    assert bench.cable.sent == []
 
 
 # The input: what a circuit sees of a load

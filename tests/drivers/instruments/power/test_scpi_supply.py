@@ -13,10 +13,13 @@ from drivers.sim.faults import Altered, Late, Mute
 from drivers.sim.hardware import SerialDevice, SimulatedSerial
 from drivers.sim.instruments.power.scpi_load import SimulatedScpiLoad
 from drivers.sim.instruments.power.scpi_supply import SimulatedScpiSupply
+from drivers.sim.instruments.power.scpi_supply_books import BOOKS
 from drivers.sim.linux.pty import PtyHost
 from drivers.sim.world import Circuit, Resistor
 
-NAMES = ["generic", "generic-channels", "rigol-dp800", "siglent-spd3303x", "owon-spe"]
+NAMES = list(BOOKS)
+FAMILIES = [name for name in NAMES if not name.startswith("generic")]
+UNLIMITED = ["generic", "generic-channels", "aim-tti-mx"]  # max_v and max_a must be given
 
 
 class Cable:
@@ -43,7 +46,7 @@ class Bench:
         self.cable = Cable(self.twin)
 
     def supply(self, *, max_v: float | None = None, max_a: float | None = None) -> ScpiSupply:
-        if self.name.startswith("generic"):
+        if self.name in UNLIMITED:
             max_v, max_a = max_v or 30.0, max_a or 3.0
         return ScpiSupply(
             SimulatedSerial(self.cable),
@@ -134,18 +137,30 @@ def test_each_dialect_uses_its_own_words(name: str, sent: bytes) -> None:
     assert sent in bench.cable.sent
 
 
-@pytest.mark.parametrize("name", ["generic-channels", "rigol-dp800", "siglent-spd3303x"])
-def test_the_second_output_is_another_one(name: str) -> None:
-    bench = Bench(name, channel=2)
+@pytest.mark.parametrize(
+    ("name", "channel"),
+    [(name, 1 + index) for name, book in BOOKS.items() for index in range(len(book.outputs))],
+)
+def test_each_output_is_driven_alone_whatever_is_selected_at_the_panel(
+    name: str, channel: int
+) -> None:
+    bench = Bench(name, channel=channel)
+    for output in bench.twin.outputs:
+        output.set_v, output.limit_a, output.on = 1.5, 0.25, True
+    before = [(one.set_v, one.limit_a, one.on) for one in bench.twin.outputs]
+    panel = len(bench.twin.outputs) - channel + 1
+    bench.twin.selected = panel
     supply = bench.supply()
+    bench.twin.selected = panel
     supply.set_voltage(4.0)
-    supply.set_current_limit(1.0)
+    bench.twin.selected = panel
+    supply.set_current_limit(0.75)
+    bench.twin.selected = panel
     supply.switch(on=True)
-    bench.twin.selected = 1  # at the front panel
+    bench.twin.selected = panel
     assert supply.read() == pytest.approx((4.0, 0.4, 1.6))
-    first, second = bench.twin.outputs[:2]
-    assert (first.on, second.on) == (False, True)
-    assert first.set_v == 0.0
+    before[channel - 1] = (4.0, 0.75, True)
+    assert [(one.set_v, one.limit_a, one.on) for one in bench.twin.outputs] == before
 
 
 def test_a_channel_that_is_not_there_is_the_callers_mistake() -> None:
@@ -155,13 +170,32 @@ def test_a_channel_that_is_not_there_is_the_callers_mistake() -> None:
     assert bench.cable.sent == []
 
 
-def test_limits_come_from_the_instrument_or_its_rating(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("name", "channel", "most_v", "most_a"),
+    [
+        ("generic", 1, 30.0, 3.0),
+        ("generic-channels", 1, 30.0, 3.0),
+        ("rigol-dp800", 1, 32.0, 3.2),
+        ("rigol-dp800", 3, 5.3, 3.2),
+        ("rigol-dp700", 1, 53.0, 3.2),
+        ("rigol-dp900", 3, 6.0, 3.0),
+        ("siglent-spd3303x", 1, 32.0, 3.2),
+        ("siglent-spd1000x", 1, 16.0, 8.0),
+        ("owon-spe", 1, 30.0, 10.0),
+        ("gw-psw", 1, 31.5, 37.8),
+        ("gw-gpp", 2, 32.0, 3.0),
+        ("gw-gpp", 3, 5.0, 1.0),
+        ("gw-gpp", 4, 15.0, 1.0),
+        ("keysight-n6705", 3, 50.0, 3.0),
+        ("aim-tti-mx", 1, 30.0, 3.0),
+    ],
+)
+def test_limits_come_from_the_instrument_or_its_rating(
+    name: str, channel: int, most_v: float, most_a: float
+) -> None:
+    bench = Bench(name, channel=channel)
     supply = bench.supply()
-    most_v, most_a = {
-        "rigol-dp800": (32.0, 3.2),
-        "siglent-spd3303x": (32.0, 3.2),
-        "owon-spe": (30.0, 10.0),
-    }.get(bench.name, (30.0, 3.0))
+    assert (supply.max_v, supply.max_a) == (most_v, most_a)
     supply.set_voltage(most_v)
     supply.set_current_limit(most_a)
     bench.cable.sent.clear()
@@ -208,10 +242,11 @@ def test_identities_are_read_as_the_makers_write_them() -> None:
     assert Bench("siglent-spd3303x").supply().identity.firmware == "1.01.01.02.07R2"
 
 
-@pytest.mark.parametrize("name", NAMES[2:])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_load_at_the_other_end_is_the_wrong_device(name: str) -> None:
+    line = SimulatedSerial(SimulatedScpiLoad(Circuit(), remnant=b""))
     with pytest.raises(WrongDevice, match="DL3021"):
-        ScpiSupply(SimulatedSerial(SimulatedScpiLoad(Circuit(), remnant=b"")), DIALECTS[name])
+        ScpiSupply(line, DIALECTS[name], max_v=1.0, max_a=1.0)
 
 
 def test_another_family_is_the_wrong_device() -> None:
@@ -249,7 +284,7 @@ def test_old_firmware_of_the_siglent_complains_in_its_own_way() -> None:
 
 def test_an_output_that_does_not_switch_is_refused(bench: Bench) -> None:
     supply = bench.supply()
-    stuck = {b"0x15\n": b"0x4\n", b"ON\n": b"OFF\n", b"1\n": b"0\n"}
+    stuck = {b"0x15\n": b"0x4\n", b"ON\n": b"OFF\n", b"1\n": b"0\n", b"1\r\n": b"0\r\n"}
     bench.cable.device = Altered(bench.twin, lambda answer: stuck.get(answer, answer))
     with pytest.raises(Refused, match="switched on, but it is not"):
         supply.switch(on=True)
@@ -319,7 +354,9 @@ def test_a_supply_that_falls_mute_is_still_told_to_switch_off(bench: Bench) -> N
         supply.read()
     with pytest.raises(DriverError):
         supply.make_safe()
-    assert any(b"OUTP" in sent and sent.strip()[-1:] in b"F0" for sent in bench.cable.sent)
+    dialect = DIALECTS[bench.name]
+    off = dialect.switch.format(channel=1, state=dialect.states[0])
+    assert off.encode() in [sent.strip() for sent in bench.cable.sent]
 
 
 @pytest.mark.parametrize(
@@ -391,6 +428,137 @@ def test_the_siglent_twin_tells_its_state_in_a_register() -> None:
 def test_the_owon_twin_says_err_to_what_it_does_not_know() -> None:
     twin = SimulatedScpiSupply(Circuit(), "owon-spe")
     assert twin.receive(b"*STB?\nSYST:ERR?\n") == b"ERR\n0x0000\n"
+
+
+# Ranges, words in answers, and what an instrument may say of itself
+
+
+def test_a_range_is_selected_before_a_value_that_needs_it() -> None:
+    bench = Bench("agilent-e3634a")
+    supply = bench.supply()
+    bench.cable.sent.clear()
+    supply.set_voltage(40.0)
+    assert bench.cable.sent[:5] == [
+        b"OUTP?\n",
+        b"VOLT:RANG P50V\n",
+        b"SYST:ERR?\n",
+        b"VOLT:RANG?\n",
+        b"VOLT 40.0000\n",
+    ]
+    supply.set_current_limit(4.0)
+    assert (bench.output.set_v, bench.output.limit_a) == (40.0, 4.0)
+
+
+def test_what_no_range_holds_is_the_callers_mistake() -> None:
+    bench = Bench("agilent-e3634a")
+    supply = bench.supply()
+    assert (supply.max_v, supply.max_a) == (51.5, 7.21)
+    supply.set_voltage(40.0)
+    bench.cable.sent.clear()
+    with pytest.raises(ValueError, match=r"no range has 40\.0 V and 6\.0 A"):
+        supply.set_current_limit(6.0)
+    assert bench.cable.sent == []
+
+
+def test_the_range_stays_while_it_holds_what_is_set() -> None:
+    bench = Bench("agilent-e3634a")
+    supply = bench.supply()
+    supply.set_voltage(40.0)
+    bench.cable.sent.clear()
+    supply.set_voltage(10.0)
+    assert bench.cable.sent[0] == b"VOLT 10.0000\n"
+    supply.set_current_limit(6.0)  # only the low range has these
+    assert bench.output.range == BOOKS["agilent-e3634a"].ranges[0]
+
+
+def test_no_range_is_changed_while_the_output_is_on() -> None:
+    bench = Bench("agilent-e3634a")
+    supply = bench.supply()
+    supply.set_voltage(12.0)
+    supply.set_current_limit(1.0)
+    supply.switch(on=True)
+    with pytest.raises(ValueError, match=r"range P50V .* switch it off first"):
+        supply.set_voltage(30.0)
+    assert bench.output.set_v == 12.0
+    supply.switch(on=False)
+    supply.set_voltage(30.0)
+    assert bench.output.set_v == 30.0
+
+
+def test_a_range_that_was_not_taken_is_refused() -> None:
+    bench = Bench("agilent-e3634a")
+    supply = bench.supply()
+    bench.cable.device = Altered(bench.twin, lambda answer: answer.replace(b"P50V", b"P25V"))
+    with pytest.raises(Refused, match=r"range P50V, but 'VOLT:RANG\?' → P25V"):
+        supply.set_voltage(40.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "altered"),
+    [
+        (b"V2 5.000\r\n", b"V1 5.000\r\n"),  # of another output
+        (b"V2 5.000\r\n", b"I2 5.000\r\n"),
+        (b"V2 5.000\r\n", b"V2 5.000A\r\n"),
+        (b"V2 5.000\r\n", b"V2 nan\r\n"),
+        (b"V2 5.000\r\n", b"V2\r\n"),
+    ],
+)
+def test_an_answer_that_names_something_else_is_a_bad_reply(answer: bytes, altered: bytes) -> None:
+    bench = Bench("aim-tti-mx", channel=2)
+    supply = bench.supply()
+    bench.cable.device = Altered(bench.twin, lambda one: altered if one == answer else one)
+    with pytest.raises(BadReply, match=r"'V2\?' → "):
+        supply.set_voltage(5.0)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "ROHDE&SCHWARZ,HMP4040,100001,1.0",
+        "HEWLETT-PACKARD,E3631A,0,1",
+        "RIGOL TECHNOLOGIES,DP832,1,1",
+    ],
+)
+def test_a_supply_with_several_outputs_is_not_driven_without_their_names(identity: str) -> None:
+    bench = Bench("generic")
+    bench.twin.identity = identity
+    with pytest.raises(WrongDevice, match="several outputs"):
+        bench.supply()
+    assert [sent for sent in bench.cable.sent if sent != b"*IDN?\n"] == []
+
+
+def test_outputs_that_only_switch_together_are_not_driven_one_by_one() -> None:
+    bench = Bench("generic-channels", channel=2)
+    bench.twin.identity = "HEWLETT-PACKARD,E3631A,0,2.1-5.0-1.0"
+    with pytest.raises(WrongDevice, match="E3631A"):
+        bench.supply()
+    bench.twin.identity = "ROHDE&SCHWARZ,HMP4040,100001,1.0"
+    bench.supply()
+
+
+def test_blanks_in_an_identity_belong_to_nobody() -> None:
+    bench = Bench("generic")
+    bench.twin.identity = "Maker, 9115, 602, 1.2"
+    assert bench.supply().identity == ("Maker", "9115", "602", "1.2")
+
+
+def test_noise_in_an_identity_is_asked_again() -> None:
+    bench = Bench("rigol-dp800")
+    noisy = [b"\x8dIGOL TECHNOLOGIES,DP832,1,1\n", b"GOL TECHNOLOGIES,DP832,1,1\n"]
+    bench.cable.device = Altered(bench.twin, lambda answer: noisy.pop(0) if noisy else answer)
+    assert bench.supply().identity.maker == "RIGOL TECHNOLOGIES"
+    assert bench.cable.sent[:3] == [b"*IDN?\r\n"] * 3
+
+
+@pytest.mark.parametrize("register", [b"0x\n", b"0x1g\n", b"16\n", b"0x" + b"1" * 5000 + b"\n"])
+def test_a_register_that_is_none_is_a_bad_reply(register: bytes) -> None:
+    bench = Bench("siglent-spd3303x")
+    supply = bench.supply()
+    bench.cable.device = Altered(
+        bench.twin, lambda answer: register if answer[:2] == b"0x" else answer
+    )
+    with pytest.raises(BadReply, match="not a register"):
+        supply.switch(on=False)
 
 
 def test_no_twin_without_a_guide() -> None:
