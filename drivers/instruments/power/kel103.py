@@ -149,9 +149,7 @@ class Kel103(ElectronicLoad, PowerMeter):
         )
 
     def _identify(self) -> Identity:
-        answer = self._scpi.ask_identity()
-        if not IDENTITY.fullmatch(answer):
-            answer = self._scpi.ask_identity()  # noise does not come twice
+        answer = self._scpi.ask_identity(lambda text: IDENTITY.fullmatch(text) is not None)
         match = IDENTITY.fullmatch(answer)
         if match is None and BEGINNING.match(answer):
             raise self._scpi.nonsense("*IDN?", answer, "an incomplete identity")

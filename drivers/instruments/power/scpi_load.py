@@ -34,15 +34,16 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
     """
 
     BAUDRATE = 9600
+    PLAIN_TEXT = True
 
     resolution_v = resolution_a = STEP
 
     def __init__(
         self,
         line: ByteStream,
-        dialect: Annotated[LoadDialect, Named(DIALECTS)],
+        dialect: Annotated[LoadDialect, Named(DIALECTS), "the family that it is of; see below"],
         *,
-        channel: Annotated[int, Between(1, MOST_CHANNELS)] = 1,
+        channel: Annotated[int, Between(1, MOST_CHANNELS), "the input that loads the device"] = 1,
         time: Time = time,
     ) -> None:
         self._dialect = dialect

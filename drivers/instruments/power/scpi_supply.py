@@ -39,15 +39,20 @@ class ScpiSupply(PowerSupply, PowerMeter):
 
     BAUDRATE = 9600
     """What most are delivered with; the dialect's own is in `SupplyDialect.baudrate`."""
+    PLAIN_TEXT = True
 
     def __init__(
         self,
         line: ByteStream,
-        dialect: Annotated[SupplyDialect, Named(DIALECTS)],
+        dialect: Annotated[SupplyDialect, Named(DIALECTS), "the family that it is of; see below"],
         *,
-        channel: Annotated[int, Between(1, MOST_CHANNELS)] = 1,
-        max_v: Annotated[float, Between(LEAST_CEILING, MOST_V)] | None = None,
-        max_a: Annotated[float, Between(LEAST_CEILING, MOST_A)] | None = None,
+        channel: Annotated[int, Between(1, MOST_CHANNELS), "the output that feeds the device"] = 1,
+        max_v: Annotated[
+            float | None, Between(LEAST_CEILING, MOST_V), "where the dialect does not know it"
+        ] = None,
+        max_a: Annotated[
+            float | None, Between(LEAST_CEILING, MOST_A), "where the dialect does not know it"
+        ] = None,
         time: Time = time,
     ) -> None:
         for ceiling in (max_v, max_a):

@@ -1,6 +1,7 @@
 """The SCPI conversation, and the parser its twins share."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -114,10 +115,34 @@ def test_an_error_queue_that_never_empties_does_not_hang() -> None:
         conversation(canned).command("LEV 3")
 
 
-@pytest.mark.parametrize("reply", [b"ERR\n", b"0.5V\n", b'"0"\n', b"No error\n"])
-def test_what_is_no_error_code_is_a_bad_reply(reply: bytes) -> None:
-    with pytest.raises(BadReply, match=r"'SYST:ERR\?' → "):
-        conversation(Canned(reply)).read_errors()
+ABSURD = ["-1130000000000", "9" * 5000, "-" + "9" * 5000, "32769", "0" * 6, "0x" + "0" * 9]
+TEXTS = ["ERR", "0.5V", '"0"', "No error", "0\0", "\0", "٣", "1_0", "nan", "--1", "+", "0;0", ""]
+
+
+@pytest.mark.parametrize("reply", ABSURD + TEXTS)
+def test_what_is_no_error_code_is_a_bad_reply(reply: str) -> None:
+    canned = Canned(f"{reply}\n".encode(), b'0,"No error"\n')
+    with pytest.raises(BadReply, match=r"bench meter: 'SYST:ERR\?' → "):
+        conversation(canned).read_errors()
+    assert canned.heard == [b"SYST:ERR?\n"]  # reading empties the queue: it is read once
+
+
+@given(st.binary(max_size=40))
+def test_whatever_answers_the_question_for_errors_is_understood_or_a_bad_reply(
+    reply: bytes,
+) -> None:
+    scpi = conversation(Canned(reply.replace(b"\n", b"") + b"\n", b"0\n"))
+    try:
+        errors = scpi.read_errors()
+    except BadReply:
+        errors = ()
+    assert errors in ((), (reply.replace(b"\n", b"").decode("ascii", "replace").strip(),))
+
+
+@given(st.integers(-32768, 32767))
+def test_every_code_of_the_standard_is_one(code: int) -> None:
+    errors = conversation(Canned(f'{code:+d},"x"\n'.encode(), b"0\n")).read_errors()
+    assert errors == ((f'{code:+d},"x"',) if code else ())
 
 
 def test_silence_is_no_reply() -> None:
@@ -141,7 +166,22 @@ def test_an_empty_line_is_a_bad_reply() -> None:
 
 
 INFINITE = ["9.91E37", "9.9E37", "-9.9E+37", "9.90000000E+37", "nan", "inf", "1e400"]
-SYNTAX = ["", "1_0", "12,5", "12.5V", "0x10", "+-1", ".", "1e", "--", "٣"]
+SYNTAX = [
+    "9" * 5000,
+    "0." + "1" * 5000,
+    "1e" + "9" * 50,
+    "1\0",
+    "",
+    "1_0",
+    "12,5",
+    "12.5V",
+    "0x10",
+    "+-1",
+    ".",
+    "1e",
+    "--",
+    "٣",
+]
 
 
 @pytest.mark.parametrize("reply", INFINITE + SYNTAX)
@@ -168,7 +208,7 @@ def test_whatever_comes_back_is_a_finite_number_or_an_error_of_ours(reply: bytes
     assert float(reply.partition(b"\n")[0]) == value
 
 
-@pytest.mark.parametrize("text", ["MEAS:VOLT?\n*RST", "MEAS:VÖLT?"])
+@pytest.mark.parametrize("text", ["MEAS:VOLT?\n*RST", "MEAS:VOLT?\r*RST", "MEAS:VÖLT?"])
 def test_what_is_not_one_line_of_ascii_is_never_sent(text: str) -> None:
     canned = Canned(b"0\n", b"0\n")
     scpi = conversation(canned)
@@ -232,6 +272,103 @@ def test_a_line_that_fell_silent_stays_an_error_but_still_gets_its_commands() ->
     with pytest.raises(NoReply, match="after an earlier question failed"):
         scpi.command("OUTP OFF")
     assert b"OUTP OFF\n" in deaf.heard
+
+
+def test_a_question_whose_answer_is_damaged_is_asked_once_more() -> None:
+    name = f"{IDENTITY}\n".encode()
+    for damaged in (b"12.\xb5\n", b"12", b"\n", b"\x0012.5\n"):
+        canned = Canned(name, damaged, name, b"12.5\n")
+        scpi = conversation(canned)
+        scpi.ask_identity()
+        assert scpi.query_number("MEAS:VOLT?") == 12.5
+        assert canned.heard[1:] == [b"MEAS:VOLT?\n", b"*IDN?\n", b"MEAS:VOLT?\n"]
+
+
+def test_a_command_is_sent_once_whatever_is_answered() -> None:
+    name = f"{IDENTITY}\n".encode()
+    canned = Canned(name, b"", b"\xff\n")
+    scpi = conversation(canned)
+    scpi.ask_identity()
+    with pytest.raises(BadReply, match="SYST:ERR"):
+        scpi.command("OUTP ON")
+    assert canned.heard == [b"*IDN?\n", b"OUTP ON\n", b"SYST:ERR?\n"]
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\x8d" + IDENTITY.encode(), b"\0" + IDENTITY.encode(), b"CME,Meter,1,2.0", b""]
+)
+def test_noise_in_an_identity_is_asked_again(noise: bytes) -> None:
+    canned = Canned(noise + b"\n", *[f"{IDENTITY}\n".encode()] * 2)
+    assert conversation(canned).ask_identity(lambda text: text == IDENTITY) == IDENTITY
+    assert canned.heard == [b"*IDN?\n"] * 2
+
+
+def test_an_identity_that_does_not_fit_is_believed_the_second_time() -> None:
+    canned = Canned(*[b"ACME,Load,1,1\n"] * 5)
+    assert conversation(canned).ask_identity(lambda text: False) == "ACME,Load,1,1"
+    assert len(canned.heard) == 2
+
+
+def test_an_identity_that_is_another_each_time_is_not_asked_for_ever() -> None:
+    canned = Canned(*[f"ACME,{number}\n".encode() for number in range(9)])
+    conversation(canned).ask_identity(lambda text: False)
+    assert len(canned.heard) == 3
+
+
+@pytest.mark.parametrize(
+    ("command_end", "answer_end"), [("\n", "\n"), ("\r\n", "\n"), ("\r", "\r"), ("\n", "\r")]
+)
+def test_lines_end_as_the_dialect_says(command_end: str, answer_end: str) -> None:
+    canned = Canned(b"12.5" + answer_end.encode(), b"", b"0" + answer_end.encode())
+    scpi = Scpi(
+        SimulatedSerial(canned), "bench meter", command_end=command_end, answer_end=answer_end
+    )
+    assert scpi.query_number("MEAS:VOLT?") == 12.5
+    scpi.command("LEV 3")
+    assert [line[len(line.rstrip()) :] for line in canned.heard] == [command_end.encode()] * 3
+
+
+def test_a_word_after_each_command_is_read_and_never_taken_for_an_answer() -> None:
+    canned = Canned(b"OK\n", b"12.5\n", b"OK\n")
+    scpi = Scpi(SimulatedSerial(canned), "meter", error_query="", acknowledgement="OK")
+    scpi.command("LEV 3")
+    assert scpi.query_number("MEAS:VOLT?") == 12.5
+    scpi.command("LEV 4")
+    assert canned.heard == [b"LEV 3\n", b"MEAS:VOLT?\n", b"LEV 4\n"]
+
+
+def test_a_late_answer_is_not_the_word_after_a_command() -> None:
+    line = SimulatedSerial(Canned(b"12.5\nlate\n", b"OK\n"))
+    scpi = Scpi(line, "meter", error_query="", acknowledgement="OK")
+    assert scpi.query_number("MEAS:VOLT?") == 12.5
+    scpi.command("LEV 3")
+
+
+def test_a_pause_is_kept_between_any_two_lines() -> None:
+    time = SimulatedTime()
+    sent_at_s: list[float] = []
+
+    class Slow(Canned):
+        def receive(self, data: bytes) -> bytes:
+            sent_at_s.append(time.monotonic())
+            return super().receive(data)
+
+    name = f"{IDENTITY}\n".encode()
+    device = Slow(name, b"", b"0\n", b"\xff\n", name, b"12.5\n")
+    scpi = Scpi(SimulatedSerial(device, time=time), "meter", pause_s=0.05, time=time)
+    scpi.ask_identity()
+    scpi.command("LEV 3")
+    assert scpi.query_number("MEAS:VOLT?") == 12.5
+    gaps_s = [later - sooner for sooner, later in pairwise([0.0, *sent_at_s])]
+    assert gaps_s == pytest.approx([0.05] * 6)
+
+
+def test_many_questions_are_remembered_and_all_are_sent() -> None:
+    canned = Canned(*[b"1\n"] * 600)
+    scpi = conversation(canned)
+    for number in range(600):
+        assert scpi.query(f"A{number}?") == "1"
+    assert canned.heard == [f"A{number}?\n".encode() for number in range(600)]
 
 
 def test_rubbish_after_an_answer_is_dropped_once_the_line_is_quiet() -> None:

@@ -108,7 +108,7 @@ class SimulatedScpiLoad(SimulatedScpi):
         time: Time | None = None,
     ) -> None:
         if dialect not in LOAD_BOOKS:
-            raise ValueError(f"there is no guide {dialect!r}")
+            raise ValueError(f"there is no guide for {dialect!r}")
         self._book = book = LOAD_BOOKS[dialect]
         self._channel = channel
         super().__init__(book.identity, self._commands_by_the_book(), time=time)

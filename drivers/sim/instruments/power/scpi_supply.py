@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from drivers.buses import Time
 from drivers.sim.instruments.power.scpi_supply_books import (
     BOOKS,
     LISTED,
@@ -65,7 +66,8 @@ class SimulatedScpiSupply(SimulatedScpi):
     """The supply of the book `dialect`, one of `BOOKS`.
 
     Output `channel` feeds the circuit; the others are open. `firmware` matters to the SPD3303X,
-    which complained in another way, and about more, before 2021.
+    which complained in another way, and about more, before 2021. With a `time`, lines that come too
+    fast for it are lost.
     """
 
     def __init__(
@@ -75,14 +77,15 @@ class SimulatedScpiSupply(SimulatedScpi):
         *,
         channel: int = 1,
         firmware: str = "1.01.01.02.07R2",
+        time: Time | None = None,
     ) -> None:
         if dialect not in BOOKS:
-            raise ValueError(f"there is no guide {dialect!r}")
+            raise ValueError(f"there is no guide for {dialect!r}")
         self._book = book = BOOKS[dialect]
         commands: dict[str, Act] = {}
         for word in book.words:
             commands |= self._acts(word)
-        super().__init__(book.identity.format(firmware=firmware), commands)
+        super().__init__(book.identity.format(firmware=firmware), commands, time=time)
         self.outputs = [ProtectedOutput(max_v=volts, max_a=amps) for volts, amps in book.outputs]
         for output in self.outputs:
             output.range = next(iter(book.ranges), None)
