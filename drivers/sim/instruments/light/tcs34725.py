@@ -39,9 +39,9 @@ def _determinant(*columns: tuple[float, ...]) -> float:
 
 
 class SimulatedTcs34725:
-    """Looks at one zone of a scene. `identity` 0x4D is a TCS34727; at address 0x39
-    the two are a TCS34721 and a TCS34723.
+    """Looks at one zone of a scene.
 
+    `identity` 0x44 is a TCS34725 or, at address 0x39, a TCS34721; 0x4D a TCS34727 or a TCS34723.
     Without `time` an integration takes no time.
     """
 
