@@ -20,8 +20,8 @@ Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, NamedTuple
 
 
 class Identity(NamedTuple):
@@ -83,6 +83,9 @@ class PortState(NamedTuple):
 
 class Instrument(ABC):
     """Anything on the bench that the record must name."""
+
+    under_test: ClassVar[bool] = False
+    """Whether it is the device under test itself, which is opened when a step first needs it."""
 
     identity: Identity
 
@@ -229,6 +232,8 @@ class KeyActuator(Actuator):
 class Monitor(Actuator):
     """A display's EDID and its controls. Lets go by restoring what it changed."""
 
+    under_test = True
+
     first_edid: bytes
     """As it was read when the display was opened: it tells whether it still is the same one."""
 
@@ -251,6 +256,8 @@ class Monitor(Actuator):
 class KeySource(Actuator):
     """The keyboard under test. Its keys reach nobody else while it is held."""
 
+    under_test = True
+
     boot: bool
     """Whether it offers the boot protocol (HID class 3, subclass 1, protocol 1)."""
 
@@ -272,3 +279,20 @@ class KeySource(Actuator):
 
     def make_safe(self) -> None:
         self.set_leds()
+
+
+ROLES: Mapping[str, type[Instrument]] = {
+    "supply": PowerSupply,
+    "load": ElectronicLoad,
+    "meter": PowerMeter,
+    "mains_meter": MainsMeter,
+    "light": LightMeter,
+    "zones": LightArray,
+    "probe": ColourMeter,
+    "port_power": PortPower,
+    "screen": PatternSource,
+    "actuator": KeyActuator,
+    "monitor": Monitor,
+    "keyboard": KeySource,
+}
+"""What steps and tests call the instruments of a bench, and what each of them can do."""

@@ -7,17 +7,23 @@
             address: Annotated[int, Between(0x40, 0x4F)] = 0x40,
             *,
             time: Time,                                     # injected, no file sets it
-            shunt_ohm: Annotated[float, Between(1e-6, 1e3)],  # what a file must set
-            averages: Annotated[int, OneOf(AVERAGES)] = 16,   # what a file may set
+            shunt_ohm: Annotated[float, Between(1e-6, 1e3), "the shunt on the board"],
+            averages: Annotated[int, OneOf(AVERAGES), "samples in a reading"] = 16,
         ) -> None: ...
 
 The first parameter is the wire: `ByteStream`, `I2cBus`, `UsbDevice` or `Screen`. Parameters of type
-`Time` or `Hardware` are injected. All others are keys of the driver's table in `station.toml`.
+`Time` or `Hardware` are injected. A parameter that is called as a key of the wire, such as
+`connector`, gets that key's value. All others are keys of the driver's table in `station.toml`;
+a text among the marks says in the reference what the key means.
 A driver whose wire belongs to another device has a class method `connect(hardware, ...)` with the
 same marks, which is read in place of the constructor.
+
+A driver of a `ByteStream` has its usual `BAUDRATE`, and `PLAIN_TEXT = True` where what it sends are
+lines of text: a scan tries those first, because a binary frame may confuse an instrument that
+expects text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -35,22 +41,39 @@ class OneOf(NamedTuple):
     values: tuple[Any, ...]
 
 
-class Named:
-    """A file says a name, and the driver gets the object of that name, such as a SCPI dialect."""
+class Written(NamedTuple):
+    """A text with a grammar. `parse` raises `ValueError`, a sentence that begins with the text."""
 
-    def __init__(self, known: Mapping[str, Any]) -> None:
-        self.known = known
+    parse: Callable[[str], object]
+
+
+class Named(NamedTuple):
+    """A file says a name, and the driver gets the object of that name, such as a SCPI dialect.
+
+    A station's file may describe objects of its own in `[dialects.NAME]` where `known` has a method
+    `extended`. It gets those tables, and returns what is known together with them, or raises
+    `ValueError` with a line for each mistake, which begins with its place.
+    """
+
+    known: Mapping[str, Any]
 
 
 class Parts(NamedTuple):
     """Several instruments of this kind make up the whole, which chooses `fixed` for them.
 
-    With a `size` there are exactly so many; otherwise at least one.
+    With a `size` there are exactly so many; otherwise at least one. What the keys of their wire
+    have in common may stand in the table of the whole.
     """
 
     kind: type
     size: int = 0
     fixed: Mapping[str, Any] = MappingProxyType({})
+
+
+class At(NamedTuple):
+    """The addresses on an I²C bus that are always the same, in place of a setting `address`."""
+
+    addresses: tuple[int, ...]
 
 
 class Claims(NamedTuple):

@@ -4,6 +4,8 @@ Real monitors are slow and drop what comes too fast; the waits here are those th
 found to be needed (github.com/rockowitz/ddcutil).
 """
 
+from typing import Annotated
+
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, Monitor, Vcp
 from drivers.errors import BadReply, DriverError, NoReply, NotConnected, Refused, WrongDevice
@@ -11,12 +13,14 @@ from drivers.formats import edid
 from drivers.languages.ddc_ci import (
     CAPABILITIES,
     DDC_CI,
+    DDC_CI_ADDRESS,
     FRAGMENT_SIZE,
     GET_VCP,
     SET_VCP,
     DdcCi,
 )
-from drivers.languages.e_ddc import EEPROM, read_edid
+from drivers.languages.e_ddc import EDID_ADDRESS, EEPROM, SEGMENT_ADDRESS, read_edid
+from drivers.wiring import At
 
 MOMENTARY = 0x01
 POWER_MODE = 0xD6
@@ -29,6 +33,8 @@ TRANSITION_S = 3.0
 
 LONGEST_CAPABILITIES = 16384
 
+ADDRESSES = (SEGMENT_ADDRESS, DDC_CI_ADDRESS, EDID_ADDRESS)
+
 
 class DdcMonitor(Monitor):
     """The display under test. Opening it reads its EDID, and nothing else.
@@ -40,7 +46,7 @@ class DdcMonitor(Monitor):
     as it has none or it is switched off; and `NoReply` once it has told the value of a control.
     """
 
-    def __init__(self, bus: I2cBus, *, time: Time) -> None:
+    def __init__(self, bus: Annotated[I2cBus, At(ADDRESSES)], *, time: Time) -> None:
         self._bus = bus
         self._time = time
         self._channel = DdcCi(bus, time=time)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from drivers.errors import NotConnected, Refused
-from drivers.instruments.fixtures.usb_hub import HubPort, UsbHub, UsbPortPower
+from drivers.instruments.fixtures.usb_port_power import HubPort, UsbPortPower
+from drivers.languages.usb_hub import UsbHub
 from drivers.linux.local import LocalHardware
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")

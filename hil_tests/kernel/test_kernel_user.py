@@ -18,7 +18,7 @@ REACH = """
 import sys
 from drivers.linux.local import LocalHardware
 from drivers.errors import DriverError
-from drivers.instruments.fixtures.usb_hub import UsbHub
+from drivers.languages.usb_hub import UsbHub
 
 def reach(hardware, what):
     match what:

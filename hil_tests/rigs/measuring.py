@@ -1,15 +1,13 @@
 """What several suites do on a bench."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
-from drivers.capabilities import Identity, Instrument, PatternSource, Power, PowerMeter, PowerSupply
+from drivers.capabilities import DcInstrument, PatternSource, Power, PowerMeter, PowerSupply
 from drivers.errors import BadReply
 from hil_tests.rigs.qa import SlotQa
-from hil_tests.rigs.ratings import Figures, figures
-from hil_tests.rigs.rig import Rig, RigBench, meter_of
+from hil_tests.rigs.rig import RigBench
 from station.engine.clock import Clock
 
 USUAL_V = 12.0  # to feed a load with, where more may be put on
@@ -17,48 +15,34 @@ HEADROOM = 1.05  # of the supply's limit above what a load is told to sink
 UNSTATED_A = 0.5
 
 
-class Reach(NamedTuple):
-    """How far a slot may be driven: what QA states, but never more than its meter bears."""
-
-    voltage_v: float
-    current_a: float
-
-
 def limit_a(stated: SlotQa) -> float:
     """What a supply may give while it is not the current that matters."""
     return (stated.max_current_a or UNSTATED_A) * HEADROOM
 
 
-def reach_v(stated: SlotQa, meter: Figures) -> float:
-    """Skips the test where nobody stated it."""
+def reach_v(stated: SlotQa, bench: RigBench) -> float:
+    """Return how many volts may be put on the slot: never more than its meter bears.
+
+    Skips the test, before anything is opened, where nobody stated it.
+    """
     if stated.max_voltage_v is None:
         pytest.skip("QA states no max_voltage_v for this slot, so nothing is put on it")
-    return min(stated.max_voltage_v, meter.max_v)
+    return min(stated.max_voltage_v, bench.get("meter", PowerMeter).max_v)
 
 
-def reach_a(stated: SlotQa, meter: Figures) -> float:
-    """Skips the test where nobody stated it."""
+def reach_a(stated: SlotQa, bench: RigBench) -> float:
+    """Return how many amperes may be drawn in the slot; otherwise as `reach_v`."""
     if stated.max_current_a is None:
         pytest.skip("QA states no max_current_a for this slot, so nothing is drawn from it")
-    return min(stated.max_current_a, meter.max_a)
+    return min(stated.max_current_a, bench.get("meter", PowerMeter).max_a)
 
 
-def figures_of(rig: Rig, bench: RigBench, role: str) -> Figures:
-    named = rig.named(bench.slot, role)
-    return figures(named, bench.get(role, Instrument).identity)
-
-
-def meters_figures(rig: Rig, bench: RigBench) -> Figures:
-    """Without asking it: whether it may be driven at all is known before it is opened."""
-    return figures(rig.named(bench.slot, meter_of(bench)), Identity("", ""))
-
-
-def tolerance_v(stated: SlotQa, voltage_v: float, *instruments: Figures) -> float:
+def tolerance_v(stated: SlotQa, voltage_v: float, *instruments: DcInstrument) -> float:
     budget_v = stated.budget_v + stated.budget_percent / 100 * abs(voltage_v)
     return budget_v + sum(one.resolution_v for one in instruments)
 
 
-def tolerance_a(stated: SlotQa, current_a: float, *instruments: Figures) -> float:
+def tolerance_a(stated: SlotQa, current_a: float, *instruments: DcInstrument) -> float:
     budget_a = stated.budget_a + stated.budget_percent / 100 * abs(current_a)
     return budget_a + sum(one.resolution_a for one in instruments)
 
@@ -75,12 +59,12 @@ def feed(bench: RigBench, stated: SlotQa, voltage_v: float, current_a: float) ->
     return supply
 
 
-def usual_v(rig: Rig, bench: RigBench, stated: SlotQa) -> float:
-    return min(USUAL_V, reach_v(stated, meters_figures(rig, bench)))
+def usual_v(bench: RigBench, stated: SlotQa) -> float:
+    return min(USUAL_V, reach_v(stated, bench))
 
 
-def feed_as_usual(rig: Rig, bench: RigBench, stated: SlotQa) -> PowerSupply | None:
-    return feed(bench, stated, usual_v(rig, bench, stated), limit_a(stated))
+def feed_as_usual(bench: RigBench, stated: SlotQa) -> PowerSupply | None:
+    return feed(bench, stated, usual_v(bench, stated), limit_a(stated))
 
 
 def show_white(bench: RigBench, stated: SlotQa) -> None:
@@ -101,7 +85,9 @@ def until(
     return min(clock.monotonic() - start_s, within_s)
 
 
-def agreed(stated: SlotQa, first: PowerMeter, second: PowerMeter, *instruments: Figures) -> Power:
+def agreed(
+    stated: SlotQa, first: PowerMeter, second: PowerMeter, *instruments: DcInstrument
+) -> Power:
     """A sample of `first` that `second` does not contradict.
 
     Raises `BadReply` when it does: then nothing that either says is worth judging a device by.

@@ -15,7 +15,7 @@ from hil_tests.rigs.qa import Qa
 from station.engine.bench import Bench, BenchNotSafe
 from station.engine.clock import Clock
 from station.engine.prompts import Prompter
-from station.rig.config import Named, StationConfig, open_bench
+from station.rig.config import StationConfig, open_bench
 
 Capability = TypeVar("Capability")
 
@@ -80,11 +80,6 @@ class Rig(ABC):
         """How long that took, opening included."""
         return self._safe[slot]
 
-    def named(self, slot: str, role: str) -> Named:
-        """The instrument in that role, as the configuration says."""
-        its = self.config.slots[slot]
-        return its.roles[role] if role in its.roles else self.config.shared[its.shared[role]]
-
     @abstractmethod
     def cables(self, slot: str, ask: Ask) -> Cables:
         """The slot's cables, to be pulled: by the simulation, or by whoever `ask` reaches."""
@@ -124,20 +119,12 @@ def bench_on(
     return RigBench(bench.slot, bench.places, bench.clock, bench.operator)
 
 
-def read_meter(bench: RigBench, role: str) -> Power:
-    """Through a connection for this one reading."""
+def read_meter(bench: RigBench) -> Power:
+    """Ask the slot's meter through a connection for this one reading."""
     try:
-        return bench.get(role, PowerMeter).read()
+        return bench.get("meter", PowerMeter).read()
     finally:
         bench.close()
-
-
-METERS = ("meter", "dc_meter")
-
-
-def meter_of(bench: Bench) -> str:
-    """The role of the slot's DC meter; plans call it one or the other."""
-    return next(role for role in METERS if role in bench.places)
 
 
 class LocalRig(Rig):
@@ -183,9 +170,9 @@ class LocalRig(Rig):
 
     def _look(self, slot: str) -> Power:
         bench = self._bench(slot)
-        return read_meter(bench, meter_of(bench))
+        return read_meter(bench)
 
     def _whereabouts(self, slot: str, role: str) -> str:
-        table = self.named(slot, role).table
-        place = getattr(table, "port", None) or f"I2C bus {getattr(table, 'bus', '?')}"
-        return f"{role} of slot {slot} ({self.named(slot, role).driver}, {place})"
+        table = self.config.instrument(slot, role)
+        where = ", ".join(map(str, table.places()[:1]))
+        return f"{role} of slot {slot} ({', '.join(filter(None, (table.driver, where)))})"

@@ -6,24 +6,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from drivers.buses import ByteStream, Hardware, I2cBus, Screen, Time, UsbDevice
-from drivers.capabilities import Actuator, Power
+from drivers.capabilities import Actuator, KeySource, PortPower, Power
 from drivers.errors import NotConnected
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim import faults, i2c_faults
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.edid_memory import build_edid
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus, SimulatedSerial
 from drivers.sim.linux.pty import PtyHost
 from hil_tests.rigs.cables import Cables
 from hil_tests.rigs.lock import lock_path
 from hil_tests.rigs.qa import Qa
-from hil_tests.rigs.rig import Ask, Lent, Rig, RigBench, bench_on, meter_of, read_meter
+from hil_tests.rigs.rig import Ask, Lent, Rig, RigBench, bench_on, read_meter
 from station.engine.clock import Clock
-from station.rig.config import Named, SlotConfig, StationConfig
-from station.rig.instruments import SerialTable, UsbPortPowerTable
-from station.simulate.rig import SimulatedRig, World
+from station.rig.config import SlotConfig, StationConfig
+from station.rig.tables import InstrumentTable
+from station.rig.wires import Chip
+from station.simulate.rig import SimulatedRig
+from station.simulate.world import World
 
 SHARED = ""
 """What `SimulatedRig.hardware` calls the instruments that several slots use."""
@@ -104,11 +106,14 @@ class Wire(Cables):
     """
 
     def __init__(
-        self, world: World, sockets: Mapping[str, Sockets], named: Mapping[str, Named]
+        self,
+        world: World,
+        sockets: Mapping[str, Sockets],
+        tables: Mapping[str, InstrumentTable],
     ) -> None:
         self._world = world
         self._sockets = sockets
-        self._named = named
+        self._tables = tables
         self._mending = ExitStack()
 
     def cut(self, role: str) -> None:
@@ -168,13 +173,13 @@ class Wire(Cables):
             socket.unplug(unplugged=unplugged)
         elif (bus := self._bus(role)) is not None:
             bus.unplugged = unplugged
-        elif isinstance(self._named[role].table, UsbPortPowerTable):
+        elif issubclass(self._tables[role].kind, PortPower):
             for hub in self._world.hubs:
                 if unplugged:
                     self._world.usb.unplug(hub.port)
                 else:
                     self._world.usb.plug(hub.port, hub)
-        elif self._named[role].driver != "hid_keyboard" or self._world.keyboard is None:
+        elif not issubclass(self._tables[role].kind, KeySource) or self._world.keyboard is None:
             raise ValueError(f"{role} has no cable whose loss anybody would notice")
         elif unplugged:
             self._world.usb.unplug(self._world.usb_port)
@@ -182,18 +187,21 @@ class Wire(Cables):
             self._world.usb.plug(self._world.usb_port, self._world.keyboard)
 
     def _serial(self, role: str) -> SerialSocket | None:
-        table = self._named[role].table
-        return self._sockets[role].socket(table.port) if isinstance(table, SerialTable) else None
+        port = self._tables[role].serial_port
+        return self._sockets[role].socket(port) if port else None
 
     def _bus(self, role: str) -> SimulatedI2cBus | None:
-        number = getattr(self._named[role].table, "bus", None)
-        return self._sockets[role].bus(number) if isinstance(number, int) else None
+        chips = self._chips(role)
+        return self._sockets[role].bus(chips[0].bus) if chips else None
+
+    def _chips(self, role: str) -> list[Chip]:
+        return [place for place in self._tables[role].places() if isinstance(place, Chip)]
 
     def _replace(self, role: str, put_between: Callable[[I2cDevice], I2cDevice]) -> None:
-        bus = self._bus(role)
-        address = getattr(self._named[role].table, "address", None)
-        if bus is None or address not in bus.devices:
+        bus, chips = self._bus(role), self._chips(role)
+        if bus is None or len(chips) != 1 or chips[0].mux:
             raise ValueError(f"{role} is not a chip that sits on a bus by itself")
+        address = chips[0].address
         chip = bus.devices[address]
         bus.devices[address] = put_between(chip)
         self._mending.callback(bus.devices.__setitem__, address, chip)
@@ -250,9 +258,9 @@ class TwinRig(Rig):
 
     def cables(self, slot: str, ask: Ask | None = None) -> Wire:
         its = self.config.slots[slot]
-        named = {role: self.named(slot, role) for role in (*its.roles, *its.shared)}
-        sockets = {role: self._sockets[slot if role in its.roles else SHARED] for role in named}
-        return Wire(self.world(slot), sockets, named)
+        tables = {r: self.config.instrument(slot, r) for r in (*its.roles, *its.shared)}
+        sockets = {role: self._sockets[slot if role in its.roles else SHARED] for role in tables}
+        return Wire(self.world(slot), sockets, tables)
 
     def keeps(self, slot: str) -> str:
         """It lends the first slot whose actuators are all on serial lines: others have no pty."""
@@ -267,9 +275,8 @@ class TwinRig(Rig):
         text = self._file.read_text()
         with ExitStack() as hosting:
             sockets = Sockets(twins.hardware[slot])
-            for named in self.config.slots[slot].roles.values():
-                if isinstance(named.table, SerialTable):
-                    port = named.table.port
+            for table in self.config.slots[slot].roles.values():
+                if port := table.serial_port:
                     path = hosting.enter_context(PtyHost(sockets.socket(port)))
                     text = text.replace(f'"{port}"', f'"{path}"')
             name = f"lent-by-{os.getpid()}"  # for its lock must be nobody else's
@@ -282,14 +289,14 @@ class TwinRig(Rig):
                 bench = bench_on(
                     self.config, slot, sockets, sockets, Clock(twins.worlds[slot].time)
                 )
-                return read_meter(bench, meter_of(bench))
+                return read_meter(bench)
 
             yield Lent(file, look)
 
     def _has_ptys(self, slot: str) -> bool:
         roles = self.config.slots[slot].roles
         wire = self.cables(slot)
-        acting = [role for role, one in roles.items() if issubclass(one.table.kind, Actuator)]
+        acting = [role for role, one in roles.items() if issubclass(one.kind, Actuator)]
         return "supply" in roles and all(wire.on_serial(role) for role in acting)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from drivers.capabilities import (
     ColourMeter,
+    DcInstrument,
     ElectronicLoad,
     LightArray,
     MainsMeter,
@@ -16,9 +17,7 @@ from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import (
     HEADROOM,
     feed,
-    figures_of,
     limit_a,
-    meters_figures,
     reach_a,
     reach_v,
     show_white,
@@ -27,33 +26,32 @@ from hil_tests.rigs.measuring import (
     usual_v,
 )
 from hil_tests.rigs.qa import SlotQa
-from hil_tests.rigs.rig import Rig, RigBench, meter_of
+from hil_tests.rigs.rig import RigBench
 
 PERCENT = (2, 10, 25, 50, 75, 100)
 CENTRE = 4  # of nine zones
 
-PZEM_BUDGET = 0.02  # of apparent power: volts, amperes and power factor are rounded apart
-LIGHT_BUDGET = 0.30  # "Parts differ by ±20 %" (drivers/tcs34725), and the VEML7700 by ±10 %
+MAINS_BUDGET = 0.02  # of apparent power: volts, amperes and power factor are rounded apart
+LIGHT_BUDGET = 0.30  # colour probes differ by ±20 %, light meters by ±10 % (see their drivers)
 
 
 @pytest.mark.needs("supply", "meter", stated="max_voltage_v")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_supply_gives_the_volts_it_is_told(
-    rig: Rig, bench: RigBench, stated: SlotQa, record_value: RecordValue, percent: int
+    bench: RigBench, stated: SlotQa, record_value: RecordValue, percent: int
 ) -> None:
-    volts = reach_v(stated, meters_figures(rig, bench)) * percent / 100
+    volts = reach_v(stated, bench) * percent / 100
     feed(bench, stated, volts, limit_a(stated))
-    seen = bench.get(meter_of(bench), PowerMeter).read().voltage_v
+    seen = bench.get("meter", PowerMeter).read().voltage_v
     record_value("set_voltage", volts, "V")
     record_value("metered_voltage", seen, "V")
-    both = figures_of(rig, bench, "supply"), meters_figures(rig, bench)
+    both = bench.get("supply", DcInstrument), bench.get("meter", PowerMeter)
     assert seen == pytest.approx(volts, rel=0, abs=tolerance_v(stated, volts, *both))
 
 
 @pytest.mark.needs("meter", stated="max_voltage_v")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_supply_reads_the_volts_that_the_meter_reads(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     supply: PowerSupply,
@@ -62,19 +60,18 @@ def test_a_supply_reads_the_volts_that_the_meter_reads(
 ) -> None:
     if not isinstance(supply, PowerMeter):
         pytest.skip(f"a {supply.identity.model} does not read back")
-    volts = reach_v(stated, meters_figures(rig, bench)) * percent / 100
+    volts = reach_v(stated, bench) * percent / 100
     feed(bench, stated, volts, limit_a(stated))
-    own, seen = supply.read().voltage_v, bench.get(meter_of(bench), PowerMeter).read().voltage_v
+    own, seen = supply.read().voltage_v, bench.get("meter", PowerMeter).read().voltage_v
     record_value("own_voltage", own, "V")
     record_value("metered_voltage", seen, "V")
-    both = figures_of(rig, bench, "supply"), meters_figures(rig, bench)
+    both = bench.get("supply", DcInstrument), bench.get("meter", PowerMeter)
     assert own == pytest.approx(seen, rel=0, abs=tolerance_v(stated, seen, *both))
 
 
 @pytest.mark.needs(stated="max_current_a")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_load_sinks_the_amperes_it_is_told(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
@@ -82,19 +79,18 @@ def test_a_load_sinks_the_amperes_it_is_told(
     record_value: RecordValue,
     percent: int,
 ) -> None:
-    _sink(rig, bench, stated, load, percent)
-    amperes = reach_a(stated, meters_figures(rig, bench)) * percent / 100
+    _sink(bench, stated, load, percent)
+    amperes = reach_a(stated, bench) * percent / 100
     seen = meter.read().current_a
     record_value("set_current", amperes, "A")
     record_value("metered_current", seen, "A")
-    both = figures_of(rig, bench, "load"), meters_figures(rig, bench)
+    both = bench.get("load", DcInstrument), bench.get("meter", PowerMeter)
     assert seen == pytest.approx(amperes, rel=0, abs=tolerance_a(stated, amperes, *both))
 
 
 @pytest.mark.needs(stated="max_current_a")
 @pytest.mark.parametrize("percent", PERCENT)
 def test_a_load_reads_what_the_meter_reads(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
@@ -104,13 +100,13 @@ def test_a_load_reads_what_the_meter_reads(
 ) -> None:
     if not isinstance(load, PowerMeter):
         pytest.skip(f"a {load.identity.model} does not read back")
-    _sink(rig, bench, stated, load, percent)
+    _sink(bench, stated, load, percent)
     own, seen = load.read(), meter.read()
     record_value("own_current", own.current_a, "A")
     record_value("metered_current", seen.current_a, "A")
     record_value("own_voltage", own.voltage_v, "V")
     record_value("metered_voltage", seen.voltage_v, "V")
-    both = figures_of(rig, bench, "load"), meters_figures(rig, bench)
+    both = bench.get("load", DcInstrument), bench.get("meter", PowerMeter)
     near_a = tolerance_a(stated, seen.current_a, *both)
     near_v = tolerance_v(stated, seen.voltage_v, *both)
     assert own.current_a == pytest.approx(seen.current_a, rel=0, abs=near_a)
@@ -120,7 +116,6 @@ def test_a_load_reads_what_the_meter_reads(
 @pytest.mark.needs("supply", stated="max_current_a")
 @pytest.mark.parametrize("percent", [10, 50, 100])
 def test_a_supply_holds_the_current_it_is_limited_to(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
@@ -128,22 +123,21 @@ def test_a_supply_holds_the_current_it_is_limited_to(
     record_value: RecordValue,
     percent: int,
 ) -> None:
-    its = meters_figures(rig, bench)
-    amperes = reach_a(stated, its) * percent / 100
-    feed(bench, stated, usual_v(rig, bench, stated), amperes)
+    its = bench.get("meter", PowerMeter)
+    amperes = reach_a(stated, bench) * percent / 100
+    feed(bench, stated, usual_v(bench, stated), amperes)
     load.sink_current(amperes * 1.2)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)
     seen = meter.read().current_a
     record_value("limit", amperes, "A")
     record_value("metered_current", seen, "A")
-    both = figures_of(rig, bench, "supply"), its
+    both = bench.get("supply", DcInstrument), its
     assert seen == pytest.approx(amperes, rel=0, abs=tolerance_a(stated, amperes, *both))
 
 
 @pytest.mark.needs("load", stated="max_current_a")
 def test_no_more_comes_out_of_an_adapter_than_goes_in(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
@@ -153,7 +147,7 @@ def test_no_more_comes_out_of_an_adapter_than_goes_in(
 ) -> None:
     if "supply" in bench.places:
         pytest.skip("what the load sinks here does not come through the mains meter")
-    _sink(rig, bench, stated, load, 100)
+    _sink(bench, stated, load, 100)
     out_w, in_w = meter.read().power_w, mains_meter.read_mains().power_w
     record_value("power_out", out_w, "W")
     record_value("power_in", in_w, "W")
@@ -163,20 +157,19 @@ def test_no_more_comes_out_of_an_adapter_than_goes_in(
 
 @pytest.mark.needs("load", stated="max_current_a")
 def test_a_mains_meter_does_not_contradict_itself(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
     mains_meter: MainsMeter,
     record_value: RecordValue,
 ) -> None:
-    _sink(rig, bench, stated, load, 100)
+    _sink(bench, stated, load, 100)
     sample = mains_meter.read_mains()
     apparent_va = sample.voltage_v * sample.current_a
     record_value("mains_voltage", sample.voltage_v, "V")
     record_value("mains_power", sample.power_w, "W")
     record_value("apparent_power", apparent_va, "VA")
-    near_w = PZEM_BUDGET * apparent_va + mains_meter.power_resolution_w
+    near_w = MAINS_BUDGET * apparent_va + mains_meter.power_resolution_w
     assert sample.power_w == pytest.approx(apparent_va * sample.power_factor, rel=0, abs=near_w)
     assert sample.power_w <= apparent_va + near_w
 
@@ -199,11 +192,10 @@ def test_probe_and_middle_sensor_see_the_same_light(
     assert probed.illuminance_lux == pytest.approx(middle_lux, rel=LIGHT_BUDGET)
 
 
-def _sink(rig: Rig, bench: RigBench, stated: SlotQa, load: ElectronicLoad, percent: int) -> None:
-    its = meters_figures(rig, bench)
-    most_a = reach_a(stated, its)
+def _sink(bench: RigBench, stated: SlotQa, load: ElectronicLoad, percent: int) -> None:
+    most_a = reach_a(stated, bench)
     if "supply" in bench.places:
-        feed(bench, stated, usual_v(rig, bench, stated), most_a * HEADROOM)
+        feed(bench, stated, usual_v(bench, stated), most_a * HEADROOM)
     load.sink_current(most_a * percent / 100)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)

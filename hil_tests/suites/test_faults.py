@@ -7,6 +7,7 @@ import pytest
 
 from drivers.capabilities import (
     ColourMeter,
+    DcInstrument,
     ElectronicLoad,
     Instrument,
     LightMeter,
@@ -16,11 +17,11 @@ from drivers.capabilities import (
 )
 from drivers.errors import BadReply, DriverError, NoReply, NotConnected
 from hil_tests.rigs.cables import exchange
-from hil_tests.rigs.measuring import agreed, feed_as_usual, figures_of, meters_figures, show_white
+from hil_tests.rigs.measuring import agreed, feed_as_usual, show_white
 from hil_tests.rigs.qa import SlotQa
-from hil_tests.rigs.rig import Rig, RigBench
+from hil_tests.rigs.rig import RigBench
 from hil_tests.rigs.twin_rig import Wire
-from station.simulate.rig import World
+from station.simulate.world import World
 
 MOMENTS = 12
 
@@ -79,7 +80,6 @@ def test_an_instrument_that_hangs_at_any_moment_is_an_error(
 
 @pytest.mark.needs("meter")
 def test_two_meters_that_disagree_are_an_error_of_the_bench(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     supply: PowerSupply,
@@ -88,9 +88,9 @@ def test_two_meters_that_disagree_are_an_error_of_the_bench(
 ) -> None:
     if not isinstance(supply, PowerMeter):
         pytest.skip(f"a {supply.identity.model} does not read back")
-    its = meters_figures(rig, bench)
-    feed_as_usual(rig, bench, stated)
-    both = its, figures_of(rig, bench, "supply")
+    its = bench.get("meter", PowerMeter)
+    feed_as_usual(bench, stated)
+    both = its, bench.get("supply", DcInstrument)
     agreed(stated, meter, supply, *both)
     world.loosen_lead()
     with pytest.raises(BadReply, match="a lead is loose"):
@@ -99,7 +99,6 @@ def test_two_meters_that_disagree_are_an_error_of_the_bench(
 
 @pytest.mark.needs("load")
 def test_a_golden_unit_is_not_judged_by_meters_that_disagree(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
@@ -110,7 +109,7 @@ def test_a_golden_unit_is_not_judged_by_meters_that_disagree(
         pytest.skip("there is no golden unit between these two")
     world.loosen_lead()
     with pytest.raises(BadReply, match="a lead is loose"):
-        agreed(stated, meter, load, meters_figures(rig, bench), figures_of(rig, bench, "load"))
+        agreed(stated, meter, load, bench.get("meter", PowerMeter), bench.get("load", DcInstrument))
 
 
 def _open_and_ask(bench: RigBench, role: str, kind: type[PowerMeter | MainsMeter]) -> None:

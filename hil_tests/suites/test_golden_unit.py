@@ -8,6 +8,7 @@ import pytest
 
 from drivers.capabilities import (
     ColourMeter,
+    DcInstrument,
     ElectronicLoad,
     KeySource,
     LightArray,
@@ -21,18 +22,16 @@ from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import (
     agreed,
     feed,
-    figures_of,
-    meters_figures,
     reach_a,
     reach_v,
     show_white,
 )
 from hil_tests.rigs.qa import Golden, SlotQa
-from hil_tests.rigs.rig import Rig, RigBench
+from hil_tests.rigs.rig import RigBench
 
 CENTRE = 4  # of nine zones
 BRIGHTNESS = 0x10  # MCCS: Luminance
-BLACK_LUX = 0.0042  # what the most sensitive range of a VEML7700 can tell from nothing
+BLACK_LUX = 0.0042  # what the most sensitive range of a zone's meter can tell from nothing
 
 
 class GoldenUnit:
@@ -67,19 +66,19 @@ def golden(stated: SlotQa, rig_slot: str, record_value: RecordValue) -> GoldenUn
 
 @pytest.mark.needs(stated="golden")
 def test_golden_unit_draws_what_it_drew(
-    golden: GoldenUnit, rig: Rig, bench: RigBench, stated: SlotQa, meter: PowerMeter
+    golden: GoldenUnit, bench: RigBench, stated: SlotQa, meter: PowerMeter
 ) -> None:
     if "supply" not in bench.places:
         pytest.skip("it is not fed by this bench")
-    its = meters_figures(rig, bench)
+    its = bench.get("meter", PowerMeter)
     known = golden.known
-    if known.feed_voltage_v > reach_v(stated, its):
+    if known.feed_voltage_v > reach_v(stated, bench):
         raise ValueError(f"feed_voltage_v {known.feed_voltage_v:g} is above max_voltage_v")
     supply = feed(bench, stated, known.feed_voltage_v, known.feed_current_a)
     if "screen" in bench.places:
         show_white(bench, stated)
     if isinstance(supply, PowerMeter):
-        sample = agreed(stated, meter, supply, its, figures_of(rig, bench, "supply"))
+        sample = agreed(stated, meter, supply, its, bench.get("supply", DcInstrument))
     else:
         sample = meter.read()
     golden.measured("feed_current", sample.current_a, "A")
@@ -89,21 +88,19 @@ def test_golden_unit_draws_what_it_drew(
 @pytest.mark.needs("load", stated="golden")
 def test_golden_adapter_delivers_what_it_delivered(
     golden: GoldenUnit,
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
     meter: PowerMeter,
     mains_meter: MainsMeter,
 ) -> None:
-    its = meters_figures(rig, bench)
     load.switch(on=False)
     bench.clock.sleep(stated.settle_s)
-    golden.measured("no_load_voltage", _sample(rig, bench, stated, load, meter), "V")
-    load.sink_current(min(golden.known.load_current_a, reach_a(stated, its)))
+    golden.measured("no_load_voltage", _sample(bench, stated, load, meter), "V")
+    load.sink_current(min(golden.known.load_current_a, reach_a(stated, bench)))
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)
-    golden.measured("loaded_voltage", _sample(rig, bench, stated, load, meter), "V")
+    golden.measured("loaded_voltage", _sample(bench, stated, load, meter), "V")
     golden.measured("mains_power", mains_meter.read_mains().power_w, "W")
     _judge(golden)
 
@@ -170,12 +167,10 @@ def _judge(golden: GoldenUnit) -> None:
         pytest.skip(f"QA does not state what is right: {'; '.join(golden.unknown)}")
 
 
-def _sample(
-    rig: Rig, bench: RigBench, stated: SlotQa, load: ElectronicLoad, meter: PowerMeter
-) -> float:
+def _sample(bench: RigBench, stated: SlotQa, load: ElectronicLoad, meter: PowerMeter) -> float:
     if not isinstance(load, PowerMeter):
         return meter.read().voltage_v
-    both = meters_figures(rig, bench), figures_of(rig, bench, "load")
+    both = bench.get("meter", PowerMeter), bench.get("load", DcInstrument)
     return agreed(stated, meter, load, *both).voltage_v
 
 

@@ -65,7 +65,11 @@ class OtherRun:
 
 @pytest.fixture
 def voltage_v(rig: Rig, rig_slot: str, stated: SlotQa) -> float:
-    return usual_v(rig, rig.open(rig_slot), stated)
+    bench = rig.open(rig_slot)
+    try:
+        return usual_v(bench, stated)
+    finally:
+        bench.close()
 
 
 @pytest.fixture
@@ -108,13 +112,13 @@ def test_after_a_run_that_was_killed_the_next_one_begins_by_making_the_bench_saf
 
 
 def test_a_bench_with_everything_on_is_made_safe_in_its_time(
-    rig: Rig, bench: RigBench, stated: SlotQa, record_value: RecordValue
+    bench: RigBench, stated: SlotQa, record_value: RecordValue
 ) -> None:
     for role, place in bench.places.items():
         if issubclass(place.kind, Actuator):
             bench.get(role, Actuator)
     if stated.max_voltage_v is not None:
-        feed_as_usual(rig, bench, stated)
+        feed_as_usual(bench, stated)
     if stated.max_current_a is not None and "load" in bench.places:
         load = bench.get("load", ElectronicLoad)
         load.sink_current(stated.max_current_a / 10)

@@ -3,6 +3,7 @@
 import pytest
 
 from drivers.capabilities import (
+    DcInstrument,
     ElectronicLoad,
     KeyActuator,
     KeySource,
@@ -16,9 +17,7 @@ from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import (
     HEADROOM,
     feed,
-    figures_of,
     limit_a,
-    meters_figures,
     reach_a,
     show_white,
     tolerance_a,
@@ -27,7 +26,7 @@ from hil_tests.rigs.measuring import (
     usual_v,
 )
 from hil_tests.rigs.qa import SlotQa
-from hil_tests.rigs.rig import Rig, RigBench
+from hil_tests.rigs.rig import RigBench
 
 LISTEN_S = 0.3
 SPACE, ENTER = 0x2C, 0x28  # HUT 1.5, "Keyboard/Keypad Page (0x07)"
@@ -35,9 +34,9 @@ CENTRE = 4  # of nine zones
 
 
 @pytest.fixture
-def fed_v(rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply) -> float:
+def fed_v(bench: RigBench, stated: SlotQa, supply: PowerSupply) -> float:
     """A supply that is on, and at how many volts."""
-    volts = usual_v(rig, bench, stated)
+    volts = usual_v(bench, stated)
     feed(bench, stated, volts, limit_a(stated))
     return volts
 
@@ -71,9 +70,9 @@ def test_a_supply_that_has_just_been_opened_is_off(
 
 @pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_keeps_off_while_it_is_set(
-    rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter
+    bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter
 ) -> None:
-    supply.set_voltage(usual_v(rig, bench, stated))
+    supply.set_voltage(usual_v(bench, stated))
     supply.set_current_limit(limit_a(stated))
     bench.clock.sleep(stated.settle_s)
     assert meter.read().voltage_v < stated.off_v
@@ -81,17 +80,16 @@ def test_a_supply_keeps_off_while_it_is_set(
 
 @pytest.mark.needs("meter", stated="max_current_a")
 def test_a_load_that_is_off_draws_nothing(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
     meter: PowerMeter,
     record_value: RecordValue,
 ) -> None:
-    its = meters_figures(rig, bench)
-    amperes = reach_a(stated, its) / 2
+    its = bench.get("meter", PowerMeter)
+    amperes = reach_a(stated, bench) / 2
     if "supply" in bench.places:
-        feed(bench, stated, usual_v(rig, bench, stated), amperes * HEADROOM)
+        feed(bench, stated, usual_v(bench, stated), amperes * HEADROOM)
     load.sink_current(amperes)
     load.switch(on=True)
     bench.clock.sleep(stated.settle_s)
@@ -100,18 +98,18 @@ def test_a_load_that_is_off_draws_nothing(
     bench.clock.sleep(stated.settle_s)
     left_over_a = meter.read().current_a
     record_value("left_over", left_over_a, "A")
-    assert abs(left_over_a) <= tolerance_a(stated, 0.0, figures_of(rig, bench, "load"), its)
+    assert abs(left_over_a) <= tolerance_a(stated, 0.0, bench.get("load", DcInstrument), its)
 
 
 def test_a_supply_that_is_off_reads_nothing(
-    rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply
+    bench: RigBench, stated: SlotQa, supply: PowerSupply
 ) -> None:
     if not isinstance(supply, PowerMeter):
         pytest.skip(f"a {supply.identity.model} does not read back")
     supply.switch(on=False)
     bench.clock.sleep(stated.settle_s)
     left_over = supply.read()
-    its = figures_of(rig, bench, "supply")
+    its = bench.get("supply", DcInstrument)
     assert left_over.voltage_v <= stated.off_v + tolerance_v(stated, 0.0, its)
     assert left_over.current_a <= tolerance_a(stated, 0.0, its)
 

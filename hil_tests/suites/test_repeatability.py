@@ -8,6 +8,7 @@ import pytest
 
 from drivers.capabilities import (
     ColourMeter,
+    DcInstrument,
     Instrument,
     LightArray,
     LightMeter,
@@ -16,9 +17,9 @@ from drivers.capabilities import (
     PowerMeter,
 )
 from hil_tests.plugin import RecordValue
-from hil_tests.rigs.measuring import feed_as_usual, figures_of, show_white, tolerance_a, tolerance_v
+from hil_tests.rigs.measuring import feed_as_usual, show_white, tolerance_a, tolerance_v
 from hil_tests.rigs.qa import SlotQa
-from hil_tests.rigs.rig import METERS, Rig, RigBench
+from hil_tests.rigs.rig import RigBench
 
 Sample = TypeVar("Sample")
 
@@ -31,14 +32,13 @@ CENTRE = 4  # of nine zones
 def test_a_meter_of_volts_and_amperes_repeats_itself(
     instrument: PowerMeter,
     rig_role: str,
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     record_value: RecordValue,
 ) -> None:
-    if stated.max_voltage_v is not None and any(role in bench.places for role in METERS):
-        feed_as_usual(rig, bench, stated)
-    its = figures_of(rig, bench, rig_role)
+    if stated.max_voltage_v is not None and "meter" in bench.places:
+        feed_as_usual(bench, stated)
+    its = bench.get(rig_role, DcInstrument)
     samples = _samples(bench, stated, instrument.read)
     mean_v, spread_v = _told(record_value, "voltage", "V", [one.voltage_v for one in samples])
     mean_a, spread_a = _told(record_value, "current", "A", [one.current_a for one in samples])

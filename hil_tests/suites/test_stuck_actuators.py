@@ -21,7 +21,7 @@ from hil_tests.rigs.qa import SlotQa
 from hil_tests.rigs.rig import Rig, RigBench
 from hil_tests.rigs.twin_rig import Wire
 from station.engine.bench import BenchNotSafe
-from station.simulate.rig import World
+from station.simulate.world import World
 
 LISTEN_S = 0.05
 CENTRE = 4  # of nine zones
@@ -65,10 +65,10 @@ def test_a_screen_that_is_told_to_change_changes(
 
 @pytest.mark.needs(stated="max_voltage_v")
 def test_a_supply_whose_contact_is_welded_is_seen_by_the_meter(
-    rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter, world: World
+    bench: RigBench, stated: SlotQa, supply: PowerSupply, meter: PowerMeter, world: World
 ) -> None:
     """It says that it is off, and believes it: only what sits behind it can tell."""
-    volts = usual_v(rig, bench, stated)
+    volts = usual_v(bench, stated)
     world.circuit.source = StiffSource(volts)
     supply.switch(on=False)
     bench.clock.sleep(stated.off_within_s)
@@ -79,8 +79,8 @@ def test_a_supply_whose_contact_is_welded_is_seen_by_the_meter(
 def test_a_supply_that_does_not_switch_off_makes_the_bench_unsafe_by_name(
     rig: Rig, bench: RigBench, stated: SlotQa, supply: PowerSupply, wire: Wire
 ) -> None:
-    feed_as_usual(rig, bench, stated)
-    dialect = getattr(rig.named(bench.slot, "supply").table, "dialect", "")
+    feed_as_usual(bench, stated)
+    dialect = rig.config.instrument(bench.slot, "supply").values.get("dialect", "")
     if dialect not in OFF:
         pytest.skip("nobody has written down what this supply would have to be deaf to")
     wire.deafen("supply", OFF[dialect])
@@ -99,14 +99,13 @@ def test_a_load_that_hangs_makes_the_bench_unsafe_by_name(
 
 
 def test_the_other_actuators_are_made_safe_all_the_same(
-    rig: Rig,
     bench: RigBench,
     stated: SlotQa,
     load: ElectronicLoad,
     meter: PowerMeter,
     wire: Wire,
 ) -> None:
-    if feed_as_usual(rig, bench, stated) is None:
+    if feed_as_usual(bench, stated) is None:
         pytest.skip("the load is the only actuator here")
     wire.mute("load")
     with pytest.raises(BenchNotSafe, match="load"):

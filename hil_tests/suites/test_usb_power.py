@@ -5,7 +5,7 @@ import pytest
 from drivers.capabilities import PortPower, PowerMeter
 from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import until
-from hil_tests.rigs.rig import METERS, RigBench, meter_of
+from hil_tests.rigs.rig import RigBench
 from station.steps.usb import OFF_V, OFF_WITHIN_S, MeteredPort, check_still_off
 
 OFF_S = 2.0
@@ -35,9 +35,9 @@ def test_a_device_is_found_again_after_its_power_was_taken_away(
     until(bench.clock, FOUND_WITHIN_S, lambda: port_power.read_state().device)  # a test was before
     if not port_power.read_state().device:
         pytest.skip(f"nothing is plugged in at {port_power.name}")
-    verified = any(role in bench.places for role in METERS)
+    verified = "meter" in bench.places
     if verified:
-        meter = bench.get(meter_of(bench), PowerMeter)
+        meter = bench.get("meter", PowerMeter)
         MeteredPort(port_power, meter, bench.clock).switch_off()
     else:
         port_power.switch(on=False)

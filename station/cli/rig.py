@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from station.cli.arguments import add_config, add_verb, add_verbs, complain
 
@@ -14,7 +15,15 @@ def add(noun: argparse.ArgumentParser) -> None:
     scan.add_argument(
         "--identify",
         action="store_true",
-        help="talk to serial instruments to find their drivers; switches them off",
+        help="talk to instruments to find their drivers; switches them off",
+    )
+    scan.add_argument(
+        "--drivers",
+        metavar="FOLDER",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder with drivers of your own, as driver_folders in station.toml",
     )
     rules = add_verb(
         verbs, "rules", "print the udev rules that keep devices under test at bay", _rules
@@ -41,7 +50,7 @@ def _scan(chosen: argparse.Namespace) -> int:
         print(json.dumps(as_data(items)))
         return 0
     with LocalHardware() as hardware:
-        print(describe(items, hardware if chosen.identify else None))
+        print(describe(items, hardware if chosen.identify else None, chosen.drivers))
     return 0
 
 

@@ -73,3 +73,10 @@ class Nowhere:
 
     def screen(self, connector: str) -> Screen:
         _nobody()
+
+
+class StandIn:
+    """Stands for a part of an instrument: it can be counted, and nobody answers in it."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _nobody()

@@ -1,20 +1,18 @@
 """What is plugged into this machine, as the beginning of a `station.toml`."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from drivers import find
 from drivers.buses import Hardware
-from drivers.capabilities import Identity
 from drivers.errors import DriverError
-from drivers.instruments.fixtures.usb_hub import Switching, UsbHub
-from drivers.instruments.power.scpi_load import DIALECTS as LOADS
-from drivers.instruments.power.scpi_supply import DIALECTS as SUPPLIES
+from drivers.languages.usb_hub import Switching, UsbHub
 from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral, scan
-from station.rig.instruments import DRIVERS, SerialTable
+from station.rig.identify import Answer, answers, instruments_on
+from station.rig.wires import I2C, SERIAL, Wire
 
 HID, PRINTER, HUB = 0x03, 0x07, 0x09
 BOOT, KEYBOARD = 1, 1
@@ -35,44 +33,21 @@ def as_data(items: Iterable[Found]) -> list[dict[str, Any]]:
     return [{"what": type(item).__name__, **item._asdict()} for item in items]
 
 
-def identify(hardware: Hardware, port: str) -> tuple[str, dict[str, str], Identity] | None:
-    """Try every serial driver on a port: the driver's name, its settings, and who answered.
+def describe(
+    items: Iterable[Found], hardware: Hardware | None = None, folders: Sequence[Path] = ()
+) -> str:
+    """Return a `station.toml` to start from. `folders` hold drivers besides the shipped ones.
 
-    This talks to whatever is there, and switches off what it recognises.
-    """
-    for driver, settings in _candidates():
-        table = DRIVERS[driver]
-        with ExitStack() as closing:
-            try:
-                config = msgspec.convert({"port": port, **settings}, table)
-                return driver, settings, config.open(hardware, closing).identity
-            except (DriverError, ValueError):
-                continue
-    return None
-
-
-def _candidates() -> Iterator[tuple[str, dict[str, str]]]:
-    """Plain text first: a binary frame may leave a text parser confused."""
-    for dialect in SUPPLIES:
-        yield "scpi_supply", {"dialect": dialect}
-    for dialect in LOADS:
-        yield "scpi_load", {"dialect": dialect}
-    for driver, table in DRIVERS.items():
-        if issubclass(table, SerialTable) and not driver.startswith("scpi"):
-            yield driver, {}
-
-
-def describe(items: Iterable[Found], hardware: Hardware | None = None) -> str:
-    """TOML to start from. With `hardware`, serial instruments are asked who they are, and hubs
-    what they say of their power switches.
+    With `hardware`, instruments are asked who they are, and hubs what they say of their power
+    switches.
     """
     everything = list(items)
     lines = [
         "# What is plugged into this machine. Give every slot its roles; docs/how-to tells how."
     ]
     lines += ['station = "name-this-station"', ""]
-    lines += _section("Serial instruments", _serial(everything, hardware))
-    lines += _section("I²C buses", _i2c(everything))
+    lines += _section("Serial instruments", _serial(everything, hardware, folders))
+    lines += _section("I²C buses", _i2c(everything, hardware, folders))
     lines += _section("Video outputs", _screens(everything))
     lines += _section("Keyboards on USB ports", _keyboards(everything))
     lines += _section("Other USB devices", _others(everything, hardware))
@@ -83,35 +58,50 @@ def _section(title: str, body: Iterable[str]) -> list[str]:
     return [f"# {title}", *(list(body) or ["#   none"]), ""]
 
 
-def _serial(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
-    known = ", ".join(name for name, table in DRIVERS.items() if issubclass(table, SerialTable))
+def _serial(
+    items: list[Found], hardware: Hardware | None, folders: Sequence[Path]
+) -> Iterator[str]:
     ports = [item for item in items if isinstance(item, SerialPort)]
     devices = Counter(item.port for item in ports)
     for number, item in enumerate(ports, start=1):
         several = item.exact if devices[item.port] > 1 else ""
-        port = several or item.port or item.by_id or item.path
+        place = {"port": several or item.port or item.by_id or item.path}
         said = " ".join(part for part in (item.maker, item.product) if part) or "does not say"
         serial = f", serial number {item.serial_number}" if item.serial_number else ""
         yield f"# {item.path}: {said}{serial}"
-        answer = identify(hardware, port) if hardware is not None else None
-        if answer is None:
-            yield f"# [slots.left.roles.role{number}]"
-            yield f'# driver = "?"  # one of {known}'
-            yield f'# port = "{port}"'
+        found = answers(hardware, SERIAL, place, folders) if hardware is not None else iter(())
+        if (answer := next(found, None)) is not None:
+            yield from _role(f"role{number}", answer)
         else:
-            driver, settings, who = answer
-            yield f"# answers as {' '.join(part for part in who if part)}"
-            yield f"[slots.left.roles.role{number}]"
-            yield f'driver = "{driver}"'
-            yield from (f'{name} = "{value}"' for name, value in settings.items())
-            yield f'port = "{port}"'
+            yield f"# [slots.left.roles.role{number}]"
+            yield f'# driver = "?"  # one of {_known(SERIAL, folders)}'
+            yield f'# port = "{place["port"]}"'
 
 
-def _i2c(items: list[Found]) -> Iterator[str]:
-    for item in items:
-        if isinstance(item, I2cAdapter):
-            use = f"the DDC channel of {item.connector}" if item.connector else "for instruments"
-            yield f"# bus = {item.bus}  ({item.name}, {use})"
+def _i2c(items: list[Found], hardware: Hardware | None, folders: Sequence[Path]) -> Iterator[str]:
+    buses = [item for item in items if isinstance(item, I2cAdapter)]
+    for item in buses:
+        use = f"the DDC channel of {item.connector}" if item.connector else "for instruments"
+        yield f"# bus = {item.bus}  ({item.name}, {use})"
+        if hardware is not None and not item.connector:
+            found = answers(hardware, I2C, {"bus": item.bus}, folders)
+            for number, answer in enumerate(found, start=1):
+                yield from _role(f"chip{number}", answer)
+    if any(not item.connector for item in buses):
+        yield f'# driver = "?"  # one of {_known(I2C, folders)}'
+
+
+def _known(wire: Wire, folders: Sequence[Path]) -> str:
+    return ", ".join(find.name_of(one.kind) for one in instruments_on(wire, folders))
+
+
+def _role(role: str, answer: Answer) -> Iterator[str]:
+    yield f"# answers as {' '.join(part for part in answer.identity if part)}"
+    yield f"[slots.left.roles.{role}]"
+    yield f'driver = "{answer.driver}"'
+    for name, value in answer.table.items():
+        written = f"{value:#04x}" if name == "address" else f'"{value}"'
+        yield f"{name} = {value if name == 'bus' else written}"
 
 
 def _screens(items: list[Found]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from drivers.formats import usb_ports
 from drivers.formats.usb_ports import UsbPort
-from station.rig.config import ConfigError, StationConfig, check_no_instrument_at
+from station.rig.config import ConfigError
+from station.rig.slots import StationConfig, instruments_at
 
 DEVICES = Path("/sys/bus/usb/devices")
 RULES_FILE = "/etc/udev/rules.d/59-pace-slots.rules"
@@ -38,7 +39,8 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
             raise ConfigError(f"slot {slot}: {error}") from None
     if not ports:
         raise ConfigError("no slot has a device at a USB port: there is nothing to keep at bay")
-    check_no_instrument_at(ports, config)
+    if wrong := list(instruments_at(ports, config)):
+        raise ConfigError(*wrong)
     return ports
 
 

@@ -45,7 +45,7 @@ def _real_clock(slot: str) -> Clock:
 
 
 def _seat(slot: SlotConfig) -> Seat:
-    kinds = [named.table.kind for named in slot.roles.values()]
+    kinds = [table.kind for table in slot.roles.values()]
     switched = any(issubclass(kind, PortPower) for kind in kinds)
     return Seat(slot.name, slot.when_plugged, switched=switched)
 

@@ -12,7 +12,8 @@ from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNot
 from station.engine.events import Answered, Asked, Question, RunFinished, RunStarted, StepStarted
 from station.engine.prompts import DIGITS, NO, YES
 from station.simulate.population import Case, draw
-from station.simulate.rig import SimulatedRig, World
+from station.simulate.rig import SimulatedRig
+from station.simulate.world import World
 from station.steps.keyboard.fingers import DONE
 
 log = logging.getLogger(__name__)

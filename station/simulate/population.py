@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from random import Random
 
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.edid_memory import build_edid
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from drivers.sim.devices.monitor import SimulatedMonitor
 from records import Verdict
-from station.simulate.rig import World
+from station.simulate.world import World
 
 RATED_V, RATED_A = 19.5, 3.33
 ISO = LAYOUTS["iso-105"].usages

@@ -21,7 +21,7 @@ from station.engine.witness import Doubt, must_confirm, must_stay_silent
 LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 """Of rated current: the points of the external power supply efficiency test."""
 
-OUTPUT = frozenset({"load", "dc_meter"})
+OUTPUT = frozenset({"load", "meter"})
 """The roles at the output plug: what one of them says of the adapter, both have to agree on."""
 
 PLUGGED = Doubt(
@@ -47,7 +47,7 @@ class _LoadBench(NamedTuple):
     """An adapter between two meters. The load's own meter keeps the other honest."""
 
     load: ElectronicLoad
-    dc_meter: PowerMeter
+    meter: PowerMeter
     operator: Operator
     clock: Clock
 
@@ -64,11 +64,11 @@ class _LoadBench(NamedTuple):
         output that jumps about for the meter alone. Of an output that jumps about for both, the
         lowest sample is returned.
         """
-        seen, seen_by_load = [self.dc_meter.read()], []
+        seen, seen_by_load = [self.meter.read()], []
         for _ in range(5):
             if isinstance(self.load, PowerMeter):
                 seen_by_load.append(self.load.read())
-            seen.append(self.dc_meter.read())
+            seen.append(self.meter.read())
             if _alike(seen[-2], seen[-1], 0.05, 0.01):
                 if seen_by_load:
                     _compare(seen[-1], seen_by_load[-1], wanted_a)
@@ -162,7 +162,7 @@ def mains(
 @step(no_load_voltage="V", no_load_deviation="%")
 def no_load(
     load: ElectronicLoad,
-    dc_meter: PowerMeter,
+    meter: PowerMeter,
     operator: Operator,
     clock: Clock,
     *,
@@ -175,7 +175,7 @@ def no_load(
     """
     load.switch(on=False)
     clock.sleep(settle_s)
-    bench = _LoadBench(load, dc_meter, operator, clock)
+    bench = _LoadBench(load, meter, operator, clock)
     sample = bench.ask_when_dead(bench.read().power)
     yield Reading("no_load_voltage", sample.voltage_v)
     yield Reading("no_load_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
@@ -217,7 +217,7 @@ def no_load_power(
 )
 def load_points(
     load: ElectronicLoad,
-    dc_meter: PowerMeter,
+    meter: PowerMeter,
     mains_meter: MainsMeter,
     operator: Operator,
     clock: Clock,
@@ -230,7 +230,7 @@ def load_points(
 
     `regulation` is the span of the four voltages in per cent of the rating.
     """
-    bench = _LoadBench(load, dc_meter, operator, clock)
+    bench = _LoadBench(load, meter, operator, clock)
     voltages_v: list[float] = []
     efficiencies: list[float] = []
     for percent in LOAD_POINTS_PERCENT:
@@ -239,7 +239,7 @@ def load_points(
         if steady and sample.power_w > mains_w * 1.02 + 0.5:
             raise BenchFault(
                 f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong",
-                roles={"dc_meter", "mains_meter"},
+                roles={"meter", "mains_meter"},
             )
         if not voltages_v or voltages_v[-1] >= DEAD_V:  # the operator is asked once
             bench.look_after(sample)
@@ -263,7 +263,7 @@ def load_points(
 @step(hot_deviation="%", warm_up_change="%")
 def hot(
     load: ElectronicLoad,
-    dc_meter: PowerMeter,
+    meter: PowerMeter,
     operator: Operator,
     clock: Clock,
     *,
@@ -274,7 +274,7 @@ def hot(
     settle_s: NotNegative = 5.0,
 ) -> Yields:
     """Full load again after a soak: tired parts show when they are warm."""
-    bench = _LoadBench(load, dc_meter, operator, clock)
+    bench = _LoadBench(load, meter, operator, clock)
     cold, _ = bench.sink(rated_current_a, settle_s)
     bench.look_after(cold)
     load.sink_current(rated_current_a * soak_percent / 100)
@@ -297,7 +297,7 @@ def hot(
 @step(overload_power="%", recovery_time="s", recovered_deviation="%")
 def overload(
     load: ElectronicLoad,
-    dc_meter: PowerMeter,
+    meter: PowerMeter,
     operator: Operator,
     clock: Clock,
     *,
@@ -312,7 +312,7 @@ def overload(
     `overload_power` is in per cent of rated power. `recovery_time` is how long it took after the
     load let go until the voltage was within 5 %; one that never came back shows `recovery_s`.
     """
-    bench = _LoadBench(load, dc_meter, operator, clock)
+    bench = _LoadBench(load, meter, operator, clock)
     abused, _ = bench.sink(rated_current_a * overload_percent / 100, hold_s)
     rated_w = rated_voltage_v * rated_current_a
     yield Reading("overload_power", 100 * abused.voltage_v * abused.current_a / rated_w)
@@ -320,7 +320,7 @@ def overload(
     start_s = clock.monotonic()
     back_s = recovery_s
     while (elapsed_s := clock.monotonic() - start_s) < recovery_s:
-        if abs(_deviation_percent(dc_meter.read().voltage_v, rated_voltage_v)) <= 5.0:
+        if abs(_deviation_percent(meter.read().voltage_v, rated_voltage_v)) <= 5.0:
             back_s = elapsed_s
             break
         clock.sleep(0.1)

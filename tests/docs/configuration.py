@@ -17,6 +17,9 @@ STATION = {
     "data": "folder of `outbox.db`, and of `station.log` with `--ui`; `--data` goes before it",
     "plan_folders": "folders of your own plans, beside the file unless absolute; searched in this"
     " order, before the shipped plans",
+    "driver_folders": "folders of your own drivers, beside the file unless absolute; searched in"
+    " this order, before the shipped ones; see [add an instrument](../how-to/add-an-instrument.md)",
+    "dialects": "`[dialects.NAME]`, SCPI dialects of your own",
     "broker": "`[broker]`, see below",
     "shared": "`[shared.NAME]`, one for each instrument that several slots use",
     "slots": "`[slots.NAME]`, at least one; the order is the order on the screen",

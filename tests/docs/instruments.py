@@ -1,16 +1,15 @@
-"""Write the reference of instruments from the drivers themselves."""
+"""Write the reference of instruments from the signatures of their drivers."""
 
 import sys
-
-import msgspec
+from collections.abc import Sequence
+from pathlib import Path
 
 from drivers import capabilities as can
+from drivers import find
 from drivers.capabilities import Instrument
-from drivers.instruments.power.scpi_load import DIALECTS as LOADS
-from drivers.instruments.power.scpi_supply import DIALECTS as SUPPLIES
-from station.rig import instruments
-from station.rig.instruments import DRIVERS, I2cTable, InstrumentTable, SerialTable
-from tests.docs.toml_types import default_in_words, table, type_in_words
+from station.rig.schema import Schema, meaning, schema_of
+from station.rig.wires import I2C, REQUIRED, Key
+from tests.docs.toml_types import table, type_in_words, value_in_words
 
 ABILITIES: tuple[type[Instrument], ...] = (
     can.PowerMeter,
@@ -27,79 +26,47 @@ ABILITIES: tuple[type[Instrument], ...] = (
     can.KeySource,
 )
 
-COMMON = {
-    "calibrated_until": "the day until which its calibration holds; goes into every record",
-    "port": "serial port: a device path, `usb:1-1.2` or `serial:A50285BI`",
-    "baudrate": "0 is the driver's own, or its dialect's",
-    "bus": "the number N of `/dev/i2c-N`",
-    "address": "7-bit address on the bus",
-    "mux": "TCA9548A multiplexers on the way, from the computer outwards",
-}
-MEANINGS = {
-    "ka3000": {"max_v": "what the model can do; more is refused", "max_a": "the same, in amperes"},
-    "rd60xx": {"unit": "Modbus unit"},
-    "it8500": {"address": "of the load in its own menu"},
-    "scpi_supply": {
-        "dialect": "see below",
-        "channel": "the output that feeds the device",
-        "max_v": "where the dialect does not know it",
-        "max_a": "where the dialect does not know it",
-    },
-    "scpi_load": {"dialect": "see below"},
-    "pzem004t": {"address": "Modbus address; 0xF8 reaches any single one on the line"},
-    "ina219": {
-        "shunt_ohm": "the shunt on the board",
-        "max_a": "the largest current it shall resolve",
-    },
-    "ina226": {
-        "shunt_ohm": "the shunt on the board",
-        "max_a": "the largest current it shall resolve",
-    },
-    "ina228": {"shunt_ohm": "the shunt on the board"},
-    "screen_zones": {"zones": "nine, rows from the top, each row from the left"},
-    "key_actuator": {
-        "boards": "PCA9685 addresses; a finger on each channel, in the order of HID usages",
-        "layout": "the keyboard that the fingers are made for",
-    },
-    "pattern_screen": {"connector": "the video output, as the kernel names it: `HDMI-A-1`"},
-    "hid_keyboard": {"port": "physical USB port of the slot, such as `1-1.4`"},
-    "usb_port_power": {
-        "port": "a hub's port, such as `1-1.4`: port 4 of the hub at `1-1`; `1-2` is a root hub's",
-        "superspeed_port": "the second port of a blue socket, such as `2-1.4`",
-    },
-    "ddc": {"bus": "the I²C bus of the video output that feeds the display"},
-}
+
+_PART_HEAD = ("key of a part", "type", "default", "meaning")
+MOST_NAMES = 8  # that are listed where they are wanted
+
+
+def schemas(folders: Sequence[Path] = ()) -> dict[str, Schema]:
+    """Return the schema of every driver by its name, those of `folders` first."""
+    return {name: schema_of(find.find(name, folders)) for name in find.names(folders)}
 
 
 def plays(kind: type[object]) -> list[str]:
     return [ability.__name__ for ability in ABILITIES if issubclass(kind, ability)]
 
 
-def overview() -> str:
+def overview(folders: Sequence[Path] = ()) -> str:
     rows = []
-    for name, one in DRIVERS.items():
+    for name, schema in schemas(folders).items():
+        part = _first_line(schema).partition(". Datasheet")[0].rstrip(".")
         link = f"[`{name}`](#{name})"
-        rows.append((link, _first_line(one).partition(". Datasheet")[0].rstrip("."), _wire(one),
-                     ", ".join(plays(one.kind))))  # fmt: skip
+        rows.append((link, part, _wire(schema), ", ".join(plays(schema.kind))))
     return table(("`driver`", "part", "connected by", "can play"), rows)
 
 
-def keys() -> str:
+def keys(folders: Sequence[Path] = ()) -> str:
     parts = []
-    for name, one in DRIVERS.items():
-        module = one.kind.__module__
+    for name, schema in schemas(folders).items():
+        module = schema.kind.__module__
         says = (sys.modules[module].__doc__ or "").strip().split("\n\n")
         lines = [f"## {name}", "", *(_flowing(text) for text in _paragraphs(says))]
-        if one.device:
+        if schema.device:
             lines += ["This is the device under test itself, not an instrument of the bench.", ""]
-        path = module.replace(".", "/")
-        lines += [f"Source: [`{path}.py`](../../{path}.py).", "", _keys_of(name, one)]
+        path = f"{module.replace('.', '/')}.py"
+        if Path(path).is_file():
+            lines += [f"Source: [`{path}`](../../{path}).", ""]
+        lines += [_keys_of(schema)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _paragraphs(says: list[str]) -> list[str]:
-    """Without drawings, which are indented."""
+    """Return the paragraphs that are no drawings, which are indented."""
     return [text for text in says if not text.startswith(" ")]
 
 
@@ -107,24 +74,44 @@ def _flowing(text: str) -> str:
     return " ".join(text.split()) + "\n"
 
 
-def _keys_of(name: str, one: type[InstrumentTable]) -> str:
-    known = COMMON | MEANINGS.get(name, {})
-    rows = []
-    fields = sorted(msgspec.structs.fields(one), key=lambda field: not field.required)
-    for field in fields:
-        hexadecimal = field.name in ("address", "boards") and name != "it8500"
-        default = default_in_words(field, hexadecimal=hexadecimal)
-        if field.name == "baudrate":
-            default = f"`0` ({one.usual_baudrate})" if issubclass(one, SerialTable) else ""
-        words = type_in_words(field.type, hexadecimal=hexadecimal)
-        rows.append((f"`{field.name}`", words, default, known[field.name]))
-    return table(("key", "type", "default", "meaning"), rows)
+def _keys_of(schema: Schema) -> str:
+    rows: list[tuple[str, ...]] = [_row(schema, key) for key in schema.keys]
+    if schema.parts is not None:
+        parts = schema.parts
+        says = f"list of {parts.size or ''} tables".replace("  ", " ")
+        rows.insert(0, (f"`{parts.name}`", says, "required", f"{parts.meaning}; see below"))
+    rows.sort(key=lambda row: row[2] != "required")
+    text = table(("key", "type", "default", "meaning"), rows)
+    if schema.parts is None:
+        return text
+    part = schema.parts.schema
+    common = " and ".join(f"`{key.name}`" for key in (part.wire.keys if part.wire else ()))
+    part_rows = [_row(part, key) for key in part.keys if key.name != "calibrated_until"]
+    part_rows.sort(key=lambda row: row[2] != "required")
+    return (
+        f"{text}\n\nEach of `{schema.parts.name}` is a table. What they have in common of {common}"
+        f" may stand beside them:\n\n{table(_PART_HEAD, part_rows)}"
+    )
+
+
+def _row(schema: Schema, key: Key) -> tuple[str, str, str, str]:
+    hexadecimal = key.name == "address" and schema.wire is I2C
+    default = "required"
+    if key.default is not REQUIRED:
+        default = value_in_words(key.default, hexadecimal=hexadecimal)
+    if key.name == "baudrate":
+        default = f"`0` ({schema.kind.BAUDRATE})"  # type: ignore[attr-defined]
+    words = type_in_words(key.hint, hexadecimal=hexadecimal)
+    if key.name in schema.named and len(known := schema.named[key.name].known) <= MOST_NAMES:
+        words = f"one of {', '.join(f'`{name}`' for name in known)}"
+    return f"`{key.name}`", words, default, meaning(key.hint)
 
 
 def capabilities() -> str:
     rows = []
+    found = schemas()
     for ability in ABILITIES:
-        players = [f"`{name}`" for name, one in DRIVERS.items() if issubclass(one.kind, ability)]
+        players = [f"`{name}`" for name, one in found.items() if issubclass(one.kind, ability)]
         rows.append((f"`{ability.__name__}`", _questions(ability), ", ".join(players)))
     return table(("capability", "what a step may ask of it", "drivers that can play it"), rows)
 
@@ -135,23 +122,23 @@ def _questions(ability: type[Instrument]) -> str:
 
 
 def dialects() -> str:
-    rows = [("`scpi_supply`", f"`{name}`", str(one.baudrate)) for name, one in SUPPLIES.items()]
-    rows += [("`scpi_load`", f"`{name}`", str(one.baudrate)) for name, one in LOADS.items()]
+    """Return a table of everything that a file may name and that has a baud rate."""
+    rows = [
+        (f"`{name}`", f"`{dialect}`", str(one.baudrate))
+        for name, schema in schemas().items()
+        for key, named in schema.named.items()
+        if key == "dialect"
+        for dialect, one in named.known.items()
+    ]
     return table(("driver", "`dialect`", "its usual baud rate"), rows)
 
 
-def _first_line(one: type[InstrumentTable]) -> str:
-    return (sys.modules[one.kind.__module__].__doc__ or "").strip().partition("\n")[0]
+def _first_line(schema: Schema) -> str:
+    return (sys.modules[schema.kind.__module__].__doc__ or "").strip().partition("\n")[0]
 
 
-def _wire(one: type[InstrumentTable]) -> str:
-    if issubclass(one, SerialTable):
-        return "serial line"
-    if issubclass(one, I2cTable) or one in (
-        instruments.ScreenZonesTable,
-        instruments.KeyActuatorTable,
-    ):
-        return "I²C"
-    return {"pattern_screen": "video output", "ddc": "I²C of the video output"}.get(
-        next(name for name, table_ in DRIVERS.items() if table_ is one), "USB"
-    )
+def _wire(schema: Schema) -> str:
+    """Return how an instrument is connected, or its parts are."""
+    of = schema.parts.schema if schema.parts is not None else schema
+    words = of.wire.words if of.wire is not None else "USB"
+    return f"{words} of the video output" if schema.device and of.wire is I2C else words

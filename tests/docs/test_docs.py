@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from drivers import find
 from host_agent import cli as host_cli
 from records import Receipt, RunRecord, StationState
 from station import cli as station_cli
 from station.console import SlotNotice
-from station.rig.instruments import DRIVERS
 from station.ui import text as ui_text
 from tests.docs.generate import commands, fresh
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages
@@ -143,7 +143,7 @@ def test_every_command_is_in_the_reference(name: str) -> None:
 
 
 def test_every_driver_and_every_step_has_its_place() -> None:
-    assert set(DRIVERS) <= anchors(DOCS / "reference" / "instruments.md")
+    assert set(find.names()) <= anchors(DOCS / "reference" / "instruments.md")
     steps = {one.name.replace(".", "") for one in all_steps()}
     assert steps <= anchors(DOCS / "reference" / "plans.md")
 

@@ -2,10 +2,12 @@
 
 import datetime
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
+
+from drivers.wiring import OneOf
 
 _PLAIN: Mapping[object, str] = {
     str: "text",
@@ -28,7 +30,11 @@ def type_in_words(hint: Any, *, hexadecimal: bool = False) -> str:
         return _PLAIN[hint]
     origin, given = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return type_in_words(given[0]) + _bounds(given[1], hexadecimal=hexadecimal)
+        metas = [mark for mark in given[1:] if isinstance(mark, msgspec.Meta)]
+        if metas and any(isinstance(mark, OneOf) for mark in given):
+            return str(metas[0].description)
+        bounds = _bounds(metas[0], hexadecimal=hexadecimal) if metas else ""
+        return type_in_words(given[0]) + bounds
     if origin is Literal:
         return "one of " + ", ".join(f"`{one}`" for one in given)
     if origin in (Union, types.UnionType):
@@ -36,7 +42,7 @@ def type_in_words(hint: Any, *, hexadecimal: bool = False) -> str:
         return " or ".join(type_in_words(one) for one in known)
     if origin is tuple and given[-1] is not Ellipsis:
         return f"{len(given)} of {type_in_words(given[0])}"
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence):
         words, comma, bounds = type_in_words(given[0], hexadecimal=hexadecimal).partition(",")
         return f"list of {_plural(words)}{comma}{bounds}"
     if origin is dict:
@@ -49,9 +55,14 @@ def type_in_words(hint: Any, *, hexadecimal: bool = False) -> str:
 
 
 def _plural(words: str) -> str:
-    return {"table": "tables", "text": "texts", "whole number": "whole numbers"}.get(words) or (
-        words.replace("table `", "tables `", 1)
-    )
+    if words.startswith("list of"):
+        return words.replace("list", "lists", 1)
+    return {
+        "table": "tables",
+        "text": "texts",
+        "number": "numbers",
+        "whole number": "whole numbers",
+    }.get(words) or words.replace("table `", "tables `", 1)
 
 
 def _bounds(meta: msgspec.Meta, *, hexadecimal: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hil_tests.plugin import SIMULATED
+from hil_tests.described import SIMULATED
 from hil_tests.rigs import qa
 from hil_tests.rigs.rig import RigBench
 from hil_tests.rigs.twin_rig import TwinRig, Wire
@@ -21,12 +21,12 @@ from station.rig import config
 BENCH = ("bench.open", "bench.make_safe")
 PLANNED = {slot.name: slot.plans[0] for slot in config.load(SIMULATED).slots.values()}
 LAST_STEP = {
-    "adapter-1": {"mains_meter": 3, "dc_meter": 5, "load": 5},
+    "adapter-1": {"mains_meter": 3, "meter": 5, "load": 5},
     "power-1": {"supply": 0, "meter": 0},
     "power-2": {"supply": 0, "meter": 0},
 }
 FAULTS = ("cut", "mute", "garble", "shorten")
-ON_I2C = {"dc_meter", "meter"}
+ON_I2C = {"meter"}
 BROKEN = [
     (slot, role, fault, before)
     for slot, roles in LAST_STEP.items()
@@ -121,7 +121,7 @@ def test_an_actuator_that_nobody_can_reach_is_named_as_perhaps_still_powered(
 @pytest.mark.parametrize(
     ("role", "answers"),
     [("mains_meter", n) for n in (1, 2, 4)]  # of the five questions that it is asked
-    + [(role, n) for role in ("dc_meter", "load") for n in (1, 2, 3, 5, 8, 13, 34)],
+    + [(role, n) for role in ("meter", "load") for n in (1, 2, 3, 5, 8, 13, 34)],
 )
 def test_an_instrument_that_hangs_within_a_step_ends_the_run_as_an_error(
     rig: TwinRig, role: str, answers: int

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hil_tests.plugin import ROLES
+from drivers.capabilities import ROLES
 from hil_tests.rigs import qa
 from hil_tests.rigs.other_run import run_pytest
 from tests.docs.pages import DOCS, write_files

@@ -27,7 +27,7 @@ kind = "laptop adapter"
 plans = ["laptop-adapter-65w"]
 [slots.left.roles]
 mains_meter = {{ driver = "pzem004t", port = "/dev/nowhere-1" }}
-dc_meter = {{ driver = "ina228", bus = 999, address = 0x40, shunt_ohm = 0.005 }}
+meter = {{ driver = "ina228", bus = 999, address = 0x40, shunt_ohm = 0.005 }}
 load = {{ driver = "it8500", port = "/dev/nowhere-2" }}
 """
 SUITE = """

@@ -107,9 +107,9 @@ def test_a_test_runs_in_each_slot_that_has_what_it_asks_for(ended: Ended) -> Non
     assert ran == {f"test_asks_for_a_load[{slot}]" for slot in ("power-1", "power-2", "adapter-1")}
 
 
-def test_the_dc_meter_of_an_adapter_bench_is_a_meter(ended: Ended) -> None:
+def test_the_meter_of_an_adapter_bench_is_a_meter(ended: Ended) -> None:
     case = ended.cases["test_asks_for_a_meter[adapter-1]"]
-    assert "INA228" in case.properties["instrument.dc_meter"]
+    assert "INA228" in case.properties["instrument.meter"]
 
 
 def test_an_instrument_is_any_of_the_annotated_kind(ended: Ended) -> None:
@@ -233,7 +233,12 @@ def test_a_plugin_that_is_installed_and_named_by_a_conftest_is_there_once(tmp_pa
         def test_once(supply, pytestconfig, record_value):
             record_value("voltage", 1.0, "V")
             plugins = pytestconfig.pluginmanager.list_name_plugin()
-            assert [name for name, one in plugins if "hil_tests" in name] == ["hil_tests.plugin"]
+            assert sorted(name for name, one in plugins if "hil_tests" in name) == [
+                "hil_tests.fixtures",
+                "hil_tests.plugin",
+                "hil_tests.reports",
+                "hil_tests.selection",
+            ]
         """
     )
     seen = run_pytest(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.plugin import SIMULATED
+from hil_tests.described import SIMULATED
 from hil_tests.rigs.qa import GOLDEN_VALUES, Qa, QaError, SlotQa, load, path_beside
 from station.rig import config
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from drivers.capabilities import Actuator, Identity, Instrument, Power, PowerMeter
 from drivers.errors import NoReply
+from drivers.find import find
 from drivers.sim.world import SimulatedTime
 from records import Basis, Device, Limit, RunRecord, Verdict, new_record_id
 from station.engine.bench import Bench, Place, SharedLock
@@ -16,8 +17,18 @@ from station.engine.plan import Plan, PlannedStep
 from station.engine.prompts import Operator
 from station.engine.run import run
 from station.engine.step import Step
+from station.rig.schema import schema_of
+from station.rig.tables import InstrumentTable, read
 
 Sabotage = Callable[[], None]
+
+
+def table_of(driver: str, **raw: Any) -> InstrumentTable:
+    """Return an instrument as a station's file would describe it."""
+    wrong: list[str] = []
+    table = read(schema_of(find(driver)), raw, "here", wrong)
+    assert table is not None, wrong
+    return table
 
 
 def well() -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from records import RunRecord, Verdict, decode_run
 from station.compose import DEMO_RIG
 from station.console import (

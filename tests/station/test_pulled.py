@@ -24,7 +24,8 @@ from station.engine.prompts import Operator, Prompter
 from station.engine.run import run
 from station.rig.config import StationConfig, load, open_bench
 from station.simulate.population import ISO, SPACE, E, adapter, keyboard, monitor
-from station.simulate.rig import SimulatedRig, World
+from station.simulate.rig import SimulatedRig
+from station.simulate.world import World
 from tests.station.benches import make_draft, make_plan
 
 SLOTS = {

@@ -46,7 +46,7 @@ kind = "laptop adapter"
 plans = ["laptop-adapter-65w", "laptop-adapter-45w"]
 [slots.{name}.roles]
 mains_meter = {{ driver = "pzem004t", port = "/dev/{name}-1" }}
-dc_meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
+meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
 load = {{ driver = "it8500", port = "/dev/{name}-2" }}
 """
 
@@ -148,7 +148,7 @@ def test_a_record_says_who_tested_what_with_what(station: Station) -> None:
         True,
     )
     assert len(record.plan_sha256) == 64
-    assert {one.role for one in record.instruments} == {"mains_meter", "dc_meter", "load"}
+    assert {one.role for one in record.instruments} == {"mains_meter", "meter", "load"}
     assert all(one.model for one in record.instruments)
     assert [one.sequence for one in (record, station.test("A-2"))] == [1, 2]
 

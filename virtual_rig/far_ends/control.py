@@ -14,10 +14,10 @@ from typing import Any
 
 from drivers.formats import edid
 from drivers.formats.key_layouts import LAYOUTS
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
-from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.languages.smbus import SimulatedSmbusChip
+from drivers.sim.languages.usb_hub import SimulatedHub, SimulatedVbus
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.world import SimulatedTime
 from virtual_rig.far_ends.eye import Eye, WatchedMonitor

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
+from drivers.sim.devices.monitor import SimulatedMonitor
 from virtual_rig.qemu.qmp import Qmp
 
 GAMMA = 2.2

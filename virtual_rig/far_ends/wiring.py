@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drivers.buses import ByteStream, I2cBus
+from drivers.capabilities import MainsMeter, Monitor
 from drivers.errors import NotConnected
 from drivers.formats import serial_ports
 from drivers.sim.devices.edid_memory import build_edid
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus
 from drivers.sim.linux.usb_device import SimulatedUsbDevice
-from station.rig.config import Named, StationConfig
-from station.rig.instruments import SerialTable
-from station.simulate.rig import SimulatedRig, World
+from station.rig.config import StationConfig
+from station.rig.tables import InstrumentTable
+from station.rig.wires import Chip
+from station.simulate.rig import SimulatedRig
+from station.simulate.world import World
 from virtual_rig.far_ends.cdc_acm import SimulatedCdcAcm
 from virtual_rig.far_ends.eye import Eye, WatchedMonitor
 from virtual_rig.far_ends.i2c_tiny_usb import SimulatedI2cTinyUsb
@@ -32,7 +35,7 @@ VHCI_BUS = 3
 VHCI_PORTS = 8
 BENCH_SPEED = 10.0
 """Of twins' time against ours. An emulated processor squeezes the pauses that drivers make between
-two commands; instruments that drop what comes too soon, such as the KA3000, must not see that. And
+two commands; instruments that drop what comes too soon must not see that. And
 a display is awake in a fifth of a second."""
 LONGEST_ANSWER = 65536
 
@@ -59,18 +62,17 @@ def wire(config: StationConfig) -> Wiring:
     cdc_acm: dict[str, tuple[str, str]] = {}
     devices: dict[str, str] = {}
     buses: set[int] = set()
-    for slot, named in _everything(config):
-        table = named.table
-        if isinstance(table, SerialTable):
-            port = serial_ports.parse(table.port).usb_port
+    for slot, table in _everything(config):
+        if table.serial_port:
+            port = serial_ports.parse(table.serial_port).usb_port
             if port is None or port.bus not in (QEMU_BUS, VHCI_BUS) or len(port.way) != 1:
-                raise RigError(f"{slot}: {table.port}: serial ports are usb:1-N or usb:3-N here")
+                said = "serial ports are usb:1-N or usb:3-N here"
+                raise RigError(f"{slot}: {table.serial_port}: {said}")
             place = ftdi if port.bus == QEMU_BUS else cdc_acm
-            place[str(port)] = (slot, table.port)
-        elif table.device and hasattr(table, "port"):
-            devices[table.port] = slot
-        if isinstance(bus := getattr(table, "bus", None), int):
-            buses.add(bus)
+            place[str(port)] = (slot, table.serial_port)
+        elif table.device:
+            devices |= dict.fromkeys(table.device_ports(), slot)
+        buses |= {place.bus for place in table.places() if isinstance(place, Chip)}
     if sorted(buses) != list(range(len(buses))):
         raise RigError(f"I²C buses are numbered from 0 here, without gaps; not {sorted(buses)}")
     ports = [f"{VHCI_BUS}-{number}" for number in range(1, VHCI_PORTS + 1)]
@@ -80,12 +82,12 @@ def wire(config: StationConfig) -> Wiring:
     return Wiring(ftdi, cdc_acm, dict(zip(free, sorted(buses), strict=False)), devices)
 
 
-def _everything(config: StationConfig) -> Iterable[tuple[str, Named]]:
+def _everything(config: StationConfig) -> Iterable[tuple[str, InstrumentTable]]:
     for name, slot in config.slots.items():
-        for named in slot.roles.values():
-            yield name, named
-    for named in config.shared.values():
-        yield "", named
+        for table in slot.roles.values():
+            yield name, table
+    for table in config.shared.values():
+        yield "", table
 
 
 class FarSerial:
@@ -222,12 +224,11 @@ class FarEnds:
         """A good adapter and a good monitor, where the rig has a place for them."""
         for name, slot in self.config.slots.items():
             world = self.world(name)
-            drivers = {named.driver for named in slot.roles.values()}
-            if "pzem004t" in drivers:
+            if any(issubclass(table.kind, MainsMeter) for table in slot.roles.values()):
                 world.plug_adapter(
                     SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
                 )
-            if "ddc" in drivers:
+            if any(issubclass(table.kind, Monitor) for table in slot.roles.values()):
                 self.plug_monitor(world)
                 self.rig.probe.over = world
 

@@ -2,14 +2,11 @@
 
 import weakref
 from functools import partial
-from typing import Any
 
 from hil_tests.rigs.cables import Cables
 from hil_tests.rigs.rig import Rig
-from station.rig import instruments as tables
+from station.rig.wires import Chip, Place, SerialPort, UsbPort
 from virtual_rig.guest.hands import DEVICES, GOLDEN_KEYBOARD, Hands, has_serial_port, wait_for
-
-DISPLAY = (0x50, 0x37)  # EDID memory and DDC/CI
 
 
 class VirtualCables(Cables):
@@ -24,36 +21,33 @@ class VirtualCables(Cables):
         self._slot = slot
 
     def _pull(self, role: str) -> None:
-        match self._rig.named(self._slot, role).table:
-            case tables.SerialTable(port=port):
+        match self._place(role):
+            case SerialPort(port=port):
                 self._hands.pull(port.removeprefix("usb:"))
-            case tables.HidKeyboardTable(port=port):
+            case UsbPort(port=port):
                 self._hands.pull(port)
-            case table:
-                bus, addresses = _on_bus(table)
-                self._hands.ask("set_absent", bus=bus, addresses=addresses)
+            case Chip(bus=bus):
+                self._hands.ask("set_absent", bus=bus, addresses=self._addresses(role))
 
     def _plug(self, role: str) -> None:
-        match self._rig.named(self._slot, role).table:
-            case tables.SerialTable(port=port):
+        match self._place(role):
+            case SerialPort(port=port):
                 self._hands.replug(place := port.removeprefix("usb:"))
                 wait_for(partial(has_serial_port, place), f"{port} to be back")
-            case tables.HidKeyboardTable(port=port):
+            case UsbPort(port=port):
                 self._hands.plug_keyboard(port, **GOLDEN_KEYBOARD)
                 wait_for((DEVICES / port).exists, f"the keyboard in {port} to be back")
-            case table:
-                bus, _ = _on_bus(table)
+            case Chip(bus=bus):
                 self._hands.ask("set_absent", bus=bus, addresses=[])
 
+    def _place(self, role: str) -> Place:
+        places = self._rig.config.instrument(self._slot, role).places()
+        if not places or not isinstance(places[0], SerialPort | UsbPort | Chip):
+            raise ValueError(f"{role} has no cable here")
+        return places[0]
 
-def _on_bus(table: Any) -> tuple[int, list[int]]:
-    match table:
-        case tables.DdcMonitorTable(bus=bus):
-            return bus, list(DISPLAY)
-        case tables.ScreenZonesTable(bus=bus, zones=zones):
-            return bus, sorted({hop.address for hop in zones})
-        case tables.KeyActuatorTable(bus=bus, boards=boards):
-            return bus, list(boards)
-        case tables.I2cTable(bus=bus, address=address):
-            return bus, [address]
-    raise ValueError(f"{type(table).__name__} has no cable here")
+    def _addresses(self, role: str) -> list[int]:
+        """Return the addresses on the bus itself: a multiplexer's, for what is behind one."""
+        places = self._rig.config.instrument(self._slot, role).places()
+        chips = [place for place in places if isinstance(place, Chip)]
+        return sorted({chip.mux[0].address if chip.mux else chip.address for chip in chips})

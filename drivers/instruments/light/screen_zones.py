@@ -40,7 +40,12 @@ class ScreenZones(LightArray):
     """
 
     def __init__(
-        self, meters: Annotated[Sequence[ZoneMeter], Parts(Veml7700, ZONES)], *, time: Time
+        self,
+        meters: Annotated[
+            Sequence[ZoneMeter], Parts(Veml7700, ZONES), "rows from the top, each row from the left"
+        ],
+        *,
+        time: Time,
     ) -> None:
         if not meters:
             raise ValueError("a screen without light meters has no zones")

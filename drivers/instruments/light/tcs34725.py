@@ -74,6 +74,9 @@ RANGES = (
 DEFAULT_MATRIX = ((125.7, -23.2, 58.0), (56.6, 179.9, -48.3), (-55.7, -140.6, 432.9))
 
 
+Matrix = Sequence[Sequence[float]]
+
+
 class Tcs34725(ColourMeter):
     """Measures CIE 1931 x, y and illuminance; chooses gain and integration time by itself.
 
@@ -91,7 +94,9 @@ class Tcs34725(ColourMeter):
         address: Annotated[int, OneOf(ADDRESSES)] = 0x29,
         *,
         time: Time,
-        matrix: Sequence[Sequence[float]] = DEFAULT_MATRIX,
+        matrix: Annotated[
+            Sequence[Sequence[float]], "red, green and blue into X, Y and Z"
+        ] = DEFAULT_MATRIX,
     ) -> None:
         if [len(row) for row in matrix] != [3, 3, 3]:
             raise ValueError(f"TCS34725: the matrix {matrix} has not three rows of three")

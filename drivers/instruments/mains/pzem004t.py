@@ -47,8 +47,14 @@ class Pzem004t(MainsMeter):
         self,
         line: ByteStream,
         *,
-        address: Annotated[int, Between(1, GENERAL_ADDRESS)] = GENERAL_ADDRESS,
-        range_a: Annotated[float, OneOf(RANGES_A)] = 100.0,
+        address: Annotated[
+            int,
+            Between(1, GENERAL_ADDRESS),
+            "Modbus address; 248 reaches any single one on the line",
+        ] = GENERAL_ADDRESS,
+        range_a: Annotated[
+            float, OneOf(RANGES_A), "10 with its own shunt, 100 with a transformer"
+        ] = 100.0,
         time: Time,
     ) -> None:
         if not 1 <= address <= GENERAL_ADDRESS:

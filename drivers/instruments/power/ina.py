@@ -21,7 +21,7 @@ COUNTS = (1, 4, 16, 64, 128, 256, 512, 1024)  # the averages of all but the INA2
 LEAST_OHM, MOST_OHM = 1e-4, 10.0  # sanity: shunts on boards have 0.5 mΩ to 0.1 Ω
 
 Address = Annotated[int, Between(ADDRESSES[0], ADDRESSES[-1])]
-Shunt = Annotated[float, Between(LEAST_OHM, MOST_OHM)]
+Shunt = Annotated[float, Between(LEAST_OHM, MOST_OHM), "the shunt on the board"]
 
 
 class InaIdentity(NamedTuple):

@@ -66,8 +66,8 @@ class Ina219(InaMeter):
         *,
         time: Time,
         shunt_ohm: Shunt,
-        max_a: Annotated[float, Between(0.002, 3200.0)],
-        averages: Annotated[int, OneOf(tuple(AVERAGES))] = 16,
+        max_a: Annotated[float, Between(0.002, 3200.0), "the largest current it shall resolve"],
+        averages: Annotated[int, OneOf(tuple(AVERAGES)), "samples in a reading"] = 16,
     ) -> None:
         super().__init__(
             bus, address, calibrated(CHIP, shunt_ohm, max_a), time=time, averages=averages

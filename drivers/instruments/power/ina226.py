@@ -55,8 +55,8 @@ class Ina226(InaMeter):
         *,
         time: Time,
         shunt_ohm: Shunt,
-        max_a: Annotated[float, Between(0.0006, 819.0)],
-        averages: Annotated[int, OneOf(COUNTS)] = 16,
+        max_a: Annotated[float, Between(0.0006, 819.0), "the largest current it shall resolve"],
+        averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
     ) -> None:
         super().__init__(
             bus, address, calibrated(CHIP, shunt_ohm, max_a), time=time, averages=averages

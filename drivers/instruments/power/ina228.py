@@ -58,7 +58,7 @@ class Ina228(InaMeter):
         *,
         time: Time,
         shunt_ohm: Shunt,
-        averages: Annotated[int, OneOf(COUNTS)] = 16,
+        averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
     ) -> None:
         check_shunt(CHIP, shunt_ohm)
         lsb_a = CHIP.shunt_lsb_v / shunt_ohm

@@ -47,7 +47,7 @@ class Ina260(InaMeter):
         address: Address = 0x40,
         *,
         time: Time,
-        averages: Annotated[int, OneOf(COUNTS)] = 16,
+        averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
     ) -> None:
         scale = InaScale(SHUNT_OHM, MAX_A, CURRENT_LSB_A, calibration=0)
         super().__init__(bus, address, scale, time=time, averages=averages)

@@ -108,7 +108,10 @@ class It8500(ElectronicLoad, PowerMeter):
     resolution_a = 1 / AMPERES
 
     def __init__(
-        self, line: ByteStream, *, address: Annotated[int, Between(0, MOST_ADDRESS)] = 0
+        self,
+        line: ByteStream,
+        *,
+        address: Annotated[int, Between(0, MOST_ADDRESS), "of the load in its own menu"] = 0,
     ) -> None:
         if not 0 <= address <= MOST_ADDRESS:
             raise ValueError(f"IT8500: address {address} is outside 0…{MOST_ADDRESS}")

@@ -66,6 +66,7 @@ class Ka3000(PowerSupply, PowerMeter):
     """
 
     BAUDRATE = 9600
+    PLAIN_TEXT = True
 
     resolution_v = LEAST_V  # "VOUT1?": two decimals
     resolution_a = LEAST_A  # "IOUT1?": three decimals
@@ -74,8 +75,12 @@ class Ka3000(PowerSupply, PowerMeter):
         self,
         line: ByteStream,
         *,
-        max_v: Annotated[float, Between(LEAST_V, MOST_V)] = 30.0,
-        max_a: Annotated[float, Between(LEAST_A, MOST_A)] = 5.0,
+        max_v: Annotated[
+            float, Between(LEAST_V, MOST_V), "what the model can do; more is refused"
+        ] = 30.0,
+        max_a: Annotated[
+            float, Between(LEAST_A, MOST_A), "what the model can do; more is refused"
+        ] = 5.0,
         time: Time,
     ) -> None:
         if not (LEAST_V <= max_v <= MOST_V and LEAST_A <= max_a <= MOST_A):

@@ -52,6 +52,7 @@ class Kel103(ElectronicLoad, PowerMeter):
     """
 
     BAUDRATE = 115200
+    PLAIN_TEXT = True
 
     resolution_v = 0.001  # it tells five digits, of which two may be before the point
     resolution_a = 0.001

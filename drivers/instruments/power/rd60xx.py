@@ -97,7 +97,11 @@ class Rd60xx(PowerSupply, PowerMeter):
     BAUDRATE = 115200
 
     def __init__(
-        self, line: ByteStream, *, unit: Annotated[int, Between(1, LAST_UNIT)] = 1, time: Time
+        self,
+        line: ByteStream,
+        *,
+        unit: Annotated[int, Between(1, LAST_UNIT), "Modbus unit"] = 1,
+        time: Time,
     ) -> None:
         if not 1 <= unit <= LAST_UNIT:
             raise ValueError(f"Riden RD60xx: unit {unit} is outside 1…{LAST_UNIT}")

@@ -15,8 +15,8 @@ from drivers.errors import (
     Refused,
     WrongDevice,
 )
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.edid_memory import build_edid
+from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.world import SimulatedTime
 

@@ -11,7 +11,7 @@ from drivers.capabilities import Identity, KeyEvent
 from drivers.devices.hid_keyboard import HidKeyboard
 from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refused, WrongDevice
 from drivers.linux.usb import open_port
-from drivers.sim.devices.hid_keyboard import ANSI_104, SimulatedKeyboard
+from drivers.sim.devices.keyboard import ANSI_104, SimulatedKeyboard
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.linux.usb_device import Setup, Silence, Stall, UsbFunction
 from drivers.sim.world import Circuit, SimulatedTime, StiffSource

@@ -18,13 +18,13 @@ from smbus2 import I2cFunc
 
 from drivers.buses import Hardware
 from drivers.errors import NotConnected, NotPermitted
-from drivers.instruments.fixtures.usb_hub import UsbHub
+from drivers.languages.usb_hub import UsbHub
 from drivers.linux import discovery, drm_card, i2c_dev, kms, usb
 from drivers.linux.i2c_dev import I2cDev
 from drivers.linux.local import LocalHardware
 from drivers.linux.udev import SystemUdev
 from drivers.linux.usb_device import PyusbDevice
-from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub
+from drivers.sim.languages.usb_hub import SimulatedHub
 from drivers.sim.linux.pty import PtyHost
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.linux.usb_device import UsbFunction

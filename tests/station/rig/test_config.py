@@ -1,5 +1,7 @@
 """`station.toml`: what is right loads without touching anything, what is wrong is one line."""
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers import find
 from drivers.buses import ByteStream, I2cBus, Screen, Time, UsbDevice
 from drivers.sim.world import SimulatedTime
 from station.compose import DEMO_RIG
@@ -15,6 +18,8 @@ from station.engine.clock import Clock
 from station.engine.prompts import Prompter
 from station.rig.config import ConfigError, load, open_bench
 from station.rig.rehearsal import Nowhere
+
+ROOT = Path(__file__).parents[3]
 
 GOOD = """
 station = "pi-1"
@@ -56,7 +61,8 @@ DISPLAY = """
 kind = "LCD monitor"
 plans = ["lcd-monitor"]
 """
-ZONES = ", ".join(f"{{ address = 0x70, channel = {n} }}" for n in range(8))
+HOP = "{{ mux = [{{ address = {:#04x}, channel = {} }}] }}"
+EIGHT = ", ".join(HOP.format(0x70, n) for n in range(8))
 
 
 def complaint(folder: Path, text: str | bytes) -> str:
@@ -85,7 +91,7 @@ def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
         "meter": "ina219",
         "keyboard": "hid_keyboard",
     }
-    assert config.shared["probe"].table.calibrated_until == date(2027, 3, 31)
+    assert config.shared["probe"].calibrated_until == date(2027, 3, 31)
     assert [plan.id for plan in left.plans] == ["usb-keyboard-by-hand"]
 
 
@@ -137,7 +143,7 @@ def test_nothing_can_start_where_no_port_tells_of_the_device(tmp_path: Path) -> 
     )
     assert complaint(tmp_path, display) == (
         "slots.display-1.when_plugged: 'start' is for a slot with a device at a USB port, such as"
-        " a hid_keyboard; this one has none"
+        " a keyboard; this one has none"
     )
 
 
@@ -169,7 +175,8 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('"10.0.0.1"', '""', "broker.host: '' is not a non-empty text"),
         ("[shared.probe]", '[shared."a b"]', "shared: 'a b' is not a name"),
         ('"tcs34725"', '"hid_keyboard"', "shared.probe: there is no key `bus`; known are"),
-        ('"tcs34725"\nbus = 1', '"ddc"\nbus = 1', "shared.probe: ddc is a device under test, not"),
+        ('"tcs34725"\nbus = 1', '"ddc_monitor"\nbus = 1',
+         "shared.probe: ddc_monitor is a device under test, not"),
         ('"tcs34725"', '"tcs34752"', "shared.probe.driver: 'tcs34752' is no driver; did you mean"),
         ("2027-03-31", '"soon"', "shared.probe.calibrated_until: 'soon' is not a date"),
         ("slots.left", 'slots."a b"', "slots: 'a b' is not a name"),
@@ -189,7 +196,7 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('light = "probe"', "light = 1", "slots.left.shared.light: 1 is not a text"),
         ('light = "probe"', 'operator = "probe"', "slots.left: every slot has its operator"),
         ('"ka3000"', '"ka3005"', f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?"),
-        ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc, "),
+        ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc_monitor, "),
         ('driver = "ka3000"', "driver = 3", f"{SUPPLY}.driver: 3 is no driver"),
         ('"ka3000"', '"pzem004t"', "slots.left: plan usb-keyboard-by-hand: power.powers_up needs a"
          " PowerSupply as supply, and in slot left that is pzem004t"),
@@ -197,23 +204,25 @@ def test_the_demonstrations_rig_is_good() -> None:
          " needs a meter, which slot left has not"),
         ("roles.meter]", "roles.clock]", "slots.left: every slot has its clock"),
         ('port = "usb:1-1.1"', "", f"{SUPPLY}: the key `port` is missing"),
-        ('"usb:1-1.1"', '""', f"{SUPPLY}.port: '' is not a non-empty text"),
+        ('"usb:1-1.1"', '""', f"{SUPPLY}.port: '' is no serial port; one looks"),
         ('port = "usb:1-1.1"', 'prot = "x"', f"{SUPPLY}: there is no key `prot`; did you mean"),
         ('"usb:1-1.1"', '"/dev/x"\nbaudrate = -1', f"{SUPPLY}.baudrate: -1 is not a whole number"),
-        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0', f"{SUPPLY}: 100.0 V, 5.0 A: the protocol has"),
-        ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}: port 'usb:1-3.4' is no USB port; one looks"),
-        ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}: port '1-3.999': the ports of a hub are 1 to 255"),
-        ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}: port '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
+        ('"usb:1-1.1"', '"/dev/x"\nmax_v = 100.0',
+         f"{SUPPLY}.max_v: 100.0 is not a number from 0.01 to 99.99"),
+        ('"1-3.4"', '"usb:1-3.4"', f"{KEYBOARD}.port: 'usb:1-3.4' is no USB port; one looks"),
+        ('"1-3.4"', '"1-3.999"', f"{KEYBOARD}.port: '1-3.999': the ports of a hub are 1 to 255"),
+        ('"1-3.4"', '"1-1.2.3.4.5.6.7"', f"{KEYBOARD}.port: '1-1.2.3.4.5.6.7' is behind 6 hubs, and"
          " USB allows 5"),
         ('"usb:1-1.1"', '"usb:1-3.4"', f"{SUPPLY}.port: usb:1-3.4 is at the port of slot left"),
         ("bus = 5", "bus = -5", f"{METER}.bus: -5 is not a whole number of at least 0"),
-        ("0x48", "0x148", f"{METER}.address: 328 is not a whole number from 3 to 119"),
-        ("0x48", '"0x48"', f"{METER}.address: '0x48' is not a whole number from 3 to 119"),
-        ("0x70", "0x40", f"{METER}.mux[0].address: 64 is not a whole number from 112 to 119"),
+        ("0x48", "0x148", f"{METER}.address: 0x148 is not an address of this part: 0x40 to 0x4f"),
+
+        ("0x70", "0x40", f"{METER}.mux[0].address: 64 is not an address from 0x70 to 0x77"),
         ("channel = 2", "channel = 8", f"{METER}.mux[0].channel: 8 is not a whole"
          " number from 0 to 7"),
         ("channel = 2", "chanel = 2", f"{METER}.mux[0]: there is no key `chanel`; did you mean"),
-        ("shunt_ohm = 0.1", "shunt_ohm = 0", f"{METER}: INA219: a shunt of 0.0 Ω is outside"),
+        ("shunt_ohm = 0.1", "shunt_ohm = 0",
+         f"{METER}.shunt_ohm: 0 is not a number from 0.0001 to 10.0"),
         ("shunt_ohm = 0.1", "shunt_ohm = nan", f"{METER}.shunt_ohm: nan is not a finite number"),
         ("max_a = 1.0", "max_a = 10.0", f"{METER}: INA219: 10.0 A through 0.1 Ω is outside"),
     ],
@@ -266,8 +275,7 @@ def test_what_is_no_configuration_at_all_is_one_line(
         ),
         (
             'driver = "veml7700"\nbus = 1\nmux = [{ address = 0x71, channel = 1 }]',
-            'driver = "screen_zones"\nbus = 1\n'
-            f"zones = [{ZONES}, {{ address = 0x71, channel = 1 }}]",
+            f'driver = "screen_zones"\nbus = 1\nmeters = [{EIGHT}, {HOP.format(0x71, 1)}]',
             "I²C bus 1, 0x71 channel 1, address 0x10",
         ),
         (
@@ -275,11 +283,15 @@ def test_what_is_no_configuration_at_all_is_one_line(
             'driver = "pattern_screen"\nconnector = "HDMI-A-1"',
             "connector HDMI-A-1",
         ),
-        ('driver = "ddc"\nbus = 20', 'driver = "ddc"\nbus = 20', "display on I²C bus 20"),
         (
-            'driver = "hid_keyboard"\nport = "1-1"',
-            'driver = "hid_keyboard"\nport = "1-1"',
-            "USB port 1-1",
+            'driver = "ddc_monitor"\nbus = 20',
+            'driver = "ddc_monitor"\nbus = 20',
+            "I²C bus 20, address 0x30",
+        ),
+        (
+            'driver = "hid_keyboard"\nport = "1-9"',
+            'driver = "hid_keyboard"\nport = "1-9"',
+            "USB port 1-9",
         ),
     ],
 )
@@ -297,8 +309,10 @@ def test_a_copied_slot_that_was_not_rewired_is_refused(
 
 
 def test_one_sensor_cannot_look_at_two_zones(tmp_path: Path) -> None:
-    zones = f"[{ZONES}, {{ address = 0x70, channel = 3 }}]"
-    text = f'{GOOD}\n[slots.left.roles.zones]\ndriver = "screen_zones"\nbus = 3\nzones = {zones}\n'
+    meters = f"[{EIGHT}, {HOP.format(0x70, 3)}]"
+    text = (
+        f'{GOOD}\n[slots.left.roles.zones]\ndriver = "screen_zones"\nbus = 3\nmeters = {meters}\n'
+    )
     assert complaint(tmp_path, text).startswith(
         "slots.left.roles.zones: I²C bus 3, 0x70 channel 3, address 0x10 belongs to"
     )
@@ -316,39 +330,145 @@ def test_a_shared_instrument_is_not_also_a_slots_own(tmp_path: Path) -> None:
     [
         (
             'driver = "scpi_load"\nport = "/dev/x"\ndialect = "rigol"',
-            "dialect 'rigol' is not one of ",
+            ".dialect: 'rigol' is not known; did you mean 'rigol-",
         ),
-        ('driver = "scpi_supply"\nport = "/dev/x"\ndialect = "generic"', "give max_v and max_a"),
+        ('driver = "scpi_supply"\nport = "/dev/x"\ndialect = "generic"',
+         ": this dialect does not tell its limits: give max_v and max_a"),
         (
             'driver = "scpi_supply"\nport = "/dev/x"\ndialect = "rigol-dp800"\nchannel = 9',
-            "channel 9",
+            ": channel 9 is not one of 1…3",
         ),
         *(
-            (f'driver = "it8500"\nport = "{port}"', f"port '{port}' is no serial port")
+            (f'driver = "it8500"\nport = "{port}"', f".port: '{port}' is no serial port")
             for port in PORTS_THAT_ARE_NONE
         ),
         (
             'driver = "it8500"\nport = "usb:1-1.256"',
-            "port 'usb:1-1.256' is no serial port: '1-1.256': the ports of a hub are 1 to 255",
+            ".port: 'usb:1-1.256' is no serial port: '1-1.256': the ports of a hub are 1 to 255",
         ),
-        ('driver = "it8500"\nport = "/dev/x"\naddress = 255', "address 255 is outside 0…254"),
-        ('driver = "pzem004t"\nport = "/dev/x"\naddress = 0', "address 0x00 is outside 0x01…0xf8"),
-        ('driver = "rd60xx"\nport = "/dev/x"\nunit = 300', "300"),
-        ('driver = "screen_zones"\nbus = 1\nzones = []', "a screen has 9 zones, not 0"),
-        ('driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "iso-105"', "need 7 boards"),
-        (
-            'driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "iso"',
-            "layout 'iso' is not",
-        ),
+        ('driver = "it8500"\nport = "/dev/x"\naddress = 255',
+         ".address: 255 is not a whole number from 0 to 254"),
+        ('driver = "pzem004t"\nport = "/dev/x"\naddress = 0',
+         ".address: 0 is not a whole number from 1 to 248"),
+        ('driver = "rd60xx"\nport = "/dev/x"\nunit = 300',
+         ".unit: 300 is not a whole number from 1 to 247"),
+        ('driver = "screen_zones"\nbus = 1\nmeters = []',
+         ".meters: a list of 0 is not a list of 9"),
+        ('driver = "key_actuator"\nbus = 1\nboards = []\nlayout = "iso-105"',
+         ".boards: a list of 0 is not a list of at least 1"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [{}]\nlayout = "iso-105"',
+         ": 105 keys need 7 boards, not 1"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [{}]\nlayout = "iso"',
+         ".layout: 'iso' is not known; did you mean 'iso-"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [{ address = 0x70 }]\nlayout = "ansi-87"',
+         ".boards[0].address: 0x70 is not an address of this part: 0x40 to 0x6f, 0x71 to 0x77"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [{}]\nlayout = "ansi-87"\nhold_duty = 2',
+         ".hold_duty: 2 is not a number from 0.01 to 1.0"),
+        ('driver = "pzem004t"\nport = "/dev/x"\nrange_a = 50',
+         ".range_a: 50 is not one of 10, 100"),
+        ('driver = "tcs34725"\nbus = 7\nmatrix = [[1, 2, 3], [4, 5, 6]]',
+         ": TCS34725: the matrix"),
+        ('driver = "tcs34725"\nbus = 7\nmatrix = [[1, 2, "x"]]',
+         ".matrix[0][2]: 'x' is not a number"),
+        ('driver = "usb_port_power"\nport = "1-1.4"\nsuperspeed_port = "1-2.4"',
+         ": superspeed_port '1-2.4' is on bus 1, as port '1-1.4' is"),
+        # What these tables were before version 0.2 says how they are written now.
+        ('driver = "ddc"\nbus = 20', ".driver: 'ddc' is no driver; it is called ddc_monitor now"),
+        ('driver = "key_actuator"\nbus = 1\nboards = [0x40]\nlayout = "ansi-87"',
+         ".boards[0]: 64 is not a table such as { address = 0x40"),
+        ('driver = "screen_zones"\nbus = 1\nmeters = ['
+         + ", ".join(["{ address = 0x70, channel = 0 }"] * 9) + "]",
+         ".meters[0]: a multiplexer's channel stands in `mux`: { address = 0x40, mux = [{ address"),
     ],
-)
+)  # fmt: skip
 def test_a_figure_that_the_driver_would_refuse_is_found_before_there_is_an_instrument(
     tmp_path: Path, table: str, said: str
 ) -> None:
     text = f"{GOOD}\n[slots.left.roles.other]\n{table}\n"
     told = complaint(tmp_path, text)
-    assert told.startswith("slots.left.roles.other: ")
-    assert said in told
+    assert told.startswith(f"slots.left.roles.other{said}")
+
+
+def test_all_mistakes_are_told_at_once_and_none_that_follows_from_another(tmp_path: Path) -> None:
+    text = GOOD.replace("bus = 5", "bus = -5").replace('"ka3000"', '"ka3005"')
+    text = text.replace("[broker]", '[broker]\nport = "x"').replace('"pi-1"', '"pi/1"')
+    assert complaint(tmp_path, text).split("\n") == [
+        "broker.port: 'x' is not a whole number",
+        "station: 'pi/1' is not a name: up to 63 letters, digits, '-', '_' or '.', a letter or"
+        " digit first",
+        f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?",
+        f"{METER}.bus: -5 is not a whole number of at least 0",
+    ]
+
+
+def test_an_address_may_be_written_as_text(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(
+        GOOD.replace("0x48", '"0x48"').replace("address = 0x70", 'address = "0X70"')
+    )
+    meter = load(path).slots["left"].roles["meter"]
+    assert meter.occupies() == ("I²C bus 5, 0x70 channel 2, address 0x48",)
+
+
+OWN_DIALECT = """
+[dialects.mine]
+kind = "supply"
+based_on = "generic"
+source = "ACME PS-1 manual, section 4"
+baudrate = 19200
+
+[slots.left.roles.own]
+driver = "scpi_supply"
+port = "/dev/own"
+dialect = "mine"
+max_v = 10.0
+max_a = 1.0
+"""
+
+
+def test_a_station_may_describe_a_dialect_of_its_own(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD + OWN_DIALECT)
+    own = load(path).slots["left"].roles["own"]
+    assert own.values["dialect"] == "mine"
+    assert own.objects["dialect"].baudrate == 19200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("baudrate = 19200", 'baudrate = "x"', "dialects.mine.baudrate: "),
+        ('dialect = "mine"', 'dialect = "mime"',
+         "slots.left.roles.own.dialect: 'mime' is not known; did you mean 'mine'?"),
+        ("max_v = 10.0", "max_v = 1e9", "slots.left.roles.own.max_v: 1000000000.0 is not a number"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_dialect_of_ones_own_is_told_once(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    told = complaint(tmp_path, GOOD + OWN_DIALECT.replace(old, new))
+    assert told.startswith(said)
+    assert "\n" not in told
+
+
+def test_a_setting_that_is_a_text_stays_one(tmp_path: Path) -> None:
+    """`0x48` is a number only where a number is wanted."""
+    said = complaint(tmp_path, GOOD.replace('"usb:1-1.1"', '"0x48"'))
+    assert said.startswith(f"{SUPPLY}.port: '0x48' is no serial port")
+
+
+def test_a_station_loads_no_driver_that_its_file_does_not_name(tmp_path: Path) -> None:
+    (path := tmp_path / "station.toml").write_text(GOOD)
+    program = (
+        "import sys; from pathlib import Path; from station.rig.config import load;"
+        f" load(Path({str(path)!r}));"
+        " print(*sorted(m.rpartition('.')[2] for m in sys.modules"
+        " if m.startswith(('drivers.instruments.', 'drivers.devices.')) and m.count('.') > 1))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    named = {"tcs34725", "ka3000", "ina219", "hid_keyboard"}
+    assert named <= set(told)
+    assert not set(told) & (set(find.names()) - named)
 
 
 def test_a_broken_plan_is_told_with_its_own_file(tmp_path: Path) -> None:
@@ -431,6 +551,6 @@ def test_every_instrument_of_the_demonstration_says_which_wires_are_its_own() ->
         wire
         for slot in config.slots.values()
         for named in slot.roles.values()
-        for wire in named.table.occupies()
+        for wire in named.occupies()
     ]
     assert len(wires) == len(set(wires)) > len(config.slots)

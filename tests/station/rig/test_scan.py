@@ -7,7 +7,7 @@ import pytest
 from drivers.linux.discovery import UsbPeripheral
 from drivers.linux.usb import open_port
 from drivers.sim.hardware import SimulatedHardware
-from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub
+from drivers.sim.languages.usb_hub import SimulatedHub
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.world import SimulatedTime
 from station.rig.scan import describe

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from records import RunRecord, Verdict, decode_run, encode
 from station.compose import DEMO_RIG
 from station.console import AutopilotNotice, CommandRefused, Notice, SlotNotice

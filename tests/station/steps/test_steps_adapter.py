@@ -160,7 +160,7 @@ class Rig:
         bench = make_bench(
             self.clock,
             load=Socketed(self.load).place(),
-            dc_meter=Socketed(self.meter).place(),
+            meter=Socketed(self.meter).place(),
             mains_meter=Socketed(self.mains).place(),
         )
         bench.operator = self.operator

@@ -21,8 +21,8 @@ from drivers.capabilities import (
 )
 from drivers.devices.ddc_monitor import DdcMonitor
 from drivers.errors import BadReply, BusMissing, DriverError, NoReply, NotConnected, Refused
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.edid_memory import build_edid
+from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.world import SimulatedTime
 from records import RunRecord, StepRecord, Verdict

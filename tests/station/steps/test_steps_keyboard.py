@@ -28,10 +28,9 @@ from records import RunRecord, StepRecord, Verdict
 from station.engine.clock import Clock
 from station.engine.events import Event, KeysSeen
 from station.engine.plan import PlannedStep, find
-from station.rig.instruments import HidKeyboardTable
 from station.steps import keyboard
 from station.steps.keyboard.listening import usage_of
-from tests.station.benches import Answers, Socketed, events, finish, make_bench, planned
+from tests.station.benches import Answers, Socketed, events, finish, make_bench, planned, table_of
 
 ISO = LAYOUTS["iso-105"].usages
 A, S, E, R, SPACE, HASH, BACKSLASH, F24 = 0x04, 0x16, 0x08, 0x15, 0x2C, 0x32, 0x31, 0x73
@@ -461,7 +460,7 @@ def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) 
     hardware = SimulatedHardware(time=rig.time, usb={"1-1.4": look})
 
     def refuse() -> None:
-        HidKeyboardTable(port="1-1.4").open(hardware, ExitStack())
+        table_of("hid_keyboard", port="1-1.4").open(hardware, ExitStack())
 
     rig.socket.refuse = refuse
     record = rig.measure(PLAN["enumeration"])

@@ -1,30 +1,28 @@
 """A device that loses its power comes back; a hub that lies about it is the bench's fault."""
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from drivers.buses import UsbDevice
-from drivers.instruments.fixtures.usb_hub import UsbPortPower
+from drivers.instruments.fixtures.usb_port_power import UsbPortPower
 from drivers.instruments.power.ina219 import Ina219
 from drivers.linux.usb import open_port
-from drivers.sim.devices.hid_keyboard import SimulatedKeyboard
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.hardware import SimulatedHardware, SimulatedI2cBus
-from drivers.sim.instruments.fixtures.usb_hub import SimulatedHub
 from drivers.sim.instruments.power.ina219 import SimulatedIna219
+from drivers.sim.languages.usb_hub import SimulatedHub
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.world import Circuit, StiffSource
 from records import StepRecord, Verdict
 from station.engine.bench import Place
 from station.engine.clock import Clock
 from station.engine.step import Step
-from station.rig.instruments import HidKeyboardTable, UsbPortPowerTable
-from station.simulate.rig import HandTime
+from station.simulate.world import HandTime
 from station.steps import keyboard, usb
-from tests.station.benches import Answers, Socketed, finish, make_bench, planned
+from tests.station.benches import Answers, Socketed, finish, make_bench, planned, table_of
 
 
 class Rig:
@@ -42,17 +40,19 @@ class Rig:
         chip = SimulatedIna219(self.circuit, shunt_ohm=0.1, time=self.time)
         self.meter = Ina219(SimulatedI2cBus({0x40: chip}), time=self.time, shunt_ohm=0.1, max_a=2.0)
         self.device: UsbDevice = open_port("1-1", self.usb)
-        self.port = self.switch(UsbPortPowerTable(port="1-1.4"))
+        self.port = self.switch("1-1.4")
         self.operator = Answers(usb_plugged="y")
 
     def switch(
-        self, table: UsbPortPowerTable, devices: Mapping[str, Callable[[], UsbDevice]] = {}
+        self,
+        port: str,
+        superspeed_port: str = "",
+        devices: Mapping[str, Callable[[], UsbDevice]] = {},
     ) -> UsbPortPower:
         ports = ("1-1", "1-1.4", "2-1", "2-1.4")
         usb = {port: partial(open_port, port, self.usb) for port in ports} | dict(devices)
-        switch = table.open(SimulatedHardware(time=self.time, usb=usb), ExitStack())
-        assert isinstance(switch, UsbPortPower)
-        return switch
+        hardware = SimulatedHardware(time=self.time, usb=usb)
+        return UsbPortPower.connect(hardware, port=port, superspeed_port=superspeed_port)
 
     def measure(self, step: Step = usb.power_cycle, **settings: float) -> StepRecord:
         bench = make_bench(
@@ -108,7 +108,7 @@ def test_a_link_without_a_device_that_answers_is_no_device(rig: Rig, alive: bool
     fast = SimulatedHub(rig.time, rig.usb, "2-1", superspeed=True, vbus=rig.hub.vbus)
     rig.usb.plug("2-1", fast)
     rig.usb.plug("2-1.4", rig.keyboard)
-    rig.port = rig.switch(UsbPortPowerTable(port="1-1.4", superspeed_port="2-1.4"))
+    rig.port = rig.switch("1-1.4", "2-1.4")
     rig.time.then(1.0, lambda: setattr(rig.keyboard, "enumerates", alive))
     record = rig.measure(comes_back_s=5.0)
     assert values(record)["comes_back"] is alive, record.reason
@@ -131,7 +131,7 @@ def test_a_device_that_the_kernel_has_is_there_also_when_udev_has_died(
         blind = rig.time.monotonic() > begins_s + 1
         return open_port("1-1.4", rig.usb, sysfs=tmp_path if blind else None, time=rig.time)
 
-    rig.port = rig.switch(UsbPortPowerTable(port="1-1.4"), {"1-1.4": look})
+    rig.port = rig.switch("1-1.4", devices={"1-1.4": look})
     record = rig.measure(comes_back_s=5.0)
     assert values(record)["comes_back"] is True, record.reason
     assert rig.operator.asked == []
@@ -144,7 +144,7 @@ def test_a_keyboard_that_the_kernel_has_and_we_cannot_reach_is_not_condemned(
     _kernel_has(tmp_path, "1-1.4", 99)
     look = partial(open_port, "1-1.4", rig.usb, sysfs=tmp_path, time=rig.time)
     hardware = SimulatedHardware(time=rig.time, usb={"1-1.4": look})
-    table = HidKeyboardTable(port="1-1.4")
+    table = table_of("hid_keyboard", port="1-1.4")
     bench = make_bench(
         clock=Clock(rig.time),
         keyboard=Place("hid_keyboard", table.kind, partial(table.open, hardware), device=True),

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from drivers.devices.ddc_monitor import DdcMonitor
-from drivers.sim.devices.ddc_monitor import SimulatedMonitor
 from drivers.sim.devices.edid_memory import build_edid
+from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.light import Scene
 from drivers.sim.mains import MainsConsumer, MainsLine

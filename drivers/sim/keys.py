@@ -1,0 +1,11 @@
+"""What fingers press: the keys of whatever keyboard is under them."""
+
+from typing import Protocol
+
+
+class Keys(Protocol):
+    """Keys by their usage, HID page 0x07. A key that is not there is pressed without effect."""
+
+    def press(self, usage: int) -> None: ...
+
+    def release(self, usage: int) -> None: ...
