@@ -22,6 +22,7 @@ from host_agent import messages
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.store import Kept, Store
+from host_agent.text import now_text
 from records import Receipt, Rejected, encode, topics
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Ingest:
         chunk = _Chunk(
             session,
             [message.packet_id for message in arrived],
-            messages.sort(arrived, messages.now_text()),
+            messages.sort(arrived, now_text()),
             sum(len(message.payload) for message in arrived),
         )
         self._waiting.append(chunk)

@@ -7,12 +7,13 @@ could not be kept in every database, is refused with a reason that a person can 
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
+from host_agent import columns
 from host_agent.mqtt import Message
+from host_agent.text import printable
 from records import RunRecord, StationState, contradiction, decode_run, decode_state, topics
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -26,31 +27,14 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Run(NamedTuple):
-    """A record as the table `runs` keeps it, column by column in the table's order.
-
-    Truths are 0 and 1: `sqlite3` asks its adapters about a `bool`, at half a microsecond each.
-    """
+    """A record to be stored. `row` is in the order of `columns.ROW`."""
 
     record_id: str
     station: str
-    sequence: int
-    slot: str
-    operator: str
-    asset_tag: str
-    kind: str
-    maker: str
-    model: str
-    serial_number: str
-    year: int | None
-    plan: str
-    verdict: str
-    marginal: int
-    simulated: int
-    started_at: str
     received_at: str
-    duration_s: float
     sha256: str
     record: bytes
+    row: columns.Row
 
 
 class Refusal(NamedTuple):
@@ -109,26 +93,6 @@ def read_run(payload: bytes, station: str, received_at: str) -> Run | str:
     return result.runs[0] if result.runs else result.refusals[0].reason
 
 
-def utc_text(when: datetime) -> str:
-    """ISO 8601 in UTC with microseconds and `Z`: sorts as text, in every database.
-
-    The contract's times are UTC; one that says no zone is taken for that.
-    """
-    if when.tzinfo is not UTC:
-        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-    text = when.isoformat()
-    return f"{text[:26]}Z" if len(text) == 32 else f"{text[:19]}.000000Z"
-
-
-def printable(text: str) -> str:
-    """For terminals and logs: what would move a cursor or start a line becomes U+FFFD."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
-
-
-def now_text() -> str:
-    return utc_text(datetime.now(UTC))
-
-
 def _topic(encoded: bytes) -> tuple[str, str, bool]:
     """A topic as text, its station (empty when that is no name), and whether it carries runs."""
     topic = encoded.decode(errors="replace")
@@ -154,37 +118,15 @@ def _run(payload: bytes, station: str, received_at: str) -> Run:
         raise _NotAccepted(f"station {record.station!r} in the record, {station!r} in the topic")
     if not _RECORD_ID.fullmatch(record.record_id):
         raise _NotAccepted(f"record_id {record.record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
-    if record.sequence not in _INT64:
-        raise _NotAccepted(f"sequence {record.sequence} needs more than 64 bits")
     if why := contradiction(record):
         raise _NotAccepted(f"a verdict is true, and this record contradicts itself: {why}")
-    device = record.device
-    if device.year is not None and device.year not in _INT64:
-        raise _NotAccepted(f"year {device.year} needs more than 64 bits")
     if b"\\u0000" in payload:
         _check_no_nul(record)
-    return Run(
-        record.record_id,
-        station,
-        record.sequence,
-        record.slot,
-        record.operator,
-        device.asset_tag,
-        device.kind,
-        device.maker,
-        device.model,
-        device.serial_number,
-        device.year,
-        record.plan,
-        record.verdict.value,
-        int(record.marginal),
-        int(record.simulated),
-        utc_text(record.started_at),
-        received_at,
-        record.duration_s,
-        hashlib.sha256(payload).hexdigest(),
-        payload,
-    )
+    sha256 = hashlib.sha256(payload).hexdigest()
+    row = columns.row(record, received_at, sha256, payload)
+    if why := columns.too_wide(row):
+        raise _NotAccepted(why)
+    return Run(record.record_id, station, received_at, sha256, payload, row)
 
 
 def _state(payload: bytes, station: str) -> StationState:

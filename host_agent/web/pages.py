@@ -12,8 +12,8 @@ from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.types import ExceptionHandlersMap
 
-from host_agent.messages import printable
 from host_agent.store import RunFilter, Store
+from host_agent.text import printable
 from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
 from records import Verdict, decode_run, tags

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from host_agent.store import Store
+from tests.host_agent import postgres as postgres_server
 from tests.host_agent.rig import MOSQUITTO, Broker, Programs, programs_in
 
 
@@ -30,6 +31,14 @@ def mosquitto(_lasting_programs: Programs) -> Broker:
     if MOSQUITTO is None:
         pytest.skip("mosquitto is missing: apt-get install mosquitto")
     return _lasting_programs.mosquitto().address
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.PostgresServer]:
+    if postgres_server.MISSING:
+        pytest.skip(postgres_server.MISSING)
+    with postgres_server.running() as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import pytest
 from host_agent.broker import check_loopback
 from host_agent.cli import main
 from host_agent.config import ListenAddress
-from host_agent.messages import Run, Sorted, now_text, read_run, sort
+from host_agent.messages import Run, Sorted, read_run, sort
 from host_agent.mqtt import Message
 from host_agent.store import Store
+from host_agent.text import now_text
 from records import Device, RunRecord, encode
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, Programs

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_agent.messages import Refusal, Run, Sorted, printable, read_run, sort, utc_text
+from host_agent.columns import ROW
+from host_agent.messages import Refusal, Run, Sorted, read_run, sort
 from host_agent.mqtt import Message
+from host_agent.text import printable, utc_text
 from records import RunRecord, SlotState, StationState, Verdict, decode_run, encode, topics
 from tests.host_agent.load import example_record, record_ending
 
@@ -45,10 +47,16 @@ def with_value(text: str) -> bytes:
     return json.dumps(tree).encode().replace(b'"HERE"', text.encode())
 
 
+def columns_of(run: Run) -> dict[str, object]:
+    return dict(zip(ROW, run.row, strict=True))
+
+
 def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
     payload = encode(RECORD)
     (run,) = sort([message(payload)], NOW).runs
-    assert run == Run(
+    assert (run.record_id, run.station, run.received_at) == (RECORD.record_id, "bench-1", NOW)
+    assert run.record == payload
+    assert columns_of(run) == dict(
         record_id=RECORD.record_id,
         station="bench-1",
         sequence=7,
@@ -70,6 +78,7 @@ def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
         sha256=run.sha256,
         record=payload,
     )
+    assert type(columns_of(run)["marginal"]) is int  # a bool takes sqlite3 half a microsecond
 
 
 def test_another_writers_json_is_as_good() -> None:
@@ -145,7 +154,7 @@ def test_any_value_of_the_contract_is_kept_however_odd(text: str) -> None:
 def test_a_verdict_as_bad_as_the_worst_step_is_true(verdict: str) -> None:
     run = read_run(ending(verdict), "bench-1", NOW)
     assert isinstance(run, Run)
-    assert run.verdict == verdict
+    assert columns_of(run)["verdict"] == verdict
 
 
 def test_a_backslash_before_u0000_is_no_zero_character() -> None:

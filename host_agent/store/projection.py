@@ -2,7 +2,7 @@
 
 import msgspec
 
-from host_agent.messages import utc_text
+from host_agent.text import utc_text
 from records import Limit, Measurement, RunRecord, StepRecord, Value
 
 Row = tuple[object, ...]

@@ -1,8 +1,8 @@
-"""Alembic asks this file for a connection. Ours hands one over; there is no `alembic.ini`."""
+"""Runs the migrations on the connection that the store hands over; there is no `alembic.ini`."""
 
 from alembic import context
 
-from host_agent.schema import metadata
+from host_agent.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,9 +1,12 @@
-"""The host's tables, one schema for SQLite and PostgreSQL.
+"""Declares the host's tables, one schema for SQLite and PostgreSQL.
 
-`runs.record` is the truth: the bytes as the station sent them. The other columns of `runs` are
-written with it, in the same commit; `steps` and `measurements` are derived from it afterwards and
-can be made again at any time. Times are text, ISO 8601 in UTC with microseconds, and sort as such.
+`runs.record` is the truth: the bytes as the station sent them. The other columns of `runs`, which
+`host_agent.columns` declares, are written with it, in the same commit; `steps` and `measurements`
+are derived from it afterwards. All of them can be made again at any time. Times are text, ISO 8601
+in UTC with microseconds, and sort as such.
 """
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +22,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
+
+from host_agent import columns
+from host_agent.columns import Mark
+from records import Verdict
 
 metadata = MetaData()
 
@@ -29,34 +37,40 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", _Id, primary_key=True),  # in the order of commits
-    _text("record_id"),
-    _text("station"),
-    Column("sequence", BigInteger, nullable=False),
-    _text("slot"),
-    _text("operator"),
-    _text("asset_tag"),
-    _text("kind"),
-    _text("maker"),
-    _text("model"),
-    _text("serial_number"),
-    Column("year", BigInteger),
-    _text("plan"),
-    _text("verdict"),
-    Column("marginal", Boolean, nullable=False),
-    Column("simulated", Boolean, nullable=False),
-    _text("started_at"),
-    _text("received_at"),
-    Column("duration_s", Float, nullable=False),
-    _text("sha256"),
-    Column("record", LargeBinary, nullable=False),
-    UniqueConstraint("record_id", name="runs_record_id"),
-    Index("runs_station", "station", "id"),
-    Index("runs_asset_tag", "asset_tag", "id"),
-)
+_TYPES: dict[type, type[TypeEngine[Any]]] = {
+    str: Text,
+    int: BigInteger,
+    bool: Boolean,
+    float: Float,
+    bytes: LargeBinary,
+    Verdict: Text,
+}
+
+
+def _run_column(declared: columns.Column) -> Column[Any]:
+    """Return what a declared column is in the database."""
+    if Mark.NUMBER in declared.marks:
+        return Column(declared.name, _Id, primary_key=True)
+    return Column(declared.name, _TYPES[declared.kind], nullable=declared.nullable)
+
+
+def _run_constraints() -> list[UniqueConstraint | Index]:
+    """Return what the database keeps unique, and the indexes, newest run last in each."""
+    return [
+        *(
+            UniqueConstraint(one.name, name=f"runs_{one.name}")
+            for one in columns.COLUMNS
+            if Mark.UNIQUE in one.marks
+        ),
+        *(
+            Index(f"runs_{one.name}", one.name, "id")
+            for one in columns.COLUMNS
+            if Mark.INDEXED in one.marks
+        ),
+    ]
+
+
+runs = Table("runs", metadata, *(_run_column(one) for one in columns.COLUMNS), *_run_constraints())
 
 steps = Table(
     "steps",
@@ -99,8 +113,19 @@ projection = Table(
     "projection",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("run_id", _Id, nullable=False),  # all runs up to this one are derived
+    Column("run_id", _Id, nullable=False),
 )
+"""How far the lane that derives has come. `measurements`: the last run whose steps and measurements
+are in their tables. `columns`: the last run whose columns an older version wrote, so that the lane
+writes them again; 0 when there is none."""
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""Numbers of runs, kept and not counted: `runs` are stored, `derived` are in the other tables."""
 
 quarantine = Table(
     "quarantine",
@@ -118,6 +143,7 @@ quarantine = Table(
     _text("last_received_at"),
     Column("released_at", Text),
     UniqueConstraint("sha256", "topic", name="quarantine_message"),
+    Index("quarantine_released_at", "released_at"),  # to count what waits without reading it
 )
 
 stations = Table(

@@ -1,0 +1,124 @@
+"""Does `pace-host run`, `check` and `rebuild`: what concerns the host as a whole."""
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from host_agent.cli.failure import Failed
+from host_agent.cli.options import (
+    Commands,
+    add_broker,
+    add_command,
+    add_config,
+    beside,
+    configuration,
+    open_store,
+)
+from host_agent.cli.output import log_to_stderr, say
+
+if TYPE_CHECKING:
+    from host_agent.config import ListenAddress
+
+
+def add_run(commands: Commands) -> None:
+    """Add `run`."""
+    parser = add_command(commands, "run", run, "ingest records and serve the pages")
+    add_config(parser)
+    add_broker(parser)
+    parser.add_argument("--listen", metavar="HOST:PORT", help="of the page; port 0 is any free one")
+
+
+def add_check(commands: Commands) -> None:
+    """Add `check`."""
+    help_ = "check configuration, database and broker, and change nothing"
+    parser = add_command(commands, "check", check, help_)
+    add_config(parser)
+    add_broker(parser)
+
+
+def add_rebuild(commands: Commands) -> None:
+    """Add `rebuild`."""
+    help_ = "make columns, steps and measurements again from the records"
+    add_config(add_command(commands, "rebuild", rebuild, help_))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the host until it is told to stop."""
+    import asyncio
+
+    from host_agent.config import ConfigError, broker_address, parse_address
+    from host_agent.service import Service
+    from host_agent.store import StoreError
+
+    log_to_stderr()
+    config = configuration(options)
+    try:
+        with open_store(options, config) as store:
+            store.open()
+            broker = broker_address(config, beside(options))
+            service = Service(
+                store,
+                broker,
+                config.broker.mqtt_version,
+                parse_address(config.web.listen),
+                config.web.names,
+            )
+
+            def ready(page: "ListenAddress") -> None:
+                say(
+                    page=f"http://{page}/",
+                    database=store.shown_url,
+                    broker=f"{broker.host}:{broker.port}",
+                )
+
+            asyncio.run(service.run(ready))
+    except (ConfigError, StoreError) as error:
+        raise Failed(f"pace-host: {error}") from error
+    except OSError as error:
+        what = error.filename or config.web.listen
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise Failed(f"pace-host: {what}: {why}") from error
+
+
+def check(options: argparse.Namespace) -> None:
+    """Print whether configuration, database and broker are right."""
+    import asyncio
+
+    from host_agent.config import broker_address
+    from host_agent.ingest import probe
+    from host_agent.store import StoreError
+
+    config = configuration(options)
+    print("configuration: ok")
+    troubles: list[str] = []
+    with open_store(options, config) as store:
+        try:
+            store.check_version()
+            print(f"database: ok, {store.shown_url}")
+        except StoreError as error:
+            troubles.append(f"database: {error}")
+    broker = broker_address(config, beside(options))
+    why = asyncio.run(probe(broker, config.broker.mqtt_version))
+    if why:
+        troubles.append(f"broker: {broker.host}:{broker.port}: {why}")
+    else:
+        print(f"broker: ok, {broker.host}:{broker.port}")
+    if troubles:
+        raise Failed("\n".join(troubles))
+
+
+def rebuild(options: argparse.Namespace) -> None:
+    """Derive everything again from the stored records."""
+    from host_agent.store import StoreError
+
+    config = configuration(options)
+    with open_store(options, config) as store:
+        try:
+            store.open()
+        except StoreError as error:
+            raise Failed(f"pace-host: {error}") from error
+        store.forget_derived()
+        while store.derive():
+            print(f"{store.counts().underived} runs to go", file=sys.stderr)
+        print(f"{store.counts().runs} runs")

@@ -1,0 +1,30 @@
+"""Keeps what stations said, durable before any station hears that it is.
+
+Writing is for one thread, reading for any number. SQLAlchemy Core says what is written; the hot
+path hands its rows to the driver as they are.
+"""
+
+from host_agent.columns import RunSummary
+from host_agent.store.database import Database
+from host_agent.store.deriving import Deriving
+from host_agent.store.errors import StoreError
+from host_agent.store.keeping import Kept
+from host_agent.store.quarantine import Quarantine, Quarantined
+from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary, StoredRun
+
+__all__ = [
+    "Counts",
+    "Database",
+    "Kept",
+    "Quarantined",
+    "RunFilter",
+    "RunSummary",
+    "StationSummary",
+    "Store",
+    "StoreError",
+    "StoredRun",
+]
+
+
+class Store(Quarantine, Deriving, Reading):
+    """One database with all that can be done with it."""

@@ -1,0 +1,126 @@
+"""Writes what arrived: runs, refusals and states in one commit, durable when it returns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
+from host_agent.messages import Refusal, Run, Sorted
+from host_agent.store import schema
+from host_agent.store.database import Database
+from records import StationState, topics
+
+_ROWS_ARE_AT_FAULT = (DataError, IntegrityError, ProgrammingError, OverflowError, ValueError)
+_IDS_PER_QUERY = 500
+
+
+class Kept(NamedTuple):
+    """What a commit did. `conflicts` are in the quarantine, with the refusals."""
+
+    conflicts: list[Refusal]
+    new: int
+    again: int
+
+
+class Keeping(Database):
+    """The writing side; for one thread."""
+
+    def keep(self, arrived: Sorted) -> Kept:
+        """Write all of it in one commit, durable on return. Database errors come out as they are.
+
+        A record that only the database objects to goes to the quarantine alone, and takes no
+        other record with it.
+        """
+        try:
+            return self._keep(arrived)
+        except _ROWS_ARE_AT_FAULT:
+            if len(arrived.runs) == 0:
+                raise
+        kept = self._keep(Sorted([], arrived.states, arrived.refusals))
+        for run in arrived.runs:
+            try:
+                one = self._keep(Sorted([run], {}, []))
+            except _ROWS_ARE_AT_FAULT as error:
+                refusal = _refusal(run, f"the database cannot keep it: {error}")
+                self._keep(Sorted([], {}, [refusal]))
+                one = Kept([refusal], 0, 0)
+            kept = Kept(kept.conflicts + one.conflicts, kept.new + one.new, kept.again + one.again)
+        return kept
+
+    def _keep(self, arrived: Sorted) -> Kept:
+        runs, refusals = arrived.runs, list(arrived.refusals)
+        conflicts: list[Refusal] = []
+        new = 0
+        with self._engine.begin() as connection:
+            if runs:
+                rows = self._sql.rows(run.row for run in runs)
+                new = connection.exec_driver_sql(self._sql.insert_run, rows).rowcount
+                if new != len(runs):
+                    conflicts = self._conflicts(connection, runs)
+            if new:
+                add_to_total(connection, "runs", new)
+            if refusals or conflicts:
+                poison = [_quarantine_row(one) for one in (*refusals, *conflicts)]
+                connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
+            if arrived.states:
+                states = [_state_row(*state) for state in arrived.states.values()]
+                connection.exec_driver_sql(self._sql.upsert_station, states)
+        return Kept(conflicts, new, len(runs) - new - len(conflicts))
+
+    def _conflicts(self, connection: sa.Connection, runs: Sequence[Run]) -> list[Refusal]:
+        """Return the runs whose record_id is stored with other content."""
+        columns = schema.runs.c
+        stored: dict[str, str] = {}
+        ids = list({run.record_id for run in runs})
+        for start in range(0, len(ids), _IDS_PER_QUERY):
+            some = ids[start : start + _IDS_PER_QUERY]
+            query = sa.select(columns.record_id, columns.sha256).where(columns.record_id.in_(some))
+            stored.update((record_id, sha256) for record_id, sha256 in connection.execute(query))
+        return [
+            _refusal(run, f"record {run.record_id} is stored with other content")
+            for run in runs
+            if stored[run.record_id] != run.sha256
+        ]
+
+
+def add_to_total(connection: sa.Connection, name: str, number: int) -> None:
+    """Add to one of `schema.totals`, in the transaction that makes it true."""
+    total = schema.totals.c
+    connection.execute(
+        sa.update(schema.totals).where(total.name == name).values(number=total.number + number)
+    )
+
+
+def _refusal(run: Run, reason: str) -> Refusal:
+    return Refusal(
+        topic=topics.run(run.station),
+        station=run.station,
+        record_id=run.record_id,
+        reason=reason,
+        received_at=run.received_at,
+        size=len(run.record),
+        sha256=run.sha256,
+        payload=run.record,
+    )
+
+
+def _quarantine_row(refusal: Refusal) -> tuple[object, ...]:
+    return (
+        refusal.topic,
+        refusal.station,
+        refusal.record_id,
+        refusal.reason,
+        refusal.size,
+        refusal.sha256,
+        refusal.payload,
+        1,
+        refusal.received_at,
+        refusal.received_at,
+    )
+
+
+def _state_row(state: StationState, received_at: str) -> tuple[object, ...]:
+    slots = msgspec.json.encode(state.slots).decode()
+    return (state.station, state.online, state.software, state.waiting, slots, received_at)

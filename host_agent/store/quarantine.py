@@ -1,0 +1,100 @@
+"""Shows the messages that are no records, and tries one of them again."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from host_agent.messages import Sorted, read_run
+from host_agent.store import schema
+from host_agent.store.errors import StoreError
+from host_agent.store.keeping import Keeping
+from host_agent.text import now_text
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is no record, and why. `complete`: all its bytes are kept."""
+
+    id: int
+    topic: str
+    station: str
+    record_id: str
+    reason: str
+    size: int
+    complete: bool
+    sha256: str
+    times: int
+    first_received_at: str
+    last_received_at: str
+    released_at: str | None
+
+
+NUMBER_IN_QUARANTINE = sa.select(sa.func.count()).where(schema.quarantine.c.released_at.is_(None))
+"""Selects the number of messages that nobody has released; an index alone answers it."""
+
+
+class Quarantine(Keeping):
+    """The quarantine's side of the store."""
+
+    def quarantined(self, *, limit: int) -> list[Quarantined]:
+        """Return messages in quarantine, newest first, released ones too."""
+        query = _QUARANTINED.order_by(schema.quarantine.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [_quarantined(row) for row in connection.execute(query)]
+
+    def quarantined_message(self, quarantine_id: int) -> tuple[Quarantined, bytes] | None:
+        """Return one message with what is kept of its bytes; None when there is none."""
+        query = _QUARANTINED.add_columns(schema.quarantine.c.payload).where(
+            schema.quarantine.c.id == quarantine_id
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (_quarantined(row), row.payload)
+
+    def quarantined_number(self) -> int:
+        """Return how many messages nobody has released."""
+        with self._engine.connect() as connection:
+            return connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
+
+    def release(self, quarantine_id: int) -> str:
+        """Store a quarantined message as the run that it is now; return its record_id.
+
+        Raises `StoreError` that says why it is still none.
+        """
+        table = schema.quarantine.c
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(schema.quarantine).where(table.id == quarantine_id)
+            ).one_or_none()
+        if row is None:
+            raise StoreError(f"nothing in the quarantine has the number {quarantine_id}")
+        if row.size > len(row.payload):
+            raise StoreError(
+                f"{row.size} bytes came, and only the first {len(row.payload)} are kept"
+            )
+        received_at = now_text()
+        run = read_run(row.payload, row.station, received_at)
+        if isinstance(run, str):
+            raise StoreError(f"still refused: {run}")
+        kept = self.keep(Sorted([run], {}, []))
+        if kept.conflicts:
+            raise StoreError(f"still refused: {kept.conflicts[0].reason}")
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(schema.quarantine)
+                .where(table.id == quarantine_id)
+                .values(released_at=received_at)
+            )
+        return run.record_id
+
+
+_SHOWN = [name for name in Quarantined.__struct_fields__ if name != "complete"]
+_QUARANTINED = sa.select(
+    *(schema.quarantine.c[name] for name in _SHOWN),
+    sa.func.length(schema.quarantine.c.payload).label("kept_bytes"),
+)
+
+
+def _quarantined(row: sa.Row[*tuple[Any, ...]]) -> Quarantined:
+    shown = {name: row._mapping[name] for name in _SHOWN}
+    return Quarantined(complete=row.kept_bytes == row.size, **shown)

@@ -1,0 +1,136 @@
+"""Reads runs page by page, stations, and totals. Any number of threads may read."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from host_agent.columns import RunSummary
+from host_agent.store import schema
+from host_agent.store.database import Database
+from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
+from records import SlotState, Verdict
+
+
+class StoredRun(NamedTuple):
+    """A run, and the record as the station sent it."""
+
+    summary: RunSummary
+    record: bytes
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs are wanted; empty means any. `asset_tag` is compared as a whole."""
+
+    station: str = ""
+    verdict: Verdict | None = None
+    asset_tag: str = ""
+
+    def conditions(self) -> Iterable[sa.ColumnElement[bool]]:
+        """Yield a condition for each thing that is asked for."""
+        runs = schema.runs.c
+        if self.station:
+            yield runs.station == self.station
+        if self.asset_tag:
+            yield runs.asset_tag == self.asset_tag
+        if self.verdict is not None:
+            yield runs.verdict == self.verdict.value
+
+
+class StationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station last said of itself at `received_at`; a broker tells that it is gone."""
+
+    station: str
+    online: bool
+    software: str
+    waiting: int
+    slots: list[SlotState]
+    received_at: str
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """`underived` runs are stored, and their steps and measurements not yet in tables."""
+
+    runs: int
+    quarantined: int
+    underived: int
+
+
+class Reading(Database):
+    """The reading side, without the quarantine."""
+
+    def latest_runs(
+        self, which: RunFilter, *, limit: int, before: int | None = None
+    ) -> list[RunSummary]:
+        """Return runs, newest first; `before` is the `id` of the last run of the page before."""
+        query = sa.select(*_SUMMARY).order_by(schema.runs.c.id.desc()).limit(limit)
+        query = query.where(*which.conditions())
+        if before is not None:
+            query = query.where(schema.runs.c.id < before)
+        with self._engine.connect() as connection:
+            return [_summary(row._mapping) for row in connection.execute(query)]
+
+    def run(self, record_id: str) -> StoredRun | None:
+        """Return a run with its record; None when there is none of that id."""
+        query = sa.select(*_SUMMARY, schema.runs.c.record).where(
+            schema.runs.c.record_id == record_id
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else StoredRun(_summary(row._mapping), row.record)
+
+    def stations(self) -> list[StationSummary]:
+        """Return all stations in the order of their names, also those that are gone."""
+        known = schema.stations.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(schema.stations).order_by(known.station)).all()
+        return [
+            StationSummary(
+                station=row.station,
+                online=row.online,
+                software=row.software,
+                waiting=row.waiting,
+                slots=msgspec.json.decode(row.slots, type=list[SlotState]),
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+
+    def counts(self) -> Counts:
+        """Return totals. However many runs there are, none of them is looked at."""
+        totals = sa.select(schema.totals.c.name, schema.totals.c.number)
+        with self._engine.connect() as connection:
+            known = {name: number for name, number in connection.execute(totals)}
+            quarantined = connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
+        return Counts(
+            runs=known["runs"],
+            quarantined=quarantined,
+            underived=known["runs"] - known["derived"],
+        )
+
+    def verdicts(self, station: str = "") -> dict[str, int]:
+        """Return how many runs ended with which verdict; looks at every run.
+
+        `marginal` ones are counted among `pass` as well.
+        """
+        runs = schema.runs.c
+        query = sa.select(
+            runs.verdict,
+            sa.func.count(),
+            sa.func.sum(sa.case((runs.marginal, 1), else_=0)),
+        ).group_by(runs.verdict)
+        query = query.where(*RunFilter(station).conditions())
+        counted = {verdict.value: 0 for verdict in Verdict} | {"marginal": 0}
+        with self._engine.connect() as connection:
+            for verdict, number, marginal in connection.execute(query):
+                counted[verdict] = number
+                counted["marginal"] += marginal
+        return counted
+
+
+_SUMMARY = [schema.runs.c[name] for name in RunSummary.__struct_fields__]
+
+
+def _summary(row: Any) -> RunSummary:
+    return msgspec.convert({name: row[name] for name in RunSummary.__struct_fields__}, RunSummary)

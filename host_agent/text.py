@@ -1,0 +1,24 @@
+"""Writes times and foreign texts so that every database, terminal and log can take them."""
+
+from datetime import UTC, datetime
+
+
+def utc_text(when: datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds and `Z`: it sorts as text, in every database.
+
+    The contract's times are UTC; a time without a zone is taken for UTC.
+    """
+    if when.tzinfo is not UTC:
+        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    text = when.isoformat()
+    return f"{text[:26]}Z" if len(text) == 32 else f"{text[:19]}.000000Z"
+
+
+def now_text() -> str:
+    """Return the present time, as `utc_text` writes it."""
+    return utc_text(datetime.now(UTC))
+
+
+def printable(text: str) -> str:
+    """Return a text in which U+FFFD stands for what would move a cursor or start a line."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
