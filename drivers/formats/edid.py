@@ -48,7 +48,7 @@ class Edid(NamedTuple):
     checksum_ok: bool = False
     """Of every block that is there."""
     errors: tuple[str, ...] = ()
-    """What is damaged, in words. Matters of style, such as stray spaces, are not."""
+    """The damages, in words. Matters of style, such as stray spaces, are none."""
 
 
 def parse(data: bytes) -> Edid:

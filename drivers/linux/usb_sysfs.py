@@ -1,4 +1,4 @@
-"""What the kernel says of USB ports in sysfs: which device is there, and whether its hub is.
+"""The kernel's knowledge of USB ports, from sysfs: the device at a port, and the port's hub.
 
 Sources: Linux Documentation/ABI (sysfs-bus-usb); drivers/usb/core/sysfs.c and hub.c.
 """

@@ -1,4 +1,4 @@
-"""The cables and the kernel of a simulated USB: what is plugged in, and who listens to it.
+"""The cables and the kernel of a simulated USB: devices come and go, and drivers take them.
 
 After how Linux binds its drivers to interfaces and hears what nobody has claimed.
 """
@@ -17,7 +17,7 @@ KERNEL_READS = 200  # at a time: a device may talk without end
 
 
 class Plugged:
-    """What pyusb calls a device: something at a port, and who has which of its interfaces."""
+    """A device at a port, with the owners of its interfaces. To pyusb it is a device."""
 
     def __init__(self, port: str, address: int, device: SimulatedUsbDevice) -> None:
         self.port = port
@@ -35,14 +35,14 @@ class Plugged:
 
 
 class Handle:
-    """What pyusb calls a handle: one program's opening of a device."""
+    """A device that one program has opened. To pyusb it is a handle."""
 
     def __init__(self, plugged: Plugged) -> None:
         self.plugged = plugged
 
 
 class SimulatedUsb:
-    """Devices come and go by `plug` and `unplug`.
+    """The ports of a computer: devices come and go by `plug` and `unplug`.
 
     As on Linux, a kernel driver takes each interface it knows at once; what it hears from keyboards
     is in `console`.
@@ -83,7 +83,7 @@ class SimulatedUsb:
             self._gone(self._plugged[port])
 
     def device_at(self, port: str) -> SimulatedUsbDevice | None:
-        """What is plugged in there."""
+        """Return the device at a port; None where the port is empty."""
         plugged = self._plugged.get(port)
         return plugged.device if plugged is not None else None
 

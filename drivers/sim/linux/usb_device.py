@@ -50,7 +50,7 @@ class SimulatedUsbDevice(Protocol):
 
 
 class UsbFunction:
-    """What every device answers (USB 2.0, chapter 9); a twin adds its class on top."""
+    """A device that answers the standard requests (USB 2.0, chapter 9); twins add their class."""
 
     enumerates = True
     speed = 2
