@@ -23,10 +23,12 @@ from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.store import Kept, Store
 from host_agent.text import now_text
-from records import Receipt, Rejected, encode, topics
+from records import Receipt, Rejected, Stored, encode, topics
+from records.version_1 import ReceiptV1, RejectedV1
 
 log = logging.getLogger(__name__)
 
+_VERSION_1 = b'{"schema":"pace.run/1",'
 _BATCH_MESSAGES = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_MESSAGES = 4000
@@ -235,7 +237,7 @@ class Ingest:
             self._underived_since_s = self.progress.behind_since_s = time.monotonic()
         self._changed()
 
-    async def _answer(self, batch: "list[_Chunk]", receipts: dict[str, Receipt]) -> None:
+    async def _answer(self, batch: "list[_Chunk]", receipts: list[tuple[str, bytes]]) -> None:
         """To whom is there now. A session that ended took its packet identifiers with it."""
         session = self._session
         if session is None:
@@ -243,8 +245,8 @@ class Ingest:
         for chunk in batch:
             if chunk.session is session:
                 session.acknowledge(chunk.packet_ids)
-        for station, receipt in receipts.items():
-            session.publish(topics.receipt(station), encode(receipt))
+        for station, receipt in receipts:
+            session.publish(topics.receipt(station), receipt)
         await session.drain()
 
     def _take(self) -> "list[_Chunk]":
@@ -343,25 +345,46 @@ class _Chunk(NamedTuple):
     size: int
 
 
-def _receipts(arrived: Sorted, kept: Kept) -> dict[str, Receipt]:
-    """One for each station. A refusal whose record_id nobody can read has none."""
-    stored: dict[str, dict[str, None]] = {}
+def _receipts(arrived: Sorted, kept: Kept) -> list[tuple[str, bytes]]:
+    """Return the receipts with their stations. A refusal without a readable record_id has none.
+
+    A station of version 0.1 understands its own version's alone, so what it may have sent gets one
+    of those, too.
+    """
+    stored: dict[str, dict[Stored, None]] = {}
     rejected: dict[str, list[Rejected]] = {}
+    unsigned: dict[str, dict[str, None]] = {}
+    unsigned_rejected: dict[str, list[RejectedV1]] = {}
     in_conflict = {(one.record_id, one.sha256) for one in kept.conflicts}
     for run in arrived.runs:
         if not in_conflict or (run.record_id, run.sha256) not in in_conflict:
-            stored.setdefault(run.station, {})[run.record_id] = None
+            stored.setdefault(run.station, {})[Stored(run.record_id, run.sha256)] = None
+            if run.record.startswith(_VERSION_1):
+                unsigned.setdefault(run.station, {})[run.record_id] = None
     for refusal in (*arrived.refusals, *kept.conflicts):
         if refusal.station and refusal.record_id:
             rejected.setdefault(refusal.station, []).append(
-                Rejected(record_id=refusal.record_id, reason=refusal.reason)
+                Rejected(refusal.record_id, refusal.reason, refusal.sha256)
             )
-    return {
-        station: Receipt(
-            stored=tuple(stored.get(station, ())), rejected=tuple(rejected.get(station, ()))
-        )
+            if refusal.payload.startswith(_VERSION_1):
+                refused = RejectedV1(record_id=refusal.record_id, reason=refusal.reason)
+                unsigned_rejected.setdefault(refusal.station, []).append(refused)
+    receipts = [
+        (station, encode(Receipt(tuple(stored.get(station, ())), tuple(rejected.get(station, ())))))
         for station in {**stored, **rejected}
-    }
+    ]
+    return receipts + [
+        (
+            station,
+            encode(
+                ReceiptV1(
+                    stored=tuple(unsigned.get(station, ())),
+                    rejected=tuple(unsigned_rejected.get(station, ())),
+                )
+            ),
+        )
+        for station in {**unsigned, **unsigned_rejected}
+    ]
 
 
 async def probe(address: Address, version: Version | None) -> str:

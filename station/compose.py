@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
 WATCHED_SPEED = 20.0
-REPORTED = ("pass", "fail", "marginal", "aborted", "error")
+REPORTED = ("pass", "fail", "marginal", "incomplete", "aborted", "error")
 
 
 @dataclass(frozen=True)

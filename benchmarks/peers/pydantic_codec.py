@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     FAIL = "fail"
     ABORTED = "aborted"
     ERROR = "error"
+    INCOMPLETE = "incomplete"
 
 
 class Basis(StrEnum):
@@ -75,15 +76,26 @@ class Measurement(Record):
     marginal: bool = False
 
 
+class Phrase(Record):
+    id: str = ""
+    values: dict[str, float | int | bool | str] = {}
+    text: str = ""
+
+
 class StepRecord(Record):
+    test: str
     step: str
-    title: str
     verdict: Verdict
     started_at: datetime
     duration_s: float = 0.0
+    title: Phrase = Phrase()
+    required: str = ""
+    proof: str = ""
+    roles: tuple[str, ...] = ()
+    at_fault: tuple[str, ...] = ()
     clause: str = ""
     measurements: tuple[Measurement, ...] = ()
-    reason: str = ""
+    reason: Phrase | None = None
 
 
 class Device(Record):
@@ -106,7 +118,7 @@ class InstrumentUsed(Record):
 
 
 class RunRecord(Record):
-    tag: Literal["pace.run/1"] = Field(alias="schema")
+    tag: Literal["pace.run/2"] = Field(alias="schema")
     record_id: str
     sequence: int
     station: str
@@ -115,7 +127,6 @@ class RunRecord(Record):
     device: Device
     plan: str
     plan_sha256: str
-    guideline: str
     instruments: tuple[InstrumentUsed, ...]
     software: str
     clock_synchronised: bool
@@ -125,6 +136,8 @@ class RunRecord(Record):
     steps: tuple[StepRecord, ...]
     verdict: Verdict
     marginal: bool = False
+    profile: str = ""
+    not_safe: tuple[Phrase, ...] = ()
 
 
 def encode(record: RunRecord) -> bytes:

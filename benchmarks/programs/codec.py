@@ -15,6 +15,7 @@ from records import (
     InstrumentUsed,
     Limit,
     Measurement,
+    Phrase,
     RunRecord,
     StepRecord,
     Verdict,
@@ -46,8 +47,9 @@ def measurement(number: int) -> Measurement:
 
 def step(number: int) -> StepRecord:
     return StepRecord(
+        test="adapter.load_points",
         step="adapter.load_points",
-        title=f"Load point {number}",
+        title=Phrase(text=f"Load point {number}"),
         verdict=Verdict.PASS,
         started_at=WHEN,
         duration_s=1.25,
@@ -65,7 +67,6 @@ RECORD = RunRecord(
     device=Device(asset_tag="LT-00417", kind="laptop adapter", maker="HP", model="PPP009C"),
     plan="laptop-adapter-65w",
     plan_sha256="5e" * 32,
-    guideline="none",
     instruments=(InstrumentUsed(role="load", driver="it8500", model="IT8512A", firmware="1.27"),),
     software="pace-station 0.1.0",
     clock_synchronised=True,

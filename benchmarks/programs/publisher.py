@@ -20,6 +20,7 @@ from records import (
     Device,
     Limit,
     Measurement,
+    Phrase,
     RunRecord,
     StepRecord,
     Verdict,
@@ -53,7 +54,6 @@ def record(station: str, sequence: int, clause: str = "") -> RunRecord:
         device=Device(asset_tag=f"LT-{sequence:06}", kind="laptop adapter", maker="HP"),
         plan="laptop-adapter-65w",
         plan_sha256="5e" * 32,
-        guideline="none",
         instruments=(),
         software="benchmark",
         clock_synchronised=True,
@@ -62,8 +62,9 @@ def record(station: str, sequence: int, clause: str = "") -> RunRecord:
         duration_s=3.75,
         steps=(
             StepRecord(
+                test="adapter.load_points",
                 step="adapter.load_points",
-                title="Load points",
+                title=Phrase(text="Load points"),
                 verdict=Verdict.PASS,
                 started_at=now,
                 duration_s=1.25,

@@ -30,12 +30,12 @@ def _step_row(run_id: int, number: int, step: StepRecord) -> Row:
         run_id,
         number,
         step.step,
-        step.title,
+        step.title.words,
         step.verdict.value,
         _when(step),
         step.duration_s,
         step.clause,
-        step.reason,
+        step.why,
     )
 
 

@@ -11,6 +11,7 @@ from host_agent.store import schema
 from host_agent.store.database import Database
 from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
 from records import SlotState, Verdict
+from records.verdicts import OF_A_RUN
 
 
 class StoredRun(NamedTuple):
@@ -121,7 +122,7 @@ class Reading(Database):
             sa.func.sum(sa.case((runs.marginal, 1), else_=0)),
         ).group_by(runs.verdict)
         query = query.where(*RunFilter(station).conditions())
-        counted = {verdict.value: 0 for verdict in Verdict} | {"marginal": 0}
+        counted = {verdict.value: 0 for verdict in OF_A_RUN} | {"marginal": 0}
         with self._engine.connect() as connection:
             for verdict, number, marginal in connection.execute(query):
                 counted[verdict] = number

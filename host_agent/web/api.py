@@ -1,6 +1,6 @@
 """What the pages show, as JSON. Litestar writes the OpenAPI description from these signatures."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, Router, get
@@ -32,7 +32,8 @@ Before = Annotated[
     QueryParameter(ge=0, le=MOST, description="Only older than this: `next` of the page before"),
 ]
 StationName = Annotated[str, QueryParameter(description="Only of this station")]
-OfVerdict = Annotated[Verdict | None, QueryParameter(description="Only with this verdict")]
+OneOfARun = Literal["pass", "fail", "error", "aborted", "incomplete"]
+OfVerdict = Annotated[OneOfARun | None, QueryParameter(description="Only with this verdict")]
 AssetTag = Annotated[str, QueryParameter(description="Only of this device")]
 
 
@@ -86,7 +87,11 @@ def runs(
     before: Before = None,
 ) -> RunPage:
     """The latest runs, newest first."""
-    found = store.latest_runs(RunFilter(station, verdict, asset_tag), limit=limit, before=before)
+    found = store.latest_runs(
+        RunFilter(station, Verdict(verdict) if verdict else None, asset_tag),
+        limit=limit,
+        before=before,
+    )
     return RunPage(found, found[-1].id if len(found) == limit else None)
 
 

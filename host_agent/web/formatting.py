@@ -14,7 +14,7 @@ _BASIS = {
 
 def verdict(value: Verdict | str, marginal: bool = False) -> str:
     """In capitals, to be read across a room. Marginal is a pass that should be looked at."""
-    text = str(value).upper()
+    text = str(value).upper().replace("_", " ")
     return f"{text}, MARGINAL" if marginal and value == Verdict.PASS else text
 
 

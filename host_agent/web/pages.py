@@ -17,6 +17,7 @@ from host_agent.text import printable
 from host_agent.web.api import Before, TheProgress, TheStore, find_run
 from host_agent.web.live import Live
 from records import Verdict, decode_run, tags
+from records.verdicts import OF_A_RUN
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _runs_context(
     """A verdict that is none filters nothing: a form sends an empty one for "any"."""
     chosen = RunFilter(
         station.strip(),
-        Verdict(verdict) if verdict in set(Verdict) else None,
+        Verdict(verdict) if verdict in OF_A_RUN else None,
         tags.strip(asset_tag),
     )
     found = store.latest_runs(chosen, limit=_RUNS_ON_A_PAGE, before=before)
@@ -99,7 +100,7 @@ def _runs_context(
         "runs": found,
         "stations": store.stations(),
         "quarantined": store.quarantined_number(),
-        "verdicts": list(Verdict),
+        "verdicts": OF_A_RUN,
         "first_page": before is None,
         "older": older,
     }

@@ -1,12 +1,15 @@
 """The journal of a run, and the record that it makes when the run was broken off."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 
-from records import Measurement, RunRecord, StepRecord, Verdict
+from records import Measurement, Phrase, Proof, RunRecord, StepRecord, Verdict, version_1
+from records.run import not_safe
+from records.verdicts import CONCLUDE, MAKE_SAFE
 from station.engine.events import Measured, StepFinished, StepStarted
 
 log = logging.getLogger(__name__)
@@ -14,33 +17,73 @@ log = logging.getLogger(__name__)
 Journalled = StepStarted | Measured | StepFinished
 """The events that a journal holds: what a run had measured must not be lost with it."""
 
-POWER_CUT = "broken off: the station lost power or was killed"
+POWER_CUT = Phrase("run.power_cut", text="broken off: the station lost power or was killed")
 
 _decode = msgspec.json.Decoder(Journalled).decode
 
 
 def read_events(record_id: str, rows: Iterable[bytes]) -> list[Journalled]:
-    """Return the events of a run's journal, without those that another version wrote unreadably."""
+    """Return what a journal holds. What cannot be read is logged: the rest is worth having."""
     events: list[Journalled] = []
-    for body in rows:
+    for row in rows:
         try:
-            events.append(_decode(body))
-        except msgspec.MsgspecError:  # the rest is worth having
-            log.exception("run %s: this of its journal cannot be read: %r", record_id, body)
+            events.append(_read(row))
+        except (msgspec.MsgspecError, KeyError, TypeError):
+            log.exception("run %s: this of its journal cannot be read: %r", record_id, row)
     return events
 
 
-def break_off(
-    draft: RunRecord,
-    events: Sequence[Journalled],
-    verdict: Verdict,
-    why: str,
-) -> RunRecord:
-    """Return the record of a run that has come no further than these events.
+def _read(row: bytes) -> Journalled:
+    try:
+        event: Journalled = _decode(row)
+    except msgspec.MsgspecError:  # of version 0.1, perhaps
+        raw: dict[str, Any] = msgspec.json.decode(row)
+        raw["record"] = version_1.upgrade_step(raw["record"])
+        return msgspec.convert(raw, StepFinished)
+    return event
 
-    The step that was running, and making safe, end with `verdict` and `why`.
+
+def break_off(
+    draft: RunRecord, events: Sequence[Journalled], verdict: Verdict, why: Phrase
+) -> RunRecord:
+    """Return the record of a run that went as far as `events` tell.
+
+    `verdict` is that of the step that was under way, with the reason `why`. A run that had made its
+    bench safe was over, and is concluded as it is; but for an ERROR, which something raised.
     """
-    steps: list[StepRecord] = []
+    heard = _heard(events)
+    begun = _begun(heard, draft, verdict, why)
+    tests = list(draft.steps) or [*heard.tests.values(), *begun.values()]
+    for number, record in {**heard.tests, **begun}.items():
+        if number < len(draft.steps):
+            tests[number] = record
+    before = [one for one in heard.of_runner if one.step not in (CONCLUDE, MAKE_SAFE)]
+    last = [one for one in heard.of_runner if one.step in (CONCLUDE, MAKE_SAFE)]
+    whole = bool(last) and last[-1].step == MAKE_SAFE
+    if not begun and verdict is Verdict.ERROR:
+        last.insert(0, _of_runner(CONCLUDE, "Conclusion", verdict, why))
+    if not whole:
+        last.append(_of_runner(MAKE_SAFE, "Make safe", verdict, why))
+    steps = (*before, *tests, *last)
+    whole_record = msgspec.structs.replace(draft, steps=steps, not_safe=not_safe(steps))
+    conclusion = whole_record.conclude()
+    return msgspec.structs.replace(
+        whole_record, verdict=conclusion.verdict, marginal=conclusion.marginal
+    )
+
+
+class _Heard(NamedTuple):
+    """What a journal tells: the tests that ended, by number, and the one that was under way."""
+
+    tests: dict[int, StepRecord]
+    of_runner: list[StepRecord]
+    running: StepStarted | None
+    taken: tuple[Measurement, ...]
+
+
+def _heard(events: Sequence[Journalled]) -> _Heard:
+    tests: dict[int, StepRecord] = {}
+    of_runner: list[StepRecord] = []
     running: StepStarted | None = None
     taken: list[Measurement] = []
     for event in events:
@@ -49,31 +92,54 @@ def break_off(
                 running, taken = event, []
             case Measured(measurement=measurement):
                 taken.append(measurement)
-            case StepFinished(record=record):
-                steps.append(record)
+            case StepFinished(record=record) if running is not None:
+                tests[running.number] = record
                 running = None
-    if running is not None:
-        steps.append(
-            StepRecord(
-                step=running.step,
-                title=running.title,
-                verdict=verdict,
-                started_at=_end(steps[-1]) if steps else draft.started_at,
-                measurements=tuple(taken),
-                reason=why,
-            )
+            case StepFinished(record=record):
+                of_runner.append(record)
+    return _Heard(tests, of_runner, running, tuple(taken))
+
+
+def _begun(
+    heard: _Heard, draft: RunRecord, verdict: Verdict, why: Phrase
+) -> Mapping[int, StepRecord]:
+    """Return the test that was under way, by its number."""
+    running = heard.running
+    if running is None:
+        return {}
+    ended = [*heard.of_runner, *heard.tests.values()]
+    started_at = max(map(_end, ended), default=draft.started_at)
+    if running.number < len(draft.steps):
+        planned = draft.steps[running.number]
+    else:
+        title = Phrase(text=running.title)
+        planned = StepRecord(
+            test=running.step,
+            step=running.step,
+            title=title,
+            verdict=verdict,
+            started_at=started_at,
         )
-    if not steps or steps[-1].step != "bench.make_safe":
-        steps.append(
-            StepRecord(
-                step="bench.make_safe",
-                title="Make safe",
-                verdict=verdict,
-                started_at=datetime.now(UTC),
-                reason=why,
-            )
-        )
-    return msgspec.structs.replace(draft, steps=tuple(steps), verdict=verdict)
+    record = msgspec.structs.replace(
+        planned,
+        verdict=verdict,
+        proof=Proof.NONE,
+        started_at=started_at,
+        measurements=heard.taken,
+        reason=why,
+    )
+    return {running.number: record}
+
+
+def _of_runner(step: str, title: str, verdict: Verdict, why: Phrase) -> StepRecord:
+    return StepRecord(
+        test=step,
+        step=step,
+        title=Phrase(text=title),
+        verdict=verdict,
+        started_at=datetime.now(UTC),
+        reason=why,
+    )
 
 
 def _end(record: StepRecord) -> datetime:

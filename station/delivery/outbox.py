@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from records import RunRecord, Verdict, decode_run, encode
+from records import Phrase, RunRecord, Verdict, decode_run, encode
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
 from station.engine.events import Event
 
@@ -101,10 +101,10 @@ class Outbox:
         self._do(lambda db: _finish(db, record))
 
     def recover(self) -> tuple[RunRecord, ...]:
-        """Turn every run that was broken off into an ABORTED record with what was measured."""
+        """Make a record of every run that was broken off, with what was measured."""
         return self._do(_recover)
 
-    def break_off(self, record_id: str, reason: str) -> RunRecord:
+    def break_off(self, record_id: str, reason: Phrase) -> RunRecord:
         """Put an ERROR record with what was measured into the outbox: the run cannot go on."""
         return self._do(lambda db: _break_off(db, record_id, Verdict.ERROR, reason))
 
@@ -251,7 +251,7 @@ def _recover(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
     return tuple(recovered)
 
 
-def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: str) -> RunRecord:
+def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: Phrase) -> RunRecord:
     found = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
     if found is None:
         raise LookupError(f"no run {record_id} is going on")

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import aiomqtt
 import msgspec
 
-from records import StationState, decode_receipt, encode, topics
+from records import Receipt, StationState, decode_receipt, encode, topics
 from station.delivery.broker import BrokerAddress
 from station.delivery.in_flight import InFlight
 from station.delivery.outbox import Outbox, OutboxError, Waiting
@@ -203,11 +203,13 @@ class Publisher:
             except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
                 log.warning("%s: not a receipt: %s", message.topic, error)
                 continue
+            if not isinstance(receipt, Receipt):
+                continue
             rejected = [(one.record_id, one.reason) for one in receipt.rejected]
             for record_id, reason in rejected:
                 log.error("the host holds record %.64r in quarantine: %.200r", record_id, reason)
-            self._outbox.receipt(receipt.stored, rejected)
-            for record_id in (*receipt.stored, *(one for one, _ in rejected)):
+            self._outbox.receipt([one.record_id for one in receipt.stored], rejected)
+            for record_id in (*(one.record_id for one in receipt.stored), *dict(rejected)):
                 self._in_flight.received(record_id)
             self._report()
             self._records_wake.set()

@@ -12,9 +12,9 @@ from typing import Any
 from drivers.capabilities import Actuator, Instrument
 from drivers.errors import DriverError, NotConnected
 from drivers.formats.text import clean
-from records import InstrumentUsed
+from records import Asked, InstrumentUsed
 from station.engine.clock import Clock
-from station.engine.prompts import Operator
+from station.engine.prompts import Heard, Operator
 from station.engine.step import BenchFault, Role, Step
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class Place:
     `open` builds the driver, which verifies who answers, and leaves with the stack what gives
     back what it holds.
     A `device` is the device under test itself: it is opened when a step first needs it.
+    `shares` names what it has in common with other roles: bus, hub, mains. `dead_man`: it lets go
+    of the device by itself when the station falls silent.
     """
 
     driver: str
@@ -54,6 +56,8 @@ class Place:
     device: bool = False
     calibrated_until: str = ""
     shared: SharedLock | None = None
+    shares: tuple[str, ...] = ()
+    dead_man: bool = False
 
 
 class BenchNotSafe(Exception):
@@ -70,7 +74,8 @@ class Bench:
 
     Every run opens its bench anew: the identities in a record are of this run, and no driver
     carries over what it believed before. Instruments that other slots use, too, are opened only
-    while a step holds their lock, and made safe before it is given back.
+    while a step holds their lock, and made safe before it is given back. `asked` collects what a
+    step asks the operator.
     """
 
     slot: str
@@ -78,6 +83,7 @@ class Bench:
     clock: Clock
     operator: Operator
     instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
     _remarks: list[str] = field(default_factory=list)
 
@@ -95,11 +101,23 @@ class Bench:
                     f" that is {place.driver}"
                 )
 
-    def open_own(self, names: set[str]) -> None:
+    def open_own(self, names: AbstractSet[str]) -> None:
         """Open every instrument of these roles that is neither shared nor the device."""
         for name, place in self.places.items():
             if name in names and place.shared is None and not place.device:
                 self._opened_by_name(name)
+
+    def unreached(self, names: AbstractSet[str], kind: type[object] = Actuator) -> tuple[str, ...]:
+        """Return the roles of `names` that are this slot's own and were not opened in this run.
+
+        Only those of `kind` count: an actuator may hold the device. The device itself does not.
+        """
+        return tuple(
+            name
+            for name, place in self.places.items()
+            if name in names and place.shared is None and not place.device
+            if issubclass(place.kind, kind) and name not in self.instruments
+        )
 
     def shared_by(self, step: Step) -> list[SharedLock]:
         """Return the locks that a step needs, in the one order in which every slot takes them."""
@@ -142,7 +160,7 @@ class Bench:
         if name == "clock":
             return self.clock
         if name == "operator":
-            return self.operator
+            return Heard(self.operator, self.clock, self.asked)
         return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
 
     def _opened_by_name(self, name: str) -> Instrument:
@@ -173,6 +191,8 @@ class Bench:
                 serial_number=clean(who.serial_number),
                 firmware=clean(who.firmware),
                 calibrated_until=place.calibrated_until,
+                shares=place.shares,
+                dead_man=place.dead_man,
             )
         return self._open[name][0]
 

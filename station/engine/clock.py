@@ -21,7 +21,8 @@ class Clock:
 
     `speed` is how many times faster than ours the time of `source` runs. A source that is not the
     real time has infinite speed unless told otherwise: it is slept on, because nothing else moves
-    it, and as that takes no time nobody need be woken. `reason` is why it was first cancelled.
+    it, and as that takes no time nobody need be woken. `reason` is why it was first cancelled, and
+    `in_doubt` whether what was measured may be another device's: then no FAIL of the run stands.
     """
 
     def __init__(self, source: Time = time, *, speed: float | None = None) -> None:
@@ -29,8 +30,11 @@ class Clock:
         self._speed = (1.0 if source is time else math.inf) if speed is None else speed
         self._stop = threading.Event()
         self.reason = ""
+        self.in_doubt = False
 
-    def cancel(self, reason: str = BY_OPERATOR) -> None:
+    def cancel(self, reason: str = BY_OPERATOR, *, in_doubt: bool = False) -> None:
+        if in_doubt and not self.in_doubt:
+            self.reason, self.in_doubt = reason, True
         self.reason = self.reason or reason
         self._stop.set()
 

@@ -81,15 +81,9 @@ class KeysSeen(_Event, frozen=True):
 
 
 class StepFinished(_Event, frozen=True):
-    """A step is over. `roles_used` are the roles that its verdict rests on.
-
-    `roles_at_fault` are those that an ERROR is blamed on; an ERROR that names none may be any
-    role's. The operator is a role, too; the clock is none.
-    """
+    """A step is over. One that the run did not reach is in the record alone."""
 
     record: StepRecord
-    roles_used: tuple[str, ...] = ()
-    roles_at_fault: tuple[str, ...] = ()
 
 
 class NotSaved(_Event, frozen=True):

@@ -3,13 +3,13 @@
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from records import Limit
+from records import Limit, LimitInFile, Proof
 from records.toml_tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
 
@@ -27,6 +27,7 @@ class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     settings: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     stop_on_fail: bool = False
+    optional: bool = False
 
 
 class _PlanTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +41,11 @@ class _PlanTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step of a plan, with its settings complete and its limits checked."""
+    """One step of a plan, with its settings complete and its limits checked.
+
+    `test` tells it from others that use the same step; empty, it is called as the step is. A run
+    passes without an `optional` one.
+    """
 
     use: str
     title: str
@@ -49,6 +54,13 @@ class PlannedStep:
     settings: Mapping[str, Any]
     limits: Mapping[str, Limit]
     stop_on_fail: bool = False
+    optional: bool = False
+    test: str = ""
+
+    @property
+    def proves(self) -> Proof:
+        """Return how much it proves when it passes: nothing where no limit judges it."""
+        return self.step.proves if self.limits else Proof.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,11 @@ class Plan:
     guideline: str
     sha256: str
     steps: tuple[PlannedStep, ...]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Return every role that one of its steps needs."""
+        return frozenset(name for planned in self.steps for name in planned.step.roles)
 
 
 def load(path: Path) -> Plan:
@@ -78,7 +95,7 @@ def load(path: Path) -> Plan:
         raise PlanError(f"{path}: id is {table.id!r}, but the file's name says {path.stem!r}")
     if not table.step:
         raise PlanError(f"{path}: a plan needs at least one [[step]]")
-    checked, used = [], set[str]()
+    checked, used = list[PlannedStep](), set[str]()
     for number, raw in enumerate(table.step, start=1):
         place = f"{path}, step {number} ({raw.get('use', 'no `use`')})"
         try:
@@ -88,7 +105,9 @@ def load(path: Path) -> Plan:
         except LookupError as error:
             raise PlanError(f"{place}: {error.args[0]}") from error
         used |= table.settings.keys() & set(planned.step.settings.__struct_fields__)
-        checked.append(planned)
+        times = sum(one.use == planned.use for one in checked)
+        test = f"{planned.use}[{times + 1}]" if times else planned.use
+        checked.append(replace(planned, test=test))
     if unused := table.settings.keys() - used:
         raise PlanError(
             f"{path}: no step has the setting {', '.join(sorted(unused))} of [settings]"
@@ -113,7 +132,7 @@ def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
             raise LookupError(
                 f"a limit for {name!r}, but it measures {', '.join(step.units) or 'nothing'}"
             )
-        limit = limits[name] = convert(raw, Limit, f"limits.{name}")
+        limit = limits[name] = convert(raw, LimitInFile, f"limits.{name}").as_limit()
         if limit.unit != step.units[name]:
             raise LookupError(
                 f"the limit of {name} is in {limit.unit!r}, but it is measured in"
@@ -127,6 +146,7 @@ def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
         settings=step.check(settings),
         limits=limits,
         stop_on_fail=table.stop_on_fail,
+        optional=table.optional,
     )
 
 

@@ -5,6 +5,8 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+import records
+from records import Phrase
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import Answered, Asked, Choice, Event, Question
 
@@ -27,6 +29,28 @@ class Operator(ABC):
     def count(self, about: str, text: str) -> int:
         """Ask how many there are; nine stands for nine or more."""
         return int(self.ask(about, text, *DIGITS))
+
+
+class Heard(Operator):
+    """Writes each question and its answer to `asked`, for the record. The answer is a key."""
+
+    def __init__(self, operator: Operator, clock: Clock, asked: list[records.Asked]) -> None:
+        self._operator = operator
+        self._clock = clock
+        self._asked = asked
+
+    def ask(self, about: str, text: str, *choices: Choice) -> str:
+        asked_at, start_s = self._clock.now(), self._clock.monotonic()
+        key = self._operator.ask(about, text, *choices)
+        self._asked.append(
+            records.Asked(
+                question=Phrase(about, text=text),
+                answer=key,
+                asked_at=asked_at,
+                answered_after_s=round(self._clock.monotonic() - start_s, 3),
+            )
+        )
+        return key
 
 
 class Prompter(Operator):

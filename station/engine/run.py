@@ -1,15 +1,18 @@
 """Run a plan. A generator of events: no threads, no UI, no network."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from datetime import datetime
 from math import isfinite
 
 import msgspec
 
 from drivers.errors import DriverError
 from drivers.formats.text import clean
-from records import Device, Measurement, Reading, RunRecord, StepRecord, Verdict
+from records import Device, Measurement, Phrase, Proof, Reading, RunRecord, StepRecord, Verdict
+from records.run import NOT_SAFE, not_safe
+from records.verdicts import CONCLUDE, MAKE_SAFE, OPEN
 from station.engine.bench import Bench, BenchNotSafe, SharedLock
-from station.engine.clock import Cancelled
+from station.engine.clock import Cancelled, Clock
 from station.engine.events import (
     Acquired,
     Event,
@@ -24,17 +27,19 @@ from station.engine.events import (
 from station.engine.plan import Plan, PlannedStep
 from station.engine.step import BenchFault, Learned, NotApplicable
 
-Stepping = Generator[Event, None, StepFinished]
-NOTHING_JUDGED = "nothing was judged, so nothing has passed"
+Stepping = Generator[Event, None, StepRecord]
+NOT_REACHED = Phrase("run.not_reached", text="the run ended before this test")
+STOPPED = "run.stopped"
+"""The id of the reason of a step that was stopped with its run."""
 
 
 def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
     """Always ends with the bench made safe and, unless closed early, one `RunFinished`.
 
-    `draft` is the record as it would be if the power went now: ABORTED, without steps.
+    `draft` is the record as it would be if the power went now: ABORTED, with nothing reached.
     """
     start_s = bench.clock.monotonic()
-    done: list[StepFinished] = []
+    done: list[StepRecord] = []
     learned: list[Learned] = []
     safe = False
     yield RunStarted(
@@ -46,76 +51,95 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     )
     try:
         done.append((yield from _open_bench(plan, bench)))
-        if done[0].record.verdict is Verdict.PASS:
-            for number, planned in enumerate(plan.steps):
-                done.append((yield from _run_step(number, planned, bench, learned)))
-                verdict = done[-1].record.verdict
-                if verdict is Verdict.ABORTED or (
-                    planned.stop_on_fail and verdict not in (Verdict.PASS, Verdict.SKIPPED)
-                ):
-                    break
-            if bench.clock.cancelled and done[-1].record.verdict is not Verdict.ABORTED:
-                done.append((yield from _conclusion(bench, Verdict.ABORTED, bench.clock.reason)))
-            elif not _is_judged(finished.record for finished in done):
-                done.append((yield from _conclusion(bench, Verdict.ERROR, NOTHING_JUDGED)))
+        if done[0].verdict is Verdict.PASS:
+            yield from _run_steps(plan, bench, done, learned)
+        done.extend(not_reached(plan.steps[len(done) - 1 :], bench.clock.now()))
+        if (concluded := _conclusion(bench.clock, done)) is not None:
+            done.append((yield from _finish(concluded)))
         safe = True
-        done.append((yield from _make_safe(bench)))
+        done.append((yield from _make_safe(plan, bench)))
     finally:
         try:
             if not safe:
                 bench.make_safe()
         finally:
             bench.close()
-    records = tuple(finished.record for finished in done)
-    verdict, marginal = _conclude(records)
+    finished = msgspec.structs.replace(
+        draft,
+        device=_describe(draft.device, learned),
+        instruments=tuple(bench.instruments.values()),
+        duration_s=round(bench.clock.monotonic() - start_s, 3),
+        steps=tuple(done),
+        not_safe=not_safe(done),
+        dead_man=any(one.dead_man for one in bench.instruments.values()),
+    )
+    conclusion = finished.conclude()
     yield RunFinished(
-        msgspec.structs.replace(
-            draft,
-            device=_describe(draft.device, learned),
-            instruments=tuple(bench.instruments.values()),
-            duration_s=round(bench.clock.monotonic() - start_s, 3),
-            steps=records,
-            verdict=verdict,
-            marginal=marginal,
-        )
+        msgspec.structs.replace(finished, verdict=conclusion.verdict, marginal=conclusion.marginal)
     )
 
 
-def _conclude(records: Sequence[StepRecord]) -> tuple[Verdict, bool]:
-    """Return the verdict of the worst step, and whether a pass is marginal."""
-    verdict = Verdict.worst(record.verdict for record in records)
-    marginal = any(m.marginal for record in records for m in record.measurements)
-    return verdict, marginal and verdict is Verdict.PASS
+def not_reached(steps: Iterable[PlannedStep], at: datetime) -> tuple[StepRecord, ...]:
+    """Return the records of tests that a run does not come to, all of the moment `at`."""
+    return tuple(_record(planned, at, Verdict.NOT_TESTED, reason=NOT_REACHED) for planned in steps)
 
 
-def _is_judged(records: Iterable[StepRecord]) -> bool:
-    """Tell whether a judged measurement, or a step gone wrong, gives a reason for a verdict."""
-    return any(
-        record.verdict not in (Verdict.PASS, Verdict.SKIPPED)
-        or any(m.verdict for m in record.measurements)
-        for record in records
-    )
-
-
-def _conclusion(bench: Bench, verdict: Verdict, reason: str) -> Stepping:
-    """Record what is to be said of the run after all its steps."""
-    record = StepRecord(
-        step="run.conclude",
-        title="Conclusion",
+def _record(
+    planned: PlannedStep, at: datetime, verdict: Verdict, reason: Phrase | None = None
+) -> StepRecord:
+    judged = verdict in (Verdict.PASS, Verdict.FAIL)
+    return StepRecord(
+        test=planned.test or planned.use,
+        step=planned.use,
+        title=Phrase(text=planned.title),
+        clause=planned.clause,
         verdict=verdict,
-        started_at=bench.clock.now(),
+        started_at=at,
+        required=Proof.NONE if planned.optional else planned.proves,
+        proof=planned.proves if judged else Proof.NONE,
+        roles=tuple(sorted(planned.step.roles_used)),
         reason=reason,
     )
-    return (yield from _finish(record))
 
 
-def _finish(
-    record: StepRecord, used: Collection[str] = (), at_fault: Collection[str] = ()
-) -> Stepping:
-    """Tell that a step is over, with the roles that its verdict rests on."""
-    finished = StepFinished(record, tuple(sorted(used)), tuple(sorted(at_fault)))
-    yield finished
-    return finished
+def _run_steps(
+    plan: Plan, bench: Bench, done: list[StepRecord], learned: list[Learned]
+) -> Generator[Event, None, None]:
+    """Run the steps, until one stops the run."""
+    for number, planned in enumerate(plan.steps):
+        record = yield from _run_step(number, planned, bench, learned)
+        done.append(record)
+        well = record.verdict in (Verdict.PASS, Verdict.SKIPPED)
+        if _has_stopped(done) or (planned.stop_on_fail and not well):
+            return
+
+
+def _has_stopped(done: Sequence[StepRecord]) -> bool:
+    """Whether a step says already that the run was stopped."""
+    return any(record.reason is not None and record.reason.id == STOPPED for record in done)
+
+
+def _conclusion(clock: Clock, done: Sequence[StepRecord]) -> StepRecord | None:
+    """Return what is to be said of a run that was stopped, besides what its steps say.
+
+    Where the device may have been replaced no FAIL stands: an ERROR without roles at fault says so.
+    """
+    in_doubt = clock.in_doubt and any(record.verdict is Verdict.FAIL for record in done)
+    if not in_doubt and (not clock.cancelled or _has_stopped(done)):
+        return None
+    return StepRecord(
+        test=CONCLUDE,
+        step=CONCLUDE,
+        title=Phrase(text="Conclusion"),
+        verdict=Verdict.ERROR if in_doubt else Verdict.ABORTED,
+        started_at=clock.now(),
+        reason=Phrase(STOPPED, text=clock.reason),
+    )
+
+
+def _finish(record: StepRecord) -> Stepping:
+    yield StepFinished(record)
+    return record
 
 
 def _describe(device: Device, learned: list[Learned]) -> Device:
@@ -131,24 +155,26 @@ def _describe(device: Device, learned: list[Learned]) -> Device:
 
 def _open_bench(plan: Plan, bench: Bench) -> Stepping:
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
-    verdict, reason, at_fault = Verdict.PASS, "", frozenset[str]()
+    verdict, reason, at_fault = Verdict.PASS, None, frozenset[str]()
     try:
         for planned in plan.steps:
             bench.check(planned.step)
-        bench.open_own({name for planned in plan.steps for name in planned.step.roles})
+        bench.open_own(plan.roles)
     except LookupError as error:
-        verdict, reason = Verdict.ERROR, str(error.args[0])
+        verdict, reason = Verdict.ERROR, _said(str(error.args[0]))
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = StepRecord(
-        step="bench.open",
-        title="Bench ready",
+        test=OPEN,
+        step=OPEN,
+        title=Phrase(text="Bench ready"),
         verdict=verdict,
         started_at=started_at,
         duration_s=round(bench.clock.monotonic() - start_s, 3),
+        at_fault=tuple(sorted(at_fault)),
         reason=reason,
     )
-    return (yield from _finish(record, at_fault=at_fault))
+    return (yield from _finish(record))
 
 
 def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Learned]) -> Stepping:
@@ -156,6 +182,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     started_at, start_s = clock.now(), clock.monotonic()
     taken: list[Measurement] = []
     at_fault = frozenset[str]()
+    bench.asked.clear()
     yield StepStarted(number, planned.title, planned.use)
     try:
         clock.check()
@@ -175,27 +202,26 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                         learned.append(item)
             finally:
                 items.close()
-        verdict, reason = _judge_all(planned, taken)
+        verdict, words = _judge_all(planned, taken)
+        reason = _said(words)
     except NotApplicable as why:
-        verdict, reason = Verdict.SKIPPED, _writable(str(why))
+        verdict, words = Verdict.SKIPPED, _writable(str(why))
         if taken:
             verdict, missed = _judge_all(planned, taken)
-            reason = f"{missed}: {reason}" if missed else reason
+            words = f"{missed}: {words}" if missed else words
+        reason = _said(words)
     except Cancelled:
-        verdict, reason = Verdict.ABORTED, clock.reason
+        verdict, reason = Verdict.ABORTED, Phrase(STOPPED, text=clock.reason)
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
-    record = StepRecord(
-        step=planned.use,
-        title=planned.title,
-        clause=planned.clause,
-        verdict=verdict,
-        started_at=started_at,
+    record = msgspec.structs.replace(
+        _record(planned, started_at, verdict, reason),
         duration_s=round(clock.monotonic() - start_s, 3),
+        at_fault=tuple(sorted(at_fault)),
         measurements=tuple(taken),
-        reason=reason,
+        asked=tuple(bench.asked),
     )
-    return (yield from _finish(record, step.roles_used, at_fault))
+    return (yield from _finish(record))
 
 
 def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, str]:
@@ -226,22 +252,33 @@ def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
         raise
 
 
-def _make_safe(bench: Bench) -> Stepping:
+def _make_safe(plan: Plan, bench: Bench) -> Stepping:
+    """Let go of the device. What the run did not reach nobody has made safe, so it says so."""
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
-    verdict, reason, at_fault = Verdict.PASS, "", frozenset[str]()
+    verdict, reason, at_fault = Verdict.PASS, None, frozenset[str]()
     try:
-        reason = bench.make_safe()
+        reason = _said(bench.make_safe())
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
+    if unreached := ", ".join(bench.unreached(plan.roles)):
+        why = f"the bench was not reached: {unreached}"
+        if verdict is Verdict.PASS:
+            verdict, reason = Verdict.NOT_TESTED, Phrase(NOT_SAFE, {"roles": unreached}, why)
+        elif reason is not None:
+            reason = Phrase(NOT_SAFE, {"roles": unreached}, f"{reason.text}; {why}")
+    elif verdict is Verdict.PASS and not bench.instruments and bench.unreached(plan.roles, object):
+        verdict = Verdict.SKIPPED  # no instrument was reached, and none of them holds the device
     record = StepRecord(
-        step="bench.make_safe",
-        title="Make safe",
+        test=MAKE_SAFE,
+        step=MAKE_SAFE,
+        title=Phrase(text="Make safe"),
         verdict=verdict,
         started_at=started_at,
         duration_s=round(bench.clock.monotonic() - start_s, 3),
+        at_fault=tuple(sorted(at_fault)),
         reason=reason,
     )
-    return (yield from _finish(record, at_fault=at_fault))
+    return (yield from _finish(record))
 
 
 def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
@@ -276,6 +313,11 @@ def _writable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
+def _said(words: str) -> Phrase | None:
+    """Return the reason that a record holds; None where there is nothing to say."""
+    return Phrase(text=words) if words else None
+
+
 def _blame(error: Exception) -> frozenset[str]:
     """Return the roles at fault. A fault of this program names none: it may be any role's."""
     if isinstance(error, DriverError | BenchFault | BenchNotSafe):
@@ -283,10 +325,10 @@ def _blame(error: Exception) -> frozenset[str]:
     return frozenset()
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception) -> Phrase:
     """Return the bench's fault in its own words, and ours with its type: it is to read as a bug."""
     if isinstance(error, BenchNotSafe):
-        return _writable(f"the device may still be powered: {error}")
+        return Phrase(NOT_SAFE, text=_writable(f"the device may still be powered: {error}"))
     if isinstance(error, DriverError | BenchFault):
-        return _writable(str(error)) or type(error).__name__
-    return _writable(repr(error))
+        return Phrase(text=_writable(str(error)) or type(error).__name__)
+    return Phrase(text=_writable(repr(error)))

@@ -51,11 +51,14 @@ class Slot:
         """Answer. Return whether the slot was asking, and `key` was one of the answers."""
         return self._prompter is not None and self._prompter.answer(key)
 
-    def cancel(self, reason: str = BY_OPERATOR) -> None:
-        """Stop what runs, if anything does; `reason` is for its record."""
+    def cancel(self, reason: str = BY_OPERATOR, *, in_doubt: bool = False) -> None:
+        """Stop what runs, if anything does; `reason` is for its record.
+
+        `in_doubt`: what it has measured may be another device's, so that no FAIL of it stands.
+        """
         if self._stopped_s is None:
             self._stopped_s = time.monotonic()
-        self._clock.cancel(reason)
+        self._clock.cancel(reason, in_doubt=in_doubt)
 
     def overdue(self, grace_s: float) -> bool:
         """Tell whether a run hangs: it goes on, and was stopped more than `grace_s` ago.

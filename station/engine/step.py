@@ -35,7 +35,7 @@ from typing import (
 
 import msgspec
 
-from records import Reading
+from records import Proof, Reading
 from records.toml_tables import convert, suggest
 from station.engine.events import KeysSeen
 
@@ -99,8 +99,11 @@ class Role(NamedTuple):
 class Step:
     """A step function and what its signature says."""
 
-    def __init__(self, function: StepFunction, units: Mapping[str, str]) -> None:
+    def __init__(
+        self, function: StepFunction, units: Mapping[str, str], proves: Proof = Proof.FULL
+    ) -> None:
         self.function = function
+        self.proves = proves
         self.name = f"{_module_of(function)}.{function.__name__}"
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.units = units
@@ -151,9 +154,13 @@ def _role(hint: Any) -> Role:
     return Role(hint)
 
 
-def step(**units: str) -> Callable[[StepFunction], Step]:
-    """Declare a step and the measurements it yields, each with its unit (empty for none)."""
-    return lambda function: Step(function, units)
+def step(*, proves: Proof = Proof.FULL, **units: str) -> Callable[[StepFunction], Step]:
+    """Declare a step and the measurements it yields, each with its unit (empty for none).
+
+    `proves` says how much its method can prove: a hand or a pair of eyes proves less than an
+    instrument.
+    """
+    return lambda function: Step(function, units, proves)
 
 
 def find(name: str) -> Step:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 STOPS_WITHIN_S = 60.0
 """How long a run that was stopped may take to its end before it hangs."""
 ENDS_WITHIN_S = 2.0
+SWAPPED = "another device was plugged in in the middle of the run"
 
 
 def _real_clock(slot: str) -> Clock:
@@ -103,7 +104,7 @@ class StationService:
     def open(self) -> tuple[RunRecord, ...]:
         """Make every bench safe, recover what a power cut broke off, and go on line.
 
-        Returns the recovered records, which are ABORTED.
+        Returns the recovered records.
         """
         for slot in self._config.slots.values():
             if troubles := self._runs.make_safe(slot):
@@ -206,7 +207,7 @@ class StationService:
             tag = seat.came(device, self._monotonic(), just_now=just_now)
             if seat.swapped:  # nothing may be said of one device that was measured at another
                 log.warning("slot %s: its device was replaced in the middle of the run", slot)
-                self._slots[slot].cancel("another device was plugged in in the middle of the run")
+                self._slots[slot].cancel(SWAPPED, in_doubt=True)
         self._notices.tell_port(seat)
         if not tag:
             return

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from drivers.buses import Hardware
-from records import Device, RunRecord, Verdict, new_record_id
+from records import Device, Phrase, RunRecord, Verdict, new_record_id
 from station.console import CannotKeep
 from station.delivery.outbox import Outbox, OutboxError
 from station.engine.bench import Bench, SharedLock
@@ -17,7 +17,7 @@ from station.engine.clock import Clock, clock_is_synchronised
 from station.engine.events import Event, NotSaved, RunFinished
 from station.engine.plan import Plan
 from station.engine.prompts import Prompter
-from station.engine.run import run
+from station.engine.run import not_reached, run
 from station.rig.config import SlotConfig, StationConfig, open_bench
 
 Result = TypeVar("Result")
@@ -55,6 +55,7 @@ class Runs:
 
     def begin(self, slot: SlotConfig, plan: Plan, tag: str) -> RunRecord:
         """Return the draft of a run's record, which is on disk. Raises `CannotKeep`."""
+        now = datetime.now(UTC)
         draft = RunRecord(
             record_id=new_record_id(),
             sequence=0,
@@ -64,14 +65,14 @@ class Runs:
             device=Device(asset_tag=tag, kind=slot.kind),
             plan=plan.id,
             plan_sha256=plan.sha256,
-            guideline=plan.guideline,
+            profile=plan.guideline,
             instruments=(),
             software=SOFTWARE,
             clock_synchronised=clock_is_synchronised(),
             simulated=self._simulated,
-            started_at=datetime.now(UTC),
+            started_at=now,
             duration_s=0.0,
-            steps=(),
+            steps=not_reached(plan.steps, now),
             verdict=Verdict.ABORTED,
         )
         try:
@@ -97,7 +98,7 @@ class Runs:
             raise  # we are closing and the disk is full: the journal will tell
         except Exception as error:
             log.exception("slot %s: the run broke off", slot.name)
-            why = f"a fault of this program: {error!r}"
+            why = Phrase("run.program_fault", text=f"a fault of this program: {error!r}")
             save = partial(self._outbox.break_off, draft.record_id, why)
             yield RunFinished(self._save(slot.name, save))
 

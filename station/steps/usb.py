@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from drivers.capabilities import PortPower, PowerMeter
-from records import Reading
+from records import Proof, Reading
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
@@ -143,7 +143,7 @@ def power_cycle(
     yield from _comes_back(port_power, operator, clock, comes_back_s)
 
 
-@step(vbus_verified="", comes_back="", comes_back_time="s")
+@step(proves=Proof.PARTIAL, vbus_verified="", comes_back="", comes_back_time="s")
 def power_cycle_unverified(
     port_power: PortPower,
     operator: Operator,

@@ -24,7 +24,7 @@ def rows_of(slot: SlotModel, width: int) -> list[Row]:
     rows = []
     for number, step in enumerate(slot.steps, start=1):
         rows.append(Row(step, number))
-        reason = step.record.reason if step.record else ""
+        reason = step.record.why if step.record and step.started else ""
         rows += [Row(step, number, reason=words) for words in wrapped(reason, width - 8)]
         rows += [Row(step, number, place) for place in range(len(step.measurements))]
     return rows
@@ -73,8 +73,8 @@ def _heading(row: Row, width: int, signs: Signs) -> Line:
         case Verdict.PASS:
             style, sign = (PLAIN.near, signs.near) if step.marginal else (PLAIN.good, signs.good)
             word = text.STEP_VERDICTS[Verdict.PASS]
-        case Verdict.SKIPPED:
-            sign, word = "- ", text.STEP_VERDICTS[Verdict.SKIPPED]
+        case Verdict.SKIPPED | Verdict.NOT_TESTED as verdict:
+            sign, word = "- ", text.STEP_VERDICTS[verdict]
         case verdict:
             style, sign, word = PLAIN.bad, signs.bad, text.STEP_VERDICTS[verdict]
     title = shortened(step.title, columns.name).ljust(columns.name)

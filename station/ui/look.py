@@ -33,11 +33,11 @@ GROUNDS = {
     Mood.FAIL: "#af0014",
     Mood.ERROR: "#8700a0",
     Mood.ABORTED: GREY,
-    Mood.SKIPPED: GREY,
+    Mood.INCOMPLETE: GREY,
     Mood.UNSAVED: "#8700a0",
     Mood.UNSAFE: "#af0014",
 }
-_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.SKIPPED)
+_DARK_TEXT = (Mood.ASKING, Mood.MARGINAL, Mood.ABORTED, Mood.INCOMPLETE)
 
 
 class Look(NamedTuple):

@@ -91,7 +91,7 @@ def _stretch(step: StepModel, look: Look) -> tuple[str, Style]:
             return ("▒", look.strong) if step.started else ("░", look.faint)
         case Verdict.PASS:
             return ("█", look.near if step.marginal else look.good)
-        case Verdict.SKIPPED:
+        case Verdict.SKIPPED | Verdict.NOT_TESTED:
             return "-", look.faint
         case Verdict.FAIL:
             return "X", look.bad

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from records import Device, Measurement, RunRecord, StepRecord, Verdict
+from records.run import not_safe
 from station.console import PluggedNotice, SlotInfo, UnsafeNotice
 from station.engine.events import (
     Answered,
@@ -23,7 +24,6 @@ from station.engine.events import (
 )
 from station.ui import text
 
-MAKE_SAFE = "bench.make_safe"  # the step that ends every record
 BENCH = "bench."  # steps of the runner, which no plan lists
 
 
@@ -39,7 +39,7 @@ class Mood(Enum):
     FAIL = "fail"
     ERROR = "error"
     ABORTED = "aborted"
-    SKIPPED = "skipped"
+    INCOMPLETE = "incomplete"
     UNSAVED = "unsaved"
     UNSAFE = "unsafe"
 
@@ -49,7 +49,7 @@ _MOODS = {
     Verdict.FAIL: Mood.FAIL,
     Verdict.ERROR: Mood.ERROR,
     Verdict.ABORTED: Mood.ABORTED,
-    Verdict.SKIPPED: Mood.SKIPPED,
+    Verdict.INCOMPLETE: Mood.INCOMPLETE,
 }
 
 
@@ -96,7 +96,7 @@ class StepModel:
             self.measurements[place] = measurement
 
     def finished(self, record: StepRecord) -> None:
-        self.title = record.title or self.title
+        self.title = record.title.words or self.title
         self.record = record
         self.measurements = list(record.measurements)
 
@@ -178,12 +178,20 @@ class SlotModel:
         if self.record is None:
             return ""
         worst = [step for step in self.record.steps if step.verdict is self.record.verdict]
-        return next((step.reason for step in worst if step.reason), "")
+        return next((step.why for step in worst if step.why), "")
+
+    @property
+    def unproved(self) -> list[str]:
+        """Return the titles of the tests that were required and not proved."""
+        if self.record is None:
+            return []
+        unproved = self.record.conclude().unproved
+        return [one.title.words for one in self.record.steps if one.test in unproved]
 
     @property
     def unsafe_reason(self) -> str:
         return next(
-            (s.record.reason for s in self.steps if s.record and _left_unsafe(s.record)),
+            (phrase.words for s in self.steps if s.record for phrase in not_safe([s.record])),
             self._unsafe_from_start.reason if self._unsafe_from_start else "",
         )
 
@@ -283,33 +291,29 @@ class SlotModel:
 
     def _finish_step(self, record: StepRecord) -> None:
         if record.step.startswith(BENCH):
-            step = self._extra(record.title, first=not any(s.started for s in self.steps))
+            step = self._extra(record.title.words, first=not any(s.started for s in self.steps))
         else:
             step = self._current()
         step.finished(record)
         self.step = None
         self.question = None
-        self.unsafe = self.unsafe or _left_unsafe(record)
+        self.unsafe = self.unsafe or bool(not_safe([record]))
         self.shape += 1
 
     def _finish(self, run: RunRecord) -> None:
         """Replace what was heard on the way by what the record holds: it is the truth."""
-        executed = [StepModel(record.title) for record in run.steps]
+        executed = [StepModel(record.title.words) for record in run.steps]
         for step, record in zip(executed, run.steps, strict=True):
-            step.started = True
+            step.started = record.verdict is not Verdict.NOT_TESTED
             step.finished(record)
-        ran = len([record for record in run.steps if not record.step.startswith(BENCH)])
-        not_run = self.planned[ran:]
-        end = len(executed) - 1 if run.steps and run.steps[-1].step == MAKE_SAFE else len(executed)
-        self.steps = executed[:end] + not_run + executed[end:]
+        self.steps = executed
         self.record, self.device = run, run.device
         self.plan = self.plan or run.plan
         self.running, self.stopping = False, False
         self.step, self.question, self.keys = None, None, None
         if self._unsafe_from_start and not self._unsafe_from_start.outlasts(run):
             self._unsafe_from_start = None
-        left_unsafe = any(_left_unsafe(record) for record in run.steps)
-        self.unsafe = left_unsafe or bool(self._unsafe_from_start)
+        self.unsafe = bool(run.not_safe) or bool(self._unsafe_from_start)
         self.shape += 1
 
     def _current(self) -> StepModel:
@@ -333,7 +337,3 @@ class SlotModel:
 
 def _of_bench(step: StepModel) -> bool:
     return step.record is not None and step.record.step.startswith(BENCH)
-
-
-def _left_unsafe(record: StepRecord) -> bool:
-    return record.step == MAKE_SAFE and record.verdict not in (Verdict.PASS, Verdict.SKIPPED)

@@ -15,7 +15,7 @@ VERDICTS = {
     Verdict.FAIL: "FAIL",
     Verdict.ERROR: "ERROR",
     Verdict.ABORTED: "ABORTED",
-    Verdict.SKIPPED: "SKIPPED",
+    Verdict.INCOMPLETE: "PARTIAL",
 }
 
 # Header
@@ -54,7 +54,7 @@ STILL_POWERED = "DEVICE MAY STILL BE POWERED"
 SWITCH_OFF = "Switch off at the mains before touching it."
 NOT_SAVED = "RESULT NOT SAVED. It is kept in memory and tried again: do not switch off."
 ABORTED_NOTE = "Stopped before the end: says nothing about the device."
-SKIPPED_NOTE = "Nothing here could be tested."
+INCOMPLETE_NOTE = "Incomplete: nothing failed, and it is no pass. Not proved:"
 MARGINAL_NOTE = "Passed near a limit:"
 PLAN = "Plan: {plan}"
 PLAN_OF = "Plan {number} of {total}: {plan}"
@@ -75,6 +75,7 @@ STEP_VERDICTS = {
     Verdict.ERROR: "ERROR",
     Verdict.ABORTED: "aborted",
     Verdict.SKIPPED: "skipped",
+    Verdict.NOT_TESTED: "not tested",
 }
 
 # Tabs, while one slot is enlarged

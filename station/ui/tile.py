@@ -218,8 +218,8 @@ def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         case Mood.ABORTED:
             notes = f"{slot.reason}\n{text.ABORTED_NOTE}"
             return texts(wrapped(notes, width - 2), width, look.plain)
-        case Mood.SKIPPED:
-            notes = f"{text.SKIPPED_NOTE}\n{slot.reason}"
+        case Mood.INCOMPLETE:
+            notes = f"{text.INCOMPLETE_NOTE}\n{', '.join(slot.unproved)}"
             return texts(wrapped(notes, width - 2), width, look.plain)
         case _:
             return texts([_device_words(slot), slot.plan], width, look.plain)
@@ -328,7 +328,7 @@ def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
     return indented(value_lines(latest, frame.width - 1, look, frame.signs), look)
 
 
-_BETWEEN_RUNS = (Mood.PASS, Mood.MARGINAL, Mood.FAIL, Mood.ERROR, Mood.ABORTED, Mood.SKIPPED)
+_BETWEEN_RUNS = (Mood.PASS, Mood.MARGINAL, Mood.FAIL, Mood.ERROR, Mood.ABORTED, Mood.INCOMPLETE)
 
 _BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Line]]] = {
     Mood.READY: _ready,
@@ -340,7 +340,7 @@ _BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Line]]] = {
     Mood.FAIL: _finished,
     Mood.ERROR: _finished,
     Mood.ABORTED: _finished,
-    Mood.SKIPPED: _finished,
+    Mood.INCOMPLETE: _finished,
     Mood.UNSAVED: _unsaved,
     Mood.UNSAFE: _unsafe,
 }

@@ -26,6 +26,7 @@ STEP = {
     "settings": "for this step; goes before the plan's `[settings]`",
     "limits": "`[step.limits.NAME]`, NAME being one of its measurements",
     "stop_on_fail": "whether the plan ends here unless this step passes or is skipped",
+    "optional": "whether a run passes without it",
 }
 LIMIT = {
     "basis": "where the figure comes from",

@@ -64,7 +64,7 @@ def _run(rig: TwinRig, slot: str, *, before: int, break_it: Callable[[], None]) 
         device=Device(asset_tag="GOLDEN", kind=plan.kind),
         plan=plan.id,
         plan_sha256=plan.sha256,
-        guideline=plan.guideline,
+        profile=plan.guideline,
         instruments=(),
         software="pytest",
         clock_synchronised=True,
@@ -114,8 +114,8 @@ def test_an_actuator_that_nobody_can_reach_is_named_as_perhaps_still_powered(
     record = _run(rig, slot, before=0, break_it=lambda: rig.cables(slot).mute(role))
     assert record.steps[-1].step == "bench.make_safe"
     assert record.steps[-1].verdict is Verdict.ERROR
-    assert "the device may still be powered" in record.steps[-1].reason
-    assert role in record.steps[-1].reason
+    assert "the device may still be powered" in record.steps[-1].why
+    assert role in record.steps[-1].why
 
 
 @pytest.mark.parametrize(

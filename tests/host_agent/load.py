@@ -30,6 +30,7 @@ from records import (
     Device,
     Limit,
     Measurement,
+    Phrase,
     RunRecord,
     StepRecord,
     Verdict,
@@ -85,7 +86,6 @@ def example_record(station: str, sequence: int, **changes: object) -> RunRecord:
         ),
         plan="laptop-adapter",
         plan_sha256="5e" * 16,
-        guideline="",
         instruments=(),
         software="pace 0.1.0",
         clock_synchronised=True,
@@ -94,16 +94,18 @@ def example_record(station: str, sequence: int, **changes: object) -> RunRecord:
         duration_s=3.75,
         steps=(
             StepRecord(
+                test="adapter.no_load",
                 step="adapter.no_load",
-                title="No-load voltage",
+                title=Phrase(text="No-load voltage"),
                 verdict=Verdict.PASS,
                 started_at=now,
                 duration_s=1.25,
                 measurements=no_load,
             ),
             StepRecord(
+                test="adapter.load",
                 step="adapter.load",
-                title="Full load",
+                title=Phrase(text="Full load"),
                 verdict=Verdict.PASS,
                 started_at=now,
                 duration_s=2.5,
@@ -120,7 +122,11 @@ def record_ending(verdict: Verdict, station: str, sequence: int, **changes: obje
     """The same adapter, and a last step that decides against it."""
     record = example_record(station, sequence)
     last = StepRecord(
-        step="adapter.overload", title="Overload", verdict=verdict, started_at=record.started_at
+        test="adapter.overload",
+        step="adapter.overload",
+        title=Phrase(text="Overload"),
+        verdict=verdict,
+        started_at=record.started_at,
     )
     ending = {"steps": (*record.steps, last), "verdict": verdict, "marginal": False}
     return msgspec.structs.replace(record, **(ending | changes))
@@ -273,7 +279,7 @@ class Station:
                     continue
                 receipt = decode_receipt(body[at + 2 :])
                 self.result.messages_with_receipts += 1
-                for record_id in receipt.stored:
+                for record_id in (one.record_id for one in receipt.stored):
                     self._done(record_id, now)
                 for rejected in receipt.rejected:
                     self.result.rejected += rejected.record_id in self._packets

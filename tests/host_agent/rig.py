@@ -203,7 +203,7 @@ class Speaker:
                 continue
             assert isinstance(message.payload, bytes)
             receipt = decode_receipt(message.payload)
-            self.stored += receipt.stored
+            self.stored += [one.record_id for one in receipt.stored]
             self.rejected.update((one.record_id, one.reason) for one in receipt.rejected)
 
 

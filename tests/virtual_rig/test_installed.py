@@ -28,7 +28,6 @@ def record() -> RunRecord:
         device=Device(asset_tag="A-1", kind="USB keyboard"),
         plan="keyboard-quick",
         plan_sha256="",
-        guideline="",
         instruments=(),
         software="",
         clock_synchronised=False,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from drivers.capabilities import Monitor, PatternSource
-from records import Reading
+from records import Proof, Reading
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import NotNegative, Yields, step
@@ -15,7 +15,7 @@ PIXEL_CLASSES = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
 """ISO 13406-2: always bright and always dark pixels per million, as liquisearch.com reports it."""
 
 
-@step(bright_pixels="", dark_pixels="", pixel_class="", picture_faults="")
+@step(proves=Proof.LOOK, bright_pixels="", dark_pixels="", pixel_class="", picture_faults="")
 def pixel_faults(
     monitor: Monitor,
     screen: PatternSource,

@@ -1,7 +1,7 @@
 """The lamps of a keyboard's locks, under a sensor or before a pair of eyes."""
 
 from drivers.capabilities import KeySource, LightMeter
-from records import Reading
+from records import Proof, Reading
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import Count, NotNegative, Positive, Yields, step
@@ -45,7 +45,7 @@ def leds(
     yield Reading("caps_led", min(rises))
 
 
-@step(num_led="", caps_led="", scroll_led="")
+@step(proves=Proof.LOOK, num_led="", caps_led="", scroll_led="")
 def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
     """Each lock lamp alone, and the operator says which is lit."""
     witness = Witness(operator, lambda: still_there(keyboard, clock))

@@ -3,7 +3,15 @@
 from typing import Any
 
 from host_agent.store import Store
-from records import Basis, Limit, Measurement, StepRecord, Value, Verdict
+from records import (
+    Basis,
+    Limit,
+    Measurement,
+    Phrase,
+    StepRecord,
+    Value,
+    Verdict,
+)
 from tests.host_agent.load import example_record
 from tests.host_agent.store.filling import derive_all, keep, rows
 
@@ -19,11 +27,12 @@ VALUES: list[tuple[Value, tuple[Any, ...]]] = [
 def test_steps_and_measurements_are_derived_from_the_record(store: Store) -> None:
     record = example_record("a", 1)
     extra = StepRecord(
+        test="x",
         step="x",
-        title="Values of every kind",
+        title=Phrase(text="Values of every kind"),
         verdict=Verdict.ERROR,
         started_at=record.started_at,
-        reason="no reply",
+        reason=Phrase(text="no reply"),
         clause="7.3",
         measurements=(
             *(

@@ -31,7 +31,7 @@ def test_runs_are_filtered_and_turned_page_by_page(store: Store) -> None:
     assert found(station="b", asset_tag="AT-0") == [3]
     assert found(station="'; DROP TABLE runs; --") == []
     assert store.verdicts() == {
-        "skipped": 0, "pass": 6, "fail": 1, "aborted": 0, "error": 0, "marginal": 6,
+        "pass": 6, "fail": 1, "error": 0, "aborted": 0, "incomplete": 0, "marginal": 6,
     }  # fmt: skip
     assert store.verdicts("a")["pass"] == 3
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records import Measurement, RunRecord, StepRecord, Verdict, decode_run, encode
+from records import Measurement, Phrase, RunRecord, StepRecord, Verdict, decode_run, encode
 from station.delivery.journal import POWER_CUT
 from station.delivery.outbox import Counts, Outbox, OutboxError
 from station.engine.events import (
@@ -27,6 +27,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
+from tests.records.examples import step
 from tests.station.benches import make_draft
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -35,7 +36,9 @@ AMPERES = Measured(Measurement(name="amperes", value=0.5, unit="A"))
 
 
 def step_record(name: str, verdict: Verdict = Verdict.PASS) -> StepRecord:
-    return StepRecord(step=name, title=name, verdict=verdict, started_at=NOON)
+    return StepRecord(
+        test=name, step=name, title=Phrase(text=name), verdict=verdict, started_at=NOON
+    )
 
 
 @pytest.fixture
@@ -301,14 +304,19 @@ def test_a_record_that_was_on_disk_stays_as_it_is(outbox: Outbox, path: Path) ->
     after.close()
 
 
-def test_a_run_that_was_safe_already_says_so_once(outbox: Outbox, path: Path) -> None:
+def test_a_run_that_had_made_its_bench_safe_was_over_and_is_concluded(
+    outbox: Outbox, path: Path
+) -> None:
     begun = outbox.begin(make_draft())
     outbox.note(begun.record_id, StepFinished(step_record("bench.open")))
+    outbox.note(begun.record_id, StepStarted(0, "Voltage", "power.voltage"))
+    outbox.note(begun.record_id, StepFinished(step()))
     outbox.note(begun.record_id, StepFinished(step_record("bench.make_safe")))
     after = cut(outbox, path)
     (record,) = after.recover()
     assert [one.step for one in record.steps].count("bench.make_safe") == 1
-    assert record.verdict is Verdict.ABORTED
+    assert record.verdict is Verdict.PASS
+    assert record.not_safe == ()
     after.close()
 
 
@@ -354,10 +362,10 @@ def test_a_run_that_cannot_go_on_is_an_error_with_what_was_measured(outbox: Outb
     begun = outbox.begin(make_draft())
     outbox.note(begun.record_id, StepStarted(0, "No load", "adapter.no_load"))
     outbox.note(begun.record_id, VOLTS)
-    record = outbox.break_off(begun.record_id, "a bug")
+    record = outbox.break_off(begun.record_id, Phrase(text="a bug"))
     assert record.verdict is Verdict.ERROR
     assert record.steps[0].measurements == (VOLTS.measurement,)
-    assert {one.reason for one in record.steps} == {"a bug"}
+    assert {one.why for one in record.steps} == {"a bug"}
     assert waiting(outbox) == [record]
     assert outbox.recover() == ()
 
@@ -368,6 +376,7 @@ from pathlib import Path
 from station.engine.events import Measured, StepStarted
 from station.delivery.outbox import Outbox
 from records import Measurement
+from tests.records.examples import step
 from tests.station.benches import make_draft
 
 outbox = Outbox(Path(sys.argv[1]))
@@ -410,6 +419,7 @@ FULL = """
 import json, resource, sys
 from pathlib import Path
 from station.delivery.outbox import Outbox, OutboxError
+from tests.records.examples import step
 from tests.station.benches import make_draft
 
 path = Path(sys.argv[1])

@@ -168,7 +168,7 @@ def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, text: str | bytes, sa
          " measured in 'V'"),
         ('unit = "V", ', "", HERE + "the limit of no_load_voltage is in '', but"),
         (', basis = "general"', "", LIMIT_HERE + ": the key `basis` is missing"),
-        ('"general"', '"standard"', LIMIT_HERE + ".basis: 'standard' is not one of source,"
+        ('"general"', '"standard"', LIMIT_HERE + ": basis 'standard' is not one of source,"
          " general, proposal"),
         ('"general"', '"source"', LIMIT_HERE + ": `basis = 'source'` needs `source`"),
         ("min = 18.0, ", "", LIMIT_HERE + ": a limit needs `min`, `max` or `equals`"),

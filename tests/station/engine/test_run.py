@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,18 @@ from hypothesis import strategies as st
 
 from drivers.capabilities import Actuator, Power, PowerMeter
 from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refused, WrongDevice
-from records import Reading, RunRecord, StepRecord, Value, Verdict, decode_run, encode
+from records import (
+    Phrase,
+    Proof,
+    Reading,
+    RunRecord,
+    StepRecord,
+    Value,
+    Verdict,
+    decode_run,
+    encode,
+)
+from records.judging import contradictions
 from station.engine.bench import Bench, SharedLock
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import (
@@ -27,9 +39,10 @@ from station.engine.events import (
 )
 from station.engine.plan import PlannedStep
 from station.engine.prompts import Operator, Prompter
-from station.engine.run import run
+from station.engine.run import NOT_REACHED, run
 from station.engine.step import BenchFault, Learned, NotApplicable, Socket, Yields, step
 from tests.station.benches import (
+    Answers,
     Meter,
     Relay,
     Socketed,
@@ -148,13 +161,13 @@ def test_whatever_the_bench_does_is_an_error_and_never_a_failure(
 
 def test_what_a_driver_says_is_the_reason_and_a_bug_reads_as_one(rig: Rig) -> None:
     rig.meter.trouble = silence
-    assert named(finish(rig.bench, GOOD), "measure").reason == "it was asked, and said nothing"
+    assert named(finish(rig.bench, GOOD), "measure").why == "it was asked, and said nothing"
 
     def bug() -> None:
         raise KeyError("volts")
 
     rig.meter.trouble = bug
-    assert named(finish(rig.bench, GOOD), "measure").reason == "KeyError('volts')"
+    assert named(finish(rig.bench, GOOD), "measure").why == "KeyError('volts')"
 
 
 def test_an_error_after_a_failed_measurement_is_an_error_with_the_measurement_kept(
@@ -183,7 +196,7 @@ def test_a_limit_nobody_measured_is_an_error(rig: Rig) -> None:
 
     record = finish(rig.bench, planned(forgetful, volts=(0.0, 9.0), amperes=(0.0, 1.0)))
     assert record.verdict is Verdict.ERROR
-    assert "never measured amperes" in named(record, "forgetful").reason
+    assert "never measured amperes" in named(record, "forgetful").why
 
 
 def test_a_step_that_ends_early_after_a_failure_failed(rig: Rig) -> None:
@@ -202,7 +215,7 @@ def test_a_reading_that_is_no_number_is_an_error(rig: Rig, value: float, limited
     one = planned(measure, volts=(0.0, 9.0)) if limited else planned(measure, amperes=(0.0, 9.0))
     record = finish(rig.bench, one)
     assert record.verdict is Verdict.ERROR
-    assert f"volts is {value}" in named(record, "measure").reason
+    assert f"volts is {value}" in named(record, "measure").why
 
 
 @pytest.mark.parametrize(
@@ -220,7 +233,7 @@ def test_a_reading_that_no_record_can_hold_is_an_error(
     one = planned(odd, other=(0, 2), thing=(0, 2)) if limited else planned(odd, other=(0, 2))
     record = finish(rig.bench, one)
     assert record.verdict is Verdict.ERROR
-    assert "thing" in named(record, "odd").reason
+    assert "thing" in named(record, "odd").why
     assert decode_run(encode(record)) == record
 
 
@@ -245,7 +258,7 @@ def test_a_reading_that_the_step_never_declared_is_an_error(rig: Rig) -> None:
 
     record = finish(rig.bench, planned(chatty, volts=(0.0, 9.0)))
     assert record.verdict is Verdict.ERROR
-    assert "watts" in named(record, "chatty").reason
+    assert "watts" in named(record, "chatty").why
 
 
 @given(st.lists(st.sampled_from([4.0, 5.0, 5.45, 6.0]), min_size=1, max_size=4))
@@ -265,9 +278,9 @@ def test_the_worst_of_many_readings_counts(values: list[float]) -> None:
 
 def test_a_run_in_which_nothing_was_judged_is_no_pass(rig: Rig) -> None:
     record = finish(rig.bench, planned(measure))
-    assert record.verdict is Verdict.ERROR
-    assert named(record, "conclude").reason == "nothing was judged, so nothing has passed"
+    assert record.verdict is Verdict.INCOMPLETE
     assert record.steps[-1].step == "bench.make_safe"
+    assert contradictions(record) == []
 
 
 def test_a_run_in_which_everything_was_skipped_is_no_pass(rig: Rig) -> None:
@@ -278,8 +291,8 @@ def test_a_run_in_which_everything_was_skipped_is_no_pass(rig: Rig) -> None:
 
     record = finish(rig.bench, planned(without, volts=(0.0, 9.0)))
     assert named(record, "without").verdict is Verdict.SKIPPED
-    assert named(record, "without").reason == "no battery fitted"
-    assert record.verdict is Verdict.ERROR
+    assert named(record, "without").why == "no battery fitted"
+    assert record.verdict is Verdict.INCOMPLETE
 
 
 def test_a_missing_part_is_skipped_and_the_run_still_passes(rig: Rig) -> None:
@@ -313,7 +326,7 @@ def test_a_step_cannot_skip_the_limits_that_are_left_after_it_has_passed_one(rig
 
     record = finish(rig.bench, planned(halfway, volts=(4.5, 5.5), amperes=(0.0, 1.0)))
     assert record.verdict is Verdict.ERROR
-    assert named(record, "halfway").reason == "never measured amperes: no ammeter"
+    assert named(record, "halfway").why == "never measured amperes: no ammeter"
 
 
 # Marginal
@@ -350,8 +363,17 @@ def test_a_step_that_must_not_fail_ends_the_run(rig: Rig) -> None:
     rig.meter.voltage_v = 0.0
     first = planned(measure, stop_on_fail=True, volts=(4.5, 5.5))
     record = finish(rig.bench, first, GOOD)
-    assert [name for name, _ in verdicts(record)] == ["open", "measure", "make_safe"]
+    assert verdicts(record) == [
+        ("open", Verdict.PASS),
+        ("measure", Verdict.FAIL),
+        ("measure", Verdict.NOT_TESTED),
+        ("make_safe", Verdict.PASS),
+    ]
     assert record.verdict is Verdict.FAIL
+    unreached = record.steps[2]
+    assert (unreached.reason, unreached.measurements) == (NOT_REACHED, ())
+    assert (unreached.required, unreached.proof) == (Proof.FULL, Proof.NONE)
+    assert unreached.roles == ("meter", "relay")
 
 
 def test_a_step_that_may_fail_does_not_end_the_run(rig: Rig) -> None:
@@ -379,8 +401,13 @@ def test_events_tell_the_run_in_order(rig: Rig) -> None:
 def test_a_bench_that_lacks_a_role_is_an_error_before_anything_is_opened(rig: Rig) -> None:
     bench = make_bench(relay=rig.relay_socket.place())
     record = finish(bench, GOOD)
-    assert verdicts(record) == [("open", Verdict.ERROR), ("make_safe", Verdict.PASS)]
-    assert "needs a meter" in record.steps[0].reason
+    assert verdicts(record) == [
+        ("open", Verdict.ERROR),
+        ("measure", Verdict.NOT_TESTED),
+        ("make_safe", Verdict.NOT_TESTED),
+    ]
+    assert "needs a meter" in record.steps[0].why
+    assert [one.values for one in record.not_safe] == [{"roles": "relay"}]
     assert rig.relay_socket.openings == 0
 
 
@@ -388,8 +415,13 @@ def test_a_bench_that_does_not_open_is_an_error_and_made_safe(rig: Rig) -> None:
     rig.meter_socket.refuse = silence
     rig.relay.close_contact()
     record = finish(rig.bench, GOOD)
-    assert verdicts(record) == [("open", Verdict.ERROR), ("make_safe", Verdict.PASS)]
-    assert record.steps[0].reason == "meter: it was asked, and said nothing"
+    assert verdicts(record) == [
+        ("open", Verdict.ERROR),
+        ("measure", Verdict.NOT_TESTED),
+        ("make_safe", Verdict.PASS),
+    ]
+    assert record.not_safe == ()
+    assert record.steps[0].why == "meter: it was asked, and said nothing"
     assert rig.is_safe
 
 
@@ -414,20 +446,25 @@ def test_a_reason_that_no_record_can_hold_is_written_so_that_it_can(rig: Rig) ->
 
     rig.meter.trouble = trouble
     record = finish(rig.bench, GOOD)
-    assert named(record, "measure").reason == "it said \\ud800 and \\x00"
+    assert named(record, "measure").why == "it said \\ud800 and \\x00"
     assert decode_run(encode(record)) == record
 
 
 # Safety
 
 
-def test_an_actuator_that_stays_stuck_is_told_and_the_run_is_an_error(rig: Rig) -> None:
+@pytest.mark.parametrize(("volts", "verdict"), [(5.0, Verdict.PASS), (0.0, Verdict.FAIL)])
+def test_an_actuator_that_stays_stuck_is_a_flag_beside_any_verdict(
+    rig: Rig, volts: float, verdict: Verdict
+) -> None:
     rig.relay.stuck = -1
+    rig.meter.voltage_v = volts
     record = finish(rig.bench, GOOD)
-    assert record.verdict is Verdict.ERROR
+    assert record.verdict is verdict
     safe = named(record, "make_safe")
+    assert record.not_safe == (safe.reason,)
     assert safe.verdict is Verdict.ERROR
-    assert safe.reason == (
+    assert safe.why == (
         "the device may still be powered:"
         " relay: relay does not answer; opened again: relay does not answer"
     )
@@ -440,7 +477,7 @@ def test_an_actuator_that_recovers_is_remarked_and_harms_no_verdict(rig: Rig) ->
     rig.relay.stuck = 1
     record = finish(rig.bench, GOOD)
     assert record.verdict is Verdict.PASS
-    assert "safe after opening it again" in named(record, "make_safe").reason
+    assert "safe after opening it again" in named(record, "make_safe").why
     assert rig.is_safe
 
 
@@ -450,7 +487,7 @@ def test_a_shared_actuator_that_stays_stuck_is_told_as_danger_by_its_step() -> N
     bench = make_bench(relay=Socketed(relay).place(shared=lock), meter=Socketed(meter).place())
     record = finish(bench, GOOD)
     assert record.verdict is Verdict.ERROR
-    assert named(record, "measure").reason.startswith("the device may still be powered: relay:")
+    assert named(record, "measure").why.startswith("the device may still be powered: relay:")
     assert lock.acquire("right", timeout_s=0)
 
 
@@ -503,8 +540,12 @@ def cancelled_at(rig: Rig, *steps: PlannedStep, event: type[Event]) -> RunRecord
 def test_a_run_stopped_before_its_first_step_is_aborted(rig: Rig) -> None:
     record = cancelled_at(rig, GOOD, GOOD, event=RunStarted)
     assert record.verdict is Verdict.ABORTED
-    assert verdicts(record)[1:] == [("measure", Verdict.ABORTED), ("make_safe", Verdict.PASS)]
-    assert named(record, "measure").reason == "stopped by the operator"
+    assert verdicts(record)[1:] == [
+        ("measure", Verdict.ABORTED),
+        ("measure", Verdict.NOT_TESTED),
+        ("make_safe", Verdict.PASS),
+    ]
+    assert record.steps[1].why == "stopped by the operator"
     assert rig.is_safe
 
 
@@ -519,7 +560,12 @@ def test_a_run_stopped_inside_a_step_keeps_what_was_measured(rig: Rig) -> None:
     record = cancelled_at(rig, one, GOOD, event=Measured)
     assert record.verdict is Verdict.ABORTED
     assert [m.name for m in named(record, "slow").measurements] == ["volts"]
-    assert len(record.steps) == 3
+    assert [verdict for _, verdict in verdicts(record)] == [
+        Verdict.PASS,
+        Verdict.ABORTED,
+        Verdict.NOT_TESTED,
+        Verdict.PASS,
+    ]
     assert rig.is_safe
 
 
@@ -552,9 +598,11 @@ def test_a_step_that_catches_everything_still_stops(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("moment", [Measured, StepFinished])
-@pytest.mark.parametrize("volts", [5.0, 0.0])
-def test_a_stop_during_the_last_step_counts(rig: Rig, moment: type[Event], volts: float) -> None:
-    """Whoever stops a run may know something of its device that no step does."""
+@pytest.mark.parametrize(("volts", "verdict"), [(5.0, Verdict.ABORTED), (0.0, Verdict.FAIL)])
+def test_a_stop_during_the_last_step_counts(
+    rig: Rig, moment: type[Event], volts: float, verdict: Verdict
+) -> None:
+    """The operator may know something of the device that no step does; a FAIL stands."""
     rig.meter.voltage_v = volts
     began = False
     for event in events(rig.bench, GOOD):
@@ -563,10 +611,10 @@ def test_a_stop_during_the_last_step_counts(rig: Rig, moment: type[Event], volts
             rig.clock.cancel()
     assert isinstance(event, RunFinished)
     record = event.record
-    assert record.verdict is Verdict.ABORTED
+    assert record.verdict is verdict
     assert len(named(record, "measure").measurements) == 2, "what was measured is kept"
     assert named(record, "conclude").verdict is Verdict.ABORTED
-    assert named(record, "conclude").reason == "stopped by the operator"
+    assert named(record, "conclude").why == "stopped by the operator"
     assert rig.is_safe
 
 
@@ -576,7 +624,24 @@ def test_the_record_says_why_a_run_was_stopped_first(rig: Rig) -> None:
             rig.clock.cancel("another device came")
             rig.clock.cancel()
     assert isinstance(event, RunFinished)
-    assert named(event.record, "measure").reason == "another device came"
+    assert event.record.steps[1].why == "another device came"
+    assert event.record.verdict is Verdict.ABORTED
+
+
+@pytest.mark.parametrize(("volts", "verdict"), [(5.0, Verdict.ABORTED), (0.0, Verdict.ERROR)])
+def test_no_fail_stands_where_the_device_may_have_been_replaced(
+    rig: Rig, volts: float, verdict: Verdict
+) -> None:
+    """Which of the two devices failed nobody knows."""
+    rig.meter.voltage_v = volts
+    for event in events(rig.bench, GOOD, GOOD):
+        if isinstance(event, StepFinished) and event.record.step.endswith("measure"):
+            rig.clock.cancel()
+            rig.clock.cancel("another device came", in_doubt=True)
+    assert isinstance(event, RunFinished)
+    assert event.record.verdict is verdict
+    assert event.record.steps[2].why == "another device came"
+    assert contradictions(event.record) == []
 
 
 def test_stopping_after_everything_was_measured_does_not_undo_it(rig: Rig) -> None:
@@ -589,12 +654,60 @@ def test_stopping_after_everything_was_measured_does_not_undo_it(rig: Rig) -> No
     assert told[-1].record.verdict is Verdict.PASS
 
 
-def test_a_failure_before_a_stop_is_an_aborted_run(rig: Rig) -> None:
+def test_a_failure_before_a_stop_stands(rig: Rig) -> None:
     rig.meter.voltage_v = 0.0
     record = cancelled_at(rig, GOOD, event=Measured)
     assert verdicts(record)[1] == ("measure", Verdict.FAIL)
-    record = cancelled_at(rig, GOOD, GOOD, event=Measured)
-    assert record.verdict is Verdict.ABORTED
+    again = Rig()
+    again.meter.voltage_v = 0.0
+    record = cancelled_at(again, GOOD, GOOD, event=Measured)
+    assert verdicts(record)[2] == ("measure", Verdict.ABORTED)
+    assert record.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("at_fault", "verdict"), [("meter", "error"), ("other", "fail")])
+@pytest.mark.parametrize("shares", [(), ("hub:1",)])
+def test_a_failure_stands_unless_an_error_meets_the_roles_that_gave_it(
+    rig: Rig, at_fault: str, verdict: str, shares: tuple[str, ...]
+) -> None:
+    @step(volts="V")
+    def broken(meter: PowerMeter, other: PowerMeter) -> Yields:
+        raise BenchFault("it contradicts itself", roles={at_fault})
+        yield
+
+    rig.meter.voltage_v = 0.0
+    places = {name: replace(place, shares=shares) for name, place in rig.bench.places.items()}
+    other = replace(Socketed(Meter()).place(), shares=shares)
+    bench = make_bench(rig.clock, **places, other=other)
+    record = finish(bench, GOOD, planned(broken, volts=(0.0, 9.0)))
+    assert record.verdict == ("error" if shares else verdict)
+    assert contradictions(record) == []
+
+
+def test_what_the_operator_was_asked_is_in_the_record_with_the_answer(rig: Rig) -> None:
+    @step(lit="")
+    def look(operator: Operator, clock: Clock) -> Yields:
+        clock.sleep(2.0)
+        yield Reading("lit", operator.confirm("x.lit", "Is it lit?"))
+
+    rig.bench.operator = Answers(x_lit="y")
+    record = finish(rig.bench, planned(look, lit=True), GOOD)
+    (asked,) = named(record, "look").asked
+    assert (asked.question, asked.answer) == (Phrase("x.lit", text="Is it lit?"), "y")
+    assert named(record, "measure").asked == ()
+
+
+def test_a_test_that_is_optional_may_stay_without_proof(rig: Rig) -> None:
+    extra = replace(planned(measure, volts=(4.5, 5.5)), optional=True, test="extra")
+    bad = replace(GOOD, stop_on_fail=True)
+    rig.meter.voltage_v = 9.0
+    record = finish(rig.bench, bad, extra)
+    assert [one.required for one in record.steps] == [
+        Proof.NONE,
+        Proof.FULL,
+        Proof.NONE,
+        Proof.NONE,
+    ]
 
 
 def test_a_run_is_stopped_while_the_operator_is_asked(rig: Rig) -> None:
@@ -775,10 +888,10 @@ def test_a_shared_instrument_is_free_again_after_trouble(trouble: Callable[[], N
 # The roles at fault
 
 
-def finished(bench: Bench, *steps: PlannedStep) -> dict[str, StepFinished]:
+def finished(bench: Bench, *steps: PlannedStep) -> dict[str, StepRecord]:
     """How each step ended, by the last part of its name."""
     return {
-        event.record.step.rpartition(".")[2]: event
+        event.record.step.rpartition(".")[2]: event.record
         for event in events(bench, *steps)
         if isinstance(event, StepFinished)
     }
@@ -786,8 +899,8 @@ def finished(bench: Bench, *steps: PlannedStep) -> dict[str, StepFinished]:
 
 def test_a_verdict_names_the_roles_that_it_rests_on(rig: Rig) -> None:
     ended = finished(rig.bench, GOOD)
-    assert ended["measure"].roles_used == ("meter", "relay")
-    assert [one.roles_at_fault for one in ended.values()] == [(), (), ()]
+    assert ended["measure"].roles == ("meter", "relay")
+    assert [one.at_fault for one in ended.values()] == [(), (), ()]
 
 
 @pytest.mark.parametrize("role", ["relay", "meter"])
@@ -799,13 +912,13 @@ def test_an_instrument_that_fails_in_a_step_is_named_by_its_role(rig: Rig, role:
 
     (rig.relay if role == "relay" else rig.meter).trouble = silence
     ended = finished(rig.bench, planned(touch, volts=(0.0, 9.0)))
-    assert ended["touch"].record.verdict is Verdict.ERROR
-    assert ended["touch"].roles_at_fault == (role,)
+    assert ended["touch"].verdict is Verdict.ERROR
+    assert ended["touch"].at_fault == (role,)
 
 
 def test_an_instrument_that_does_not_open_is_named_by_its_role(rig: Rig) -> None:
     rig.meter_socket.refuse = silence
-    assert finished(rig.bench, GOOD)["open"].roles_at_fault == ("meter",)
+    assert finished(rig.bench, GOOD)["open"].at_fault == ("meter",)
 
 
 @pytest.mark.parametrize("error", [NotConnected("no such port"), BenchFault("no such bus")])
@@ -820,14 +933,14 @@ def test_a_device_that_does_not_open_in_its_step_is_named_by_its_role(error: Exc
     device = Socketed(Meter())
     device.refuse = refuse
     bench = make_bench(device=device.place(device=True), meter=Socketed(Meter()).place())
-    assert finished(bench, planned(plug, volts=(0.0, 9.0)))["plug"].roles_at_fault == ("device",)
+    assert finished(bench, planned(plug, volts=(0.0, 9.0)))["plug"].at_fault == ("device",)
 
 
 def test_a_shared_instrument_is_named_although_it_is_given_back_at_once(rig: Rig) -> None:
     shared = Socketed(rig.meter).place(shared=SharedLock("probe"))
     bench = make_bench(rig.clock, relay=rig.relay_socket.place(), meter=shared)
     rig.meter.trouble = silence
-    assert finished(bench, GOOD)["measure"].roles_at_fault == ("meter",)
+    assert finished(bench, GOOD)["measure"].at_fault == ("meter",)
 
 
 def test_a_step_that_blames_roles_is_believed(rig: Rig) -> None:
@@ -837,7 +950,7 @@ def test_a_step_that_blames_roles_is_believed(rig: Rig) -> None:
         yield
 
     ended = finished(rig.bench, planned(doubtful, volts=(0.0, 9.0)))
-    assert ended["doubtful"].roles_at_fault == ("relay",)
+    assert ended["doubtful"].at_fault == ("relay",)
 
 
 @pytest.mark.parametrize("error", [BenchFault("they disagree"), NoReply("mute")])
@@ -848,7 +961,7 @@ def test_trouble_that_names_no_role_is_that_of_all_the_step_has(rig: Rig, error:
         yield
 
     ended = finished(rig.bench, planned(vague, volts=(0.0, 9.0)))
-    assert ended["vague"].roles_at_fault == ("meter", "relay")
+    assert ended["vague"].at_fault == ("meter", "relay")
 
 
 def test_a_fault_of_this_program_may_be_any_roles(rig: Rig) -> None:
@@ -857,12 +970,12 @@ def test_a_fault_of_this_program_may_be_any_roles(rig: Rig) -> None:
 
     rig.meter.trouble = bug
     ended = finished(rig.bench, GOOD)
-    assert ended["measure"].record.verdict is Verdict.ERROR
-    assert ended["measure"].roles_at_fault == ()
+    assert ended["measure"].verdict is Verdict.ERROR
+    assert ended["measure"].at_fault == ()
 
 
 def test_an_actuator_that_does_not_let_go_is_named_by_its_role(rig: Rig) -> None:
     rig.relay.stuck = -1
     ended = finished(rig.bench, GOOD)
-    assert ended["measure"].roles_at_fault == ()
-    assert ended["make_safe"].roles_at_fault == ("relay",)
+    assert ended["measure"].at_fault == ()
+    assert ended["make_safe"].at_fault == ("relay",)

@@ -296,7 +296,7 @@ def test_sensors_without_light_are_no_perfect_black(rig: Rig, looks: set[int]) -
     rig.operator.answers["display_lit"] = "y"
     record = rig.measure("contrast")
     assert record.verdict is Verdict.ERROR
-    assert "check their cable" in record.reason
+    assert "check their cable" in record.why
     assert rig.operator.asked == ["display.lit"]
 
 
@@ -305,7 +305,7 @@ def test_a_white_that_changes_by_itself_is_no_half_of_a_contrast(rig: Rig, looks
     rig.zones = Shaded(rig.display, looks, through=0.3)
     record = rig.measure("contrast")
     assert record.verdict is Verdict.ERROR
-    assert "whether anything is before the sensors" in record.reason
+    assert "whether anything is before the sensors" in record.why
     assert rig.operator.asked == []
 
 
@@ -342,7 +342,7 @@ def test_a_hand_before_the_sensors_makes_no_range_of_a_stuck_backlight(rig: Rig)
     rig.display.dimmer, rig.zones = lambda setting: 1.0, Shaded(rig.display, {0})
     record = rig.measure("brightness_sweep")
     assert record.verdict is Verdict.ERROR
-    assert "had 0.0 cd/m² and then 250.0" in record.reason
+    assert "had 0.0 cd/m² and then 250.0" in record.why
 
 
 @pytest.mark.parametrize("zone", range(9))
@@ -362,7 +362,7 @@ def test_sensors_that_are_too_few_are_the_benchs_fault(rig: Rig) -> None:
     for name in ("luminance", "uniformity", "contrast"):
         record = rig.measure(name)
         assert record.verdict is Verdict.ERROR
-        assert record.reason == "8 zones answered, and a screen has 9"
+        assert record.why == "8 zones answered, and a screen has 9"
 
 
 # Identity
@@ -420,7 +420,7 @@ def test_trouble_with_the_bus_is_never_the_displays(rig: Rig, error: DriverError
     rig.socket.refuse = fail
     record = rig.measure("edid")
     assert record.verdict is Verdict.ERROR
-    assert str(error) in record.reason
+    assert str(error) in record.why
     assert rig.operator.asked == []
 
 
@@ -436,7 +436,7 @@ def test_trouble_with_the_bus_since_the_question_is_never_the_displays(
     rig.socket.refuse = fail
     record = rig.measure("edid")
     assert record.verdict is Verdict.ERROR
-    assert str(error) in record.reason
+    assert str(error) in record.why
     assert rig.operator.asked == ["display.plugged"]
 
 
@@ -465,7 +465,7 @@ def test_a_bus_that_is_not_there_is_nobodys_missing_display() -> None:
     bench.places = places
     record = finish(bench, STEPS["edid"])
     assert record.verdict is Verdict.ERROR
-    assert "/dev/i2c-20: no such bus" in record.steps[1].reason
+    assert "/dev/i2c-20: no such bus" in record.steps[1].why
     assert asked == []
 
 
@@ -494,7 +494,7 @@ def test_a_display_that_took_commands_and_then_falls_mute_is_not_skipped(
     _, luminance, mute, *_ = rig.run(STEPS["luminance"], STEPS[name]).steps
     assert luminance.verdict is Verdict.PASS
     assert mute.verdict is Verdict.ERROR
-    assert "no acknowledge from 0x37; it took commands before" in mute.reason
+    assert "no acknowledge from 0x37; it took commands before" in mute.why
 
 
 def test_a_bus_that_goes_is_no_display_without_commands(rig: Rig) -> None:
@@ -505,7 +505,7 @@ def test_a_bus_that_goes_is_no_display_without_commands(rig: Rig) -> None:
     rig.socket = Socketed(Gone(rig.display))
     for name in ("brightness_sweep", "luminance", "contrast", "backlight", "standby_power"):
         record = rig.measure(name)
-        assert (record.verdict, record.reason) == (Verdict.ERROR, "the bus is gone")
+        assert (record.verdict, record.why) == (Verdict.ERROR, "the bus is gone")
 
 
 def test_a_display_without_commands_is_set_by_hand_or_not_judged(rig: Rig) -> None:
@@ -546,7 +546,7 @@ def test_a_meter_that_sees_nothing_passes_no_standby(rig: Rig, gain: float) -> N
     rig.display.asleep_w, rig.meter.gain = 10.0, gain
     record = rig.measure("standby_power")
     assert record.verdict is Verdict.ERROR
-    assert "the meter is wrong" in record.reason
+    assert "the meter is wrong" in record.why
 
 
 # Colour
@@ -570,7 +570,7 @@ def test_a_probe_that_looks_at_something_else_is_an_error(
     rig.probe.stray = Colour(*colour)
     record = rig.measure("colour")
     assert record.verdict is Verdict.ERROR
-    assert "is it elsewhere?" in record.reason
+    assert "is it elsewhere?" in record.why
 
 
 # Pixel faults

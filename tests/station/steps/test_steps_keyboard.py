@@ -465,7 +465,7 @@ def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) 
     rig.socket.refuse = refuse
     record = rig.measure(PLAN["enumeration"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason.startswith("USB port 1-1.4: the hub at 1-1 is not there")
+    assert record.why.startswith("USB port 1-1.4: the hub at 1-1 is not there")
     assert rig.person.asked == []
 
 
@@ -519,7 +519,7 @@ def test_a_broken_finger_is_an_error(rig: Rig, usage: int, other_maker: bool) ->
     rig.board.sends = {HASH: BACKSLASH} if other_maker else {}
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.ERROR
-    assert "mend the actuator" in record.reason
+    assert "mend the actuator" in record.why
 
 
 def test_swapped_fingers_are_an_error(rig: Rig) -> None:
@@ -531,7 +531,7 @@ def test_an_actuator_without_a_finger_for_every_key_is_an_error(rig: Rig) -> Non
     rig.fingers.keys = ISO - {E}
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason == "the actuator has no finger for E"
+    assert record.why == "the actuator has no finger for E"
 
 
 def test_a_finger_that_jams_on_its_key_is_an_error_once_the_operator_sees_it(rig: Rig) -> None:
@@ -539,7 +539,7 @@ def test_a_finger_that_jams_on_its_key_is_an_error_once_the_operator_sees_it(rig
     rig.person.answers["keyboard_held"] = "y"
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason == "something was holding E down"
+    assert record.why == "something was holding E down"
 
 
 def test_a_finger_that_lies_on_a_key_is_no_stuck_key(rig: Rig) -> None:
@@ -552,7 +552,7 @@ def test_a_finger_that_breaks_after_every_key_condemns_no_keyboard(rig: Rig) -> 
     rig.fingers.broken = {SPACE}
     record = rig.measure(PLAN["chatter"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason == (
+    assert record.why == (
         "the key Space answers to a hand and not to its finger: mend the actuator"
     )
     assert rig.person.asked == ["keyboard.press.44"]
@@ -563,7 +563,7 @@ def test_a_finger_that_misses_some_taps_condemns_no_keyboard(rig: Rig, name: str
     rig.fingers.misses_every = {SPACE: 2}
     record = rig.measure(PLAN[name])
     assert record.verdict is Verdict.ERROR
-    assert record.reason == (
+    assert record.why == (
         "the key Space answers to a hand and not always to its finger: mend the actuator"
     )
 
@@ -572,7 +572,7 @@ def test_a_supply_too_weak_for_two_fingers_blocks_no_pair(rig: Rig) -> None:
     rig.fingers.at_once = 1
     record = rig.measure(PLAN["ghosting"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason.startswith("A+S arrive from a hand and not from their fingers")
+    assert record.why.startswith("A+S arrive from a hand and not from their fingers")
     assert rig.person.asked == ["keyboard.press.4.22"], "one question, not one for each pair"
 
 
@@ -583,7 +583,7 @@ def test_a_finger_that_slipped_onto_the_neighbour_too_condemns_no_keyboard(
     rig.fingers.slipped = {A: S}
     record = rig.measure(PLAN[name])
     assert record.verdict is Verdict.ERROR
-    assert record.reason == (
+    assert record.why == (
         "the key A brings S under its finger and not under a hand: mend the actuator"
     )
     assert set(rig.person.asked) == {"keyboard.press.4"}
@@ -595,7 +595,7 @@ def test_a_hand_that_is_not_there_at_once_is_listened_for(rig: Rig) -> None:
     rig.person.presses_after_s = 4.0
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.ERROR
-    assert "mend the actuator" in record.reason
+    assert "mend the actuator" in record.why
 
 
 @pytest.mark.parametrize("current_a", [-0.03, 0.0, 0.0005])
@@ -605,7 +605,7 @@ def test_a_meter_that_sees_no_current_of_a_keyboard_that_answers_is_an_error(
     rig.port.current_a = current_a
     record = rig.measure(PLAN["enumeration"])
     assert record.verdict is Verdict.ERROR
-    assert record.reason.startswith(f"the keyboard answers and the meter sees {current_a:.4f} A")
+    assert record.why.startswith(f"the keyboard answers and the meter sees {current_a:.4f} A")
 
 
 def test_a_broken_finger_blocks_no_pair(rig: Rig) -> None:
@@ -617,7 +617,7 @@ def test_a_blind_sensor_is_an_error_when_the_operator_sees_the_lamp(rig: Rig) ->
     rig.light.gain = 0.0
     record = rig.measure(PLAN["leds"])
     assert record.verdict is Verdict.ERROR
-    assert "its sensor does not see it" in record.reason
+    assert "its sensor does not see it" in record.why
 
 
 @pytest.mark.parametrize("name", ["every_key", "chatter", "ghosting", "every_key_by_hand"])
@@ -667,7 +667,7 @@ def test_a_key_of_a_plan_that_there_is_not_is_an_error(rig: Rig) -> None:
     one = planned(keyboard.chatter, settings={"keys": ("Spce",)}, chatter=(0, 1))
     record = rig.measure(one)
     assert record.verdict is Verdict.ERROR
-    assert "no key is called 'Spce'" in record.reason
+    assert "no key is called 'Spce'" in record.why
 
 
 def test_every_key_that_the_shipped_plans_name_is_there() -> None:

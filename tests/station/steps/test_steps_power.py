@@ -83,7 +83,7 @@ def test_a_supply_that_does_not_switch_on_is_an_error() -> None:
     rig.supply.works = False
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "check the leads" in record.reason
+    assert "check the leads" in record.why
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.5, 0.94, 1.06])

@@ -11,7 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from records import Basis, Device, Limit, Measurement, RunRecord, StepRecord, Value, Verdict
+from records import (
+    Basis,
+    Device,
+    Limit,
+    Measurement,
+    Phrase,
+    RunRecord,
+    StepRecord,
+    Value,
+    Verdict,
+)
+from records.run import not_safe
 from station.console import (
     AutopilotNotice,
     CommandRefused,
@@ -137,13 +148,14 @@ def step(
     duration_s: float = 1.25,
 ) -> StepRecord:
     return StepRecord(
+        test=name,
         step=name,
-        title=title,
+        title=Phrase(text=title),
         verdict=verdict,
         started_at=MIDNIGHT,
         duration_s=duration_s,
         measurements=measurements,
-        reason=reason,
+        reason=Phrase(text=reason) if reason else None,
         clause=clause,
     )
 
@@ -173,7 +185,6 @@ def finished(
             device=device or adapter(),
             plan="laptop-adapter",
             plan_sha256="",
-            guideline="",
             instruments=(),
             software="0.1.0",
             clock_synchronised=True,
@@ -183,6 +194,7 @@ def finished(
             steps=steps,
             verdict=verdict,
             marginal=marginal,
+            not_safe=not_safe(steps),
         )
     )
 

@@ -108,7 +108,7 @@ def test_every_event_counts_as_a_change() -> None:
         (Verdict.FAIL, True, Mood.FAIL, "FAIL"),
         (Verdict.ERROR, False, Mood.ERROR, "ERROR"),
         (Verdict.ABORTED, False, Mood.ABORTED, "ABORTED"),
-        (Verdict.SKIPPED, False, Mood.SKIPPED, "SKIPPED"),
+        (Verdict.INCOMPLETE, False, Mood.INCOMPLETE, "PARTIAL"),
     ],
 )
 def test_a_finished_run_says_its_verdict(
@@ -231,11 +231,19 @@ def test_the_record_replaces_what_was_heard_on_the_way() -> None:
         StepFinished(bench_ready()),
         StepStarted(0, "No load"),
         Measured(LOW),
-        finished(Verdict.FAIL, bench_ready(), step("No load", Verdict.FAIL, GOOD), made_safe()),
+        finished(
+            Verdict.FAIL,
+            bench_ready(),
+            step("No load", Verdict.FAIL, GOOD),
+            step("Load", Verdict.NOT_TESTED),
+            step("Overload", Verdict.NOT_TESTED),
+            made_safe(),
+        ),
     )
     assert titles(slot) == ["Bench ready", "No load", "Load", "Overload", "Make safe"]
     assert slot.steps[1].measurements == [GOOD]
-    assert slot.steps[2].verdict is None
+    assert slot.steps[2].verdict is Verdict.NOT_TESTED
+    assert not slot.steps[2].started
 
 
 def test_the_steps_of_the_runner_are_not_counted_among_those_of_the_plan() -> None:
@@ -359,7 +367,7 @@ EVENTS: list[Event] = [
     finished(Verdict.PASS, step("No load", Verdict.PASS, NEAR), made_safe(), marginal=True),
     finished(Verdict.ERROR, bench_ready(), made_safe(Verdict.ERROR, "mute")),
     finished(Verdict.ABORTED),
-    finished(Verdict.SKIPPED, made_safe()),
+    finished(Verdict.INCOMPLETE, made_safe()),
 ]
 
 

@@ -328,6 +328,7 @@ def test_an_enlarged_slot_lists_every_step_and_measurement(size: tuple[int, int]
             bench_ready(),
             step("No load", Verdict.PASS, GOOD, clause="IEC 62368-1"),
             step("Load", Verdict.FAIL, LOW, reason="sagged"),
+            step("Overload", Verdict.NOT_TESTED, reason="the run ended before this test"),
             made_safe(),
         ),
     )
@@ -337,7 +338,7 @@ def test_an_enlarged_slot_lists_every_step_and_measurement(size: tuple[int, int]
     assert "output voltage 17.9 V [18.5 … 20.5] ✗" in shown
     assert "No load pass IEC 62368-1" in shown
     assert "sagged" in shown
-    assert "Overload not run" in shown
+    assert "Overload not tested" in shown
     assert "Make safe pass" in shown
     assert "F2 Slot-2 ready" in shown
 

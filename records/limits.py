@@ -1,0 +1,99 @@
+"""Judge a value by the limit that says where it comes from."""
+
+from math import isfinite
+
+import msgspec
+
+from records.verdicts import OpenEnum, Verdict
+from records.words import Value
+
+
+class Basis(OpenEnum):
+    """Where a limit comes from. Only `SOURCE` may be printed as somebody's text."""
+
+    SOURCE = "source"  # read at the place that `source` names
+    GENERAL = "general"  # general engineering knowledge, no text at hand
+    PROPOSAL = "proposal"  # this project's own proposal
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Inclusive bounds, or an exact value; `guard` is the margin inside them called marginal.
+
+    `min`, `max` and `guard` are in `unit`. `source` names the document and clause of the figure.
+    """
+
+    basis: Basis
+    source: str = ""
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    equals: bool | int | float | str | None = None
+    guard: float = 0.0
+
+    def judge(self, value: Value) -> Verdict:
+        """Return PASS or FAIL. Raises `TypeError` for a value that this cannot be compared with."""
+        if self.equals is not None:
+            if _sort(value) is not _sort(self.equals):
+                raise TypeError(f"{value!r} cannot be compared with {self}")
+            return Verdict.PASS if value == self.equals else Verdict.FAIL
+        if isinstance(value, str | bool):
+            raise TypeError(f"{value!r} is not a number, and {self} needs one")
+        too_low = self.min is not None and not value >= self.min
+        too_high = self.max is not None and not value <= self.max
+        return Verdict.FAIL if too_low or too_high else Verdict.PASS
+
+    def is_marginal(self, value: Value) -> bool:
+        """Return whether a value that passes does so within the guard band."""
+        if self.equals is not None or isinstance(value, str | bool) or not self.guard:
+            return False
+        near_low = self.min is not None and value < self.min + self.guard
+        near_high = self.max is not None and value > self.max - self.guard
+        return near_low or near_high
+
+    def mistake(self) -> str:
+        """Return why nothing can be judged by this, in words; empty where all is well."""
+        low, high, guard, equals = self.min, self.max, self.guard, self.equals
+        if equals is not None and (low is not None or high is not None):
+            return "a limit has either `equals` or bounds, not both"
+        if equals is not None and guard:
+            return "`guard` needs bounds: nothing is near `equals`"
+        if equals is None and low is None and high is None:
+            return "a limit needs `min`, `max` or `equals`"
+        figures = [one for one in (guard, low, high, equals) if isinstance(one, float)]
+        if guard < 0 or not all(isfinite(one) for one in figures):
+            return "the figures of a limit are numbers, and `guard` is not negative"
+        if low is not None and high is not None and low > high:
+            return f"min {low:g} is above max {high:g}"
+        if self.basis is Basis.SOURCE and not self.source.strip():
+            return "`basis = 'source'` needs `source`: document and clause"
+        return ""
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        if self.equals is not None:
+            return f"= {self.equals}{unit}"
+        if self.min is None:
+            return f"≤ {self.max:g}{unit}"
+        if self.max is None:
+            return f"≥ {self.min:g}{unit}"
+        return f"{self.min:g} … {self.max:g}{unit}"
+
+
+class LimitInFile(Limit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit as a file states it: an unknown key and a limit that judges nothing are refused."""
+
+    def __post_init__(self) -> None:
+        if self.basis not in tuple(Basis):
+            known = ", ".join(basis.value for basis in Basis)
+            raise ValueError(f"basis {self.basis.value!r} is not one of {known}")
+        if why := self.mistake():
+            raise ValueError(why)
+
+    def as_limit(self) -> Limit:
+        """Return the limit as a record holds it."""
+        return Limit(**msgspec.structs.asdict(self))
+
+
+def _sort(value: Value) -> type[object]:
+    """Text, truth or number: `True == 1` in Python, and yet one error is not `true`."""
+    return type(value) if isinstance(value, str | bool) else float
