@@ -376,7 +376,10 @@ class Scenario:
 
     def told(self, held: Held) -> str:
         steps = self.host.record(held.record_id)["steps"]
-        reasons = [f"{step['step']} {step['verdict']} {step.get('reason', '')}" for step in steps]
+        reasons = [
+            f"{step['step']} {step['verdict']} {step.get('reason', {}).get('text', '')}"
+            for step in steps
+        ]
         return f"{held.verdict}: {'; '.join(reasons)}"
 
     def journal(self) -> list[str]:
