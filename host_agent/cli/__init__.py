@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from host_agent.cli import broker, host, quarantine, runs
 from host_agent.cli.failure import Failed
+from host_agent.cli.options import Help
 from host_agent.cli.output import drop_stdout
 
 
@@ -36,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pace-host", description="Keeps what test stations send, and shows it."
+        prog="pace-host",
+        description="Keeps what test stations send, and shows it.",
+        formatter_class=Help,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     host.add_run(commands)

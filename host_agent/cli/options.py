@@ -17,12 +17,26 @@ Commands = Any
 _MOST_DIGITS = 18  # what every database holds: 63 bits
 
 
+class Help(argparse.HelpFormatter):
+    """Print help with one column for all explanations, alike on every release of Python.
+
+    Before 3.12 argparse forgets the indent of commands when it looks for the narrowest column.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = self._max_help_position
+
+
 def add_command(
     commands: Commands, name: str, command: Callable[[argparse.Namespace], None], help_: str
 ) -> argparse.ArgumentParser:
     """Add a command and return its parser; its help is its description, too."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=help_, description=f"{help_[0].upper()}{help_[1:]}."
+        name,
+        help=help_,
+        description=f"{help_[0].upper()}{help_[1:]}.",
+        formatter_class=Help,
     )
     parser.set_defaults(command=command)
     return parser

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from host_agent.cli.failure import Failed
 from host_agent.cli.options import (
     Commands,
+    Help,
     add_command,
     add_config,
     add_json,
@@ -23,6 +24,7 @@ def add_to(commands: Commands) -> None:
         help="messages that are no records",
         description="Messages that are no records of the contract: kept, with the reason, and "
         "never shown as results.",
+        formatter_class=Help,
     )
     actions = group.add_subparsers(metavar="ACTION", required=True)
     add_limit(_add_action(actions, "list", list_messages, "the newest first"))

@@ -23,7 +23,8 @@ Settings = dict[str, list[str]]
 def needs(tool: str) -> str:
     path = shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin")
     if path is None:
-        pytest.skip(f"needs {tool}: apt install systemd")
+        package = "udev" if tool == "udevadm" else "systemd"
+        pytest.skip(f"needs {tool}: apt install {package}")
     return path
 
 
