@@ -1,0 +1,179 @@
+"""Hold a resolved plan: each test with its method, settings and limits, or why it is not tested."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from records import Limit, PlannedTest, PlanRecord, Proof, encode
+from station.engine.library.kinds import Origin, Words
+from station.engine.library.tables import DecisionRule, Depth, Told
+from station.engine.step import Step
+
+LANGUAGE = "en"
+
+
+class Reason(StrEnum):
+    """Why something is not tested."""
+
+    NO_SUCH_PART = "no_such_part"  # the device has none, or no figure is known for one like it
+    NOT_POSSIBLE_HERE = "not_possible_here"  # this bench cannot
+    VALUE_UNKNOWN = "value_unknown"  # somebody could tell
+
+
+class NotTested(NamedTuple):
+    """Why something is not tested. `values` are the ratings that would help if they were told."""
+
+    reason: Reason
+    why: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedTest:
+    """A test of a plan. Without a `step` it is not tested, and `not_tested` says why.
+
+    `not_judged` says of a measurement why its limit is not known, `waived` who does without one.
+    `better_with` are ratings with which a method that stands before this one could be used.
+    `altered` are the measurements whose limit is the site's and not the profile's. `origins` has a
+    key for each value: `use`, `settings.NAME`, `limits.NAME`, `require`, `depth`, `clause`.
+    """
+
+    id: str
+    title: Words
+    clause: str = ""
+    required: Proof = Proof.NONE
+    depth: Depth = "quick"
+    step: Step | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    stop_on_fail: bool = False
+    not_tested: NotTested | None = None
+    not_judged: Mapping[str, NotTested] = field(default_factory=dict)
+    waived: Mapping[str, str] = field(default_factory=dict)
+    better_with: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def use(self) -> str:
+        """Return the name of the method; empty when it is not tested."""
+        return self.step.name if self.step else ""
+
+    @property
+    def proves(self) -> Proof:
+        """Return how much it proves when it passes: nothing where no limit judges it."""
+        return self.step.proves if self.step and self.limits else Proof.NONE
+
+    @property
+    def incomplete(self) -> str:
+        """Return why the run cannot end better than INCOMPLETE; empty when it can."""
+        if self.required.rank <= self.proves.rank:
+            return ""
+        asked = f"{self.id}: {self.required.value} is required"
+        if self.not_tested is None:
+            return f"{asked}, and {self.use} proves {self.proves.value or 'nothing'}"
+        if self.not_tested.reason is Reason.NO_SUCH_PART:
+            return ""
+        return f"{asked}, and it is not tested: {self.not_tested.why}"
+
+    def title_in(self, language: str = LANGUAGE) -> str:
+        """Return the title in a language, or in English."""
+        return self.title.get(language) or self.title[LANGUAGE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is tested on one device, in order. `sha256` is that of what it says."""
+
+    equipment: str
+    profile: str
+    site: str
+    title: Words
+    profile_title: str
+    decision_rule: DecisionRule
+    nameplate: Mapping[str, Told]
+    units: Mapping[str, str]
+    tests: tuple[ResolvedTest, ...]
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """Return why the run cannot end better than INCOMPLETE, known before it starts."""
+        return tuple(test.incomplete for test in self.tests if test.incomplete)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Return the ratings that would help if somebody told them, each once."""
+        found: dict[str, None] = {}
+        for test in self.tests:
+            whys = [test.not_tested, *test.not_judged.values()]
+            found |= dict.fromkeys(value for why in whys if why for value in why.values)
+            found |= dict.fromkeys(test.better_with)
+        return tuple(found)
+
+    @property
+    def altered_by_site(self) -> int:
+        """Return how many limits are the site's and not the profile's."""
+        return sum(len(test.altered) for test in self.tests)
+
+    @property
+    def guideline(self) -> str:
+        """Return the profile's title, with what the site has altered wherever it is printed."""
+        count = self.altered_by_site
+        if not count:
+            return self.profile_title
+        limits = "1 limit" if count == 1 else f"{count} limits"
+        return f"{self.profile_title}, altered by the site: {limits}"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Return every role that one of its tests needs."""
+        return frozenset(name for test in self.tests if test.step for name in test.step.roles)
+
+    def title_in(self, language: str = LANGUAGE) -> str:
+        """Return the title for people, such as "Laptop adapter 19.5 V 3.33 A 65 W"."""
+        figures = [
+            f"{_figure(value)} {self.units[name]}"
+            for name, value in self.nameplate.items()
+            if isinstance(value, float) and "." not in name
+        ]
+        return " ".join([self.title.get(language) or self.title[LANGUAGE], *figures])
+
+    def record(self) -> PlanRecord:
+        """Return the plan as a record holds it."""
+        return PlanRecord(
+            plan=self.equipment,
+            kind=self.equipment,
+            title=self.title_in(),
+            equipment=self.equipment,
+            profile=self.profile,
+            guideline=self.guideline,
+            rule=self.decision_rule,
+            altered_by_site=self.altered_by_site,
+            tests=tuple(
+                PlannedTest(
+                    test=test.id,
+                    step=test.use,
+                    title=test.title_in(),
+                    clause=test.clause,
+                    required=test.required,
+                    proof=test.proves,
+                    depth=test.depth,
+                    settings=dict(test.settings),
+                    limits=dict(test.limits),
+                    stop_on_fail=test.stop_on_fail,
+                )
+                for test in self.tests
+            ),
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of what the plan says, however its files are written."""
+        return hashlib.sha256(encode(self.record())).hexdigest()
+
+
+def _figure(value: float) -> str:
+    """Return a figure as labels print it: a product such as 64.935 W is printed 65 W."""
+    return f"{value:.0f}" if value >= 20 and value != round(value, 1) else f"{value:.4g}"
