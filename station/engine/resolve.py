@@ -284,15 +284,12 @@ class _Resolver:
             if isinstance(bounds, NotTested):
                 return one, bounds
             source = self.kind.sources[one.limit.source]
-            return one, Limit(
-                basis=Basis(source.basis),
-                source=source.text,
-                unit=step.units[name],
-                min=bounds[0],
-                max=bounds[1],
-                equals=one.limit.equals,
-                guard=one.limit.guard,
-            )
+            figures = {"min": bounds[0], "max": bounds[1], "equals": one.limit.equals}
+            said: dict[str, Any] = {key: one for key, one in figures.items() if one is not None}
+            if one.limit.guard:  # a default that is spelt out must not change the hash
+                said["guard"] = one.limit.guard
+            basis = Basis(source.basis)
+            return one, Limit(basis=basis, source=source.text, unit=step.units[name], **said)
         return None, _together(whys)
 
     def _bounds(self, place: Place, one: LimitAt) -> Bounds | NotTested:
