@@ -329,14 +329,14 @@ def test_a_shared_instrument_is_not_also_a_slots_own(tmp_path: Path) -> None:
     ("table", "said"),
     [
         (
-            'driver = "scpi_load"\nport = "/dev/x"\ndialect = "rigol"',
-            ".dialect: 'rigol' is not known; did you mean 'rigol-",
+            'driver = "scpi_load"\nport = "/dev/x"\ndialect = "rigol-dl300"',
+            ".dialect: 'rigol-dl300' is not known; did you mean 'rigol-dl3000'?",
         ),
         ('driver = "scpi_supply"\nport = "/dev/x"\ndialect = "generic"',
          ": this dialect does not tell its limits: give max_v and max_a"),
         (
-            'driver = "scpi_supply"\nport = "/dev/x"\ndialect = "rigol-dp800"\nchannel = 9',
-            ": channel 9 is not one of 1…3",
+            'driver = "scpi_supply"\nport = "/dev/x"\ndialect = "rigol-dp800"\nchannel = 4',
+            ": channel 4 is not one of 1…3",
         ),
         *(
             (f'driver = "it8500"\nport = "{port}"', f".port: '{port}' is no serial port")
