@@ -1,19 +1,16 @@
 """Pictures on a video output of the kernel's, and what light sensors on the glass then see."""
 
 import hashlib
-import time
 
 import pytest
 
 from drivers.errors import NotConnected, NotPermitted
-from drivers.instruments.fixtures.pattern_screen import PatternScreen
-from drivers.instruments.fixtures.tca9548a import Tca9548a
-from drivers.instruments.light.veml7700 import Veml7700
 from drivers.linux.discovery import Connector, scan
 from drivers.linux.local import LocalHardware
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.hands import Hands
+from virtual_rig.guest.instruments import opened, table_of
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -36,7 +33,7 @@ def test_the_output_is_found(hands: Hands) -> None:
 def test_a_colour_is_shown_on_every_pixel(
     hands: Hands, hardware: LocalHardware, level: tuple[float, float, float]
 ) -> None:
-    screen = PatternScreen(hardware.screen(OUTPUT))
+    screen = opened(hardware, table_of("display", "screen"))
     screen.show_level(*level)
     pixel = bytes(round(255 * part) for part in level)
     expected = pixel * (screen.width_px * screen.height_px)
@@ -76,7 +73,6 @@ def test_sensors_on_the_glass_see_what_is_shown_below_them(
     third = screen.width_px // 3
     row = b"\xff" * 3 * third + bytes(3 * (screen.width_px - third))
     screen.show(row * screen.height_px)
-    bus = hardware.i2c(0)
-    left = Veml7700(Tca9548a(bus, 0x70).channel(3), time=time).read_illuminance_lux()
-    middle = Veml7700(Tca9548a(bus, 0x70).channel(4), time=time).read_illuminance_lux()
+    sensors = table_of("display", "zones").parts
+    left, middle = (opened(hardware, one).read_illuminance_lux() for one in sensors[3:5])
     assert left > 100 * max(1.0, middle), (left, middle)

@@ -7,10 +7,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.devices.hid_keyboard import HidKeyboard
 from drivers.errors import NotConnected
 from drivers.linux.discovery import UsbPeripheral, scan
 from drivers.linux.local import LocalHardware
@@ -18,6 +18,7 @@ from drivers.linux.local import LocalHardware
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.console import FREE_PORT, Console
 from virtual_rig.guest.hands import Hands, wait_for
+from virtual_rig.guest.instruments import keyboard_at, opened
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -128,11 +129,11 @@ def test_the_station_hears_the_keyboard_in_its_slot(
     hands: Hands, slot_port: str, hardware: LocalHardware, console: Console
 ) -> None:
     hands.plug_keyboard(slot_port)
-    keyboards: list[HidKeyboard] = []
+    keyboards: list[Any] = []
 
     def open_it() -> bool:
         try:
-            keyboards.append(HidKeyboard(hardware.usb(slot_port), time=time))
+            keyboards.append(opened(hardware, keyboard_at(slot_port)))
         except NotConnected:  # libusb learns of it a little after the kernel
             return False
         return True

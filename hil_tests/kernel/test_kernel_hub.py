@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
+from drivers.capabilities import PortPower
 from drivers.errors import NotConnected, Refused
-from drivers.instruments.fixtures.usb_port_power import HubPort, UsbPortPower
 from drivers.languages.usb_hub import UsbHub
 from drivers.linux.local import LocalHardware
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.console import FREE_PORT
 from virtual_rig.guest.hands import Hands, wait_for
+from virtual_rig.guest.instruments import opened, port_power_at
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -37,6 +38,13 @@ def plugged_in(hands: Hands, hardware: LocalHardware, **settings: object) -> Usb
     return hub
 
 
+def at_the_socket(hands: Hands, hardware: LocalHardware, **settings: object) -> PortPower:
+    """Plug a hub in, and return what switches the power of one of its sockets."""
+    plugged_in(hands, hardware, **settings)
+    power: PortPower = opened(hardware, port_power_at(f"{FREE_PORT}.{SOCKET}"))
+    return power
+
+
 @pytest.fixture
 def socket_v(hands: Hands) -> Callable[[int], float]:
     return lambda number: float(hands.ask("socket_v", port=FREE_PORT, number=number))
@@ -45,7 +53,7 @@ def socket_v(hands: Hands) -> Callable[[int], float]:
 def test_a_socket_goes_off_stays_off_and_comes_back(
     hands: Hands, hardware: LocalHardware, socket_v: Callable[[int], float]
 ) -> None:
-    power = UsbPortPower(HubPort(plugged_in(hands, hardware), SOCKET), time=time)
+    power = at_the_socket(hands, hardware)
     power.switch(on=False)
     wait_for(lambda: socket_v(SOCKET) < GONE_V, "VBUS to fall", 2.0)
     time.sleep(KERNEL_WOULD_BY_NOW_S)
@@ -59,7 +67,7 @@ def test_a_socket_goes_off_stays_off_and_comes_back(
 def test_a_hub_that_lies_is_believed_by_the_driver_and_by_no_meter(
     hands: Hands, hardware: LocalHardware, socket_v: Callable[[int], float]
 ) -> None:
-    power = UsbPortPower(HubPort(plugged_in(hands, hardware, welded=True), SOCKET), time=time)
+    power = at_the_socket(hands, hardware, welded=True)
     power.switch(on=False)
     assert not power.read_state().powered
     assert socket_v(SOCKET) > THERE_V
@@ -69,4 +77,4 @@ def test_a_hub_that_would_switch_the_neighbours_too_is_refused(
     hands: Hands, hardware: LocalHardware
 ) -> None:
     with pytest.raises(Refused):
-        UsbPortPower(HubPort(plugged_in(hands, hardware, mode="ganged"), SOCKET), time=time)
+        at_the_socket(hands, hardware, mode="ganged")

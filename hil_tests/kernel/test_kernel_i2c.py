@@ -1,19 +1,18 @@
 """I²C chips behind an adapter of the kernel's, i2c-tiny-usb."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from drivers.devices.ddc_monitor import DdcMonitor
 from drivers.errors import BadReply, DriverError, NotConnected
-from drivers.instruments.fixtures.tca9548a import Tca9548a
-from drivers.instruments.light.veml7700 import Veml7700
-from drivers.instruments.power.ina228 import Ina228
 from drivers.languages.smbus import SmbusChip
 from drivers.linux.local import LocalHardware
+from station.rig.wires import MuxHop
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.hands import Hands, wait_for
+from virtual_rig.guest.instruments import opened, table_of
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -31,7 +30,7 @@ def is_there(bus: int) -> bool:
 
 
 def test_a_chip_answers(hands: Hands, hardware: LocalHardware) -> None:
-    meter = Ina228(hardware.i2c(INSTRUMENTS), 0x40, time=time, shunt_ohm=0.005)
+    meter = opened(hardware, table_of("adapter", "meter"))
     assert meter.read().voltage_v >= 0
 
 
@@ -45,7 +44,7 @@ def test_nobody_at_an_address_is_not_connected(hands: Hands, hardware: LocalHard
 def test_a_chip_that_comes_off_is_missed_and_found_again(
     hands: Hands, hardware: LocalHardware
 ) -> None:
-    meter = Ina228(hardware.i2c(INSTRUMENTS), 0x40, time=time, shunt_ohm=0.005)
+    meter = opened(hardware, table_of("adapter", "meter"))
     hands.ask("set_absent", bus=INSTRUMENTS, addresses=[0x40])
     try:
         with pytest.raises(NotConnected):
@@ -58,12 +57,12 @@ def test_a_chip_that_comes_off_is_missed_and_found_again(
 def test_sensors_of_one_address_are_told_apart_behind_multiplexers(
     hands: Hands, hardware: LocalHardware
 ) -> None:
-    bus = hardware.i2c(INSTRUMENTS)
+    sensors = table_of("display", "zones").parts
+    nowhere = {**sensors[0].values, "mux": (MuxHop(0x71, 7),)}
     with pytest.raises(NotConnected):
-        Veml7700(Tca9548a(bus, 0x71).channel(7), time=time)
-    for mux, channel in ((0x70, 0), (0x70, 7), (0x71, 0)):
-        sensor = Veml7700(Tca9548a(bus, mux).channel(channel), time=time)
-        assert sensor.identity.model
+        opened(hardware, replace(sensors[0], values=nowhere))
+    for sensor in (sensors[0], sensors[7], sensors[8]):  # two on one multiplexer, one on another
+        assert opened(hardware, sensor).identity.model
 
 
 def test_smbus_blocks_and_packet_error_codes_pass_an_adapter_without_them(
@@ -96,7 +95,7 @@ def test_an_adapter_that_nobody_uses_can_be_pulled_and_put_back(
 def test_a_monitor_says_who_it_is_and_takes_a_brightness(
     hands: Hands, hardware: LocalHardware
 ) -> None:
-    monitor = DdcMonitor(hardware.i2c(DDC), time=time)
+    monitor = opened(hardware, table_of("display", "monitor"))
     assert b"GOLDEN24" in monitor.read_edid()
     monitor.set_control(0x10, 40)
     assert monitor.read_control(0x10).current == 40

@@ -4,17 +4,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.buses import UsbDevice
-from drivers.devices.hid_keyboard import HidKeyboard
+from drivers.capabilities import KeySource
 from drivers.errors import DriverError, NotConnected
 from drivers.linux.local import LocalHardware
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.console import FREE_PORT, Console
 from virtual_rig.guest.hands import Hands, wait_for
+from virtual_rig.guest.instruments import keyboard_at, opened
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -28,17 +29,17 @@ def inputs_of(port: str) -> list[Path]:
     return list(Path("/sys/bus/usb/devices").glob(f"{port}:*/*/input/input*"))
 
 
-def opened(hardware: LocalHardware, port: str) -> UsbDevice:
+def opened_keyboard(hardware: LocalHardware, port: str) -> Any:
     """libusb learns of what came and went from udev, a little after the kernel knows."""
 
-    def look() -> tuple[UsbDevice, ...]:
+    def look() -> tuple[Any, ...]:
         try:
-            return (hardware.usb(port),)
+            return (opened(hardware, keyboard_at(port)),)
         except NotConnected:
             return ()
 
-    (device,) = wait_for(look, f"libusb to know what is in {port}")
-    return device
+    (keyboard,) = wait_for(look, f"libusb to know what is in {port}")
+    return keyboard
 
 
 def listen(hands: Hands, port: str, console: Console) -> None:
@@ -61,8 +62,8 @@ def plugged(hands: Hands) -> str:
 
 
 @pytest.fixture
-def keyboard(plugged: str, hardware: LocalHardware) -> Iterator[HidKeyboard]:
-    keyboard = HidKeyboard(opened(hardware, plugged), time=time)
+def keyboard(plugged: str, hardware: LocalHardware) -> Iterator[KeySource]:
+    keyboard = opened_keyboard(hardware, plugged)
     yield keyboard
     keyboard.close()
 
@@ -77,7 +78,7 @@ def test_what_nobody_claims_is_typed_into_the_console(
 
 
 def test_a_claimed_keyboard_types_nothing_into_the_console(
-    hands: Hands, console: Console, keyboard: HidKeyboard
+    hands: Hands, console: Console, keyboard: KeySource
 ) -> None:
     assert not inputs_of(FREE_PORT)
     hands.ask("type", port=FREE_PORT, usages=SECRET)
@@ -92,7 +93,7 @@ def test_a_claimed_keyboard_types_nothing_into_the_console(
 def test_a_keyboard_that_was_closed_belongs_to_the_console_again(
     hands: Hands, plugged: str, hardware: LocalHardware, console: Console
 ) -> None:
-    HidKeyboard(opened(hardware, plugged), time=time).close()
+    opened_keyboard(hardware, plugged).close()
     wait_for(lambda: inputs_of(plugged), "the kernel to have the keyboard back")
     listen(hands, plugged, console)
     hands.ask("type", port=plugged, usages=SECRET)
@@ -100,25 +101,25 @@ def test_a_keyboard_that_was_closed_belongs_to_the_console_again(
 
 
 def test_another_program_that_holds_the_keyboard_is_said_to(
-    plugged: str, keyboard: HidKeyboard
+    plugged: str, keyboard: KeySource
 ) -> None:
     with LocalHardware() as another, pytest.raises(DriverError, match=r"(?i)busy|held"):
-        HidKeyboard(opened(another, plugged), time=time)
+        opened_keyboard(another, plugged)
 
 
-def test_leds_go_on_and_off(hands: Hands, keyboard: HidKeyboard) -> None:
+def test_leds_go_on_and_off(hands: Hands, keyboard: KeySource) -> None:
     keyboard.set_leds(caps=True)
     assert hands.ask("leds", port=FREE_PORT) == ["caps"]
     keyboard.set_leds()
     assert hands.ask("leds", port=FREE_PORT) == []
 
 
-def test_it_says_who_it_is(keyboard: HidKeyboard) -> None:
+def test_it_says_who_it_is(keyboard: KeySource) -> None:
     assert keyboard.identity == ("ACME", "Keyboard", "KB1", "1.10")
 
 
 def test_unplugging_in_the_middle_of_a_read_is_said_at_once(
-    hands: Hands, keyboard: HidKeyboard
+    hands: Hands, keyboard: KeySource
 ) -> None:
     start_s = time.monotonic()
     pulling = threading.Timer(0.3, hands.pull, [FREE_PORT])
@@ -130,7 +131,7 @@ def test_unplugging_in_the_middle_of_a_read_is_said_at_once(
 
 
 def test_a_keyboard_that_hangs_is_an_error_and_does_not_hang_us(
-    hands: Hands, keyboard: HidKeyboard
+    hands: Hands, keyboard: KeySource
 ) -> None:
     hands.ask("freeze", port=FREE_PORT, frozen=True)
     start_s = time.monotonic()
@@ -144,7 +145,7 @@ def test_a_keyboard_that_hangs_is_an_error_and_does_not_hang_us(
 def test_nkro_keyboards_speak_their_own_report(hands: Hands, hardware: LocalHardware) -> None:
     hands.plug_keyboard(FREE_PORT, nkro=True)
     wait_for(lambda: len(inputs_of(FREE_PORT)) >= 2, "both interfaces")
-    keyboard = HidKeyboard(opened(hardware, FREE_PORT), time=time)
+    keyboard = opened_keyboard(hardware, FREE_PORT)
     down: set[int] = set()
     eight = set(range(A, A + 8))
     for usage in sorted(eight):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from drivers.devices.ddc_monitor import DdcMonitor
 from drivers.linux.local import LocalHardware
 from records import RunRecord, StepRecord, Verdict, decode_run
 from station.console import CommandRefused, Notice, SlotNotice
@@ -36,6 +35,7 @@ from station.service import StationService
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.hands import GOLDEN_KEYBOARD, Hands, wait_for
+from virtual_rig.guest.instruments import opened, table_of
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
@@ -244,7 +244,7 @@ def test_a_real_monitors_identity_is_read_over_ddc_and_by_the_kernel(
     try:
         status.write_text("detect")
         assert status.with_name("edid").read_bytes() == data
-        assert DdcMonitor(hardware.i2c(2), time=hardware.time).read_edid() == data
+        assert opened(hardware, table_of("display", "monitor")).read_edid() == data
         screen = hardware.screen(CONNECTOR)
         screen.show(bytes([10, 20, 30]) * (screen.width_px * screen.height_px))
         assert hands.ask("pixel", x=screen.width_px - 1, y=screen.height_px - 1) == [10, 20, 30]

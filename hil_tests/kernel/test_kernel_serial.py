@@ -7,18 +7,19 @@ import time
 import pytest
 
 from drivers.errors import DriverError, NoReply, NotConnected, NotPermitted
-from drivers.instruments.mains.pzem004t import Pzem004t
-from drivers.instruments.power.ka3000 import Ka3000
 from drivers.linux.discovery import resolve_serial
 from drivers.linux.local import LocalHardware
 from drivers.linux.serial_line import find_holders
 
 pytest.importorskip("virtual_rig", reason="only in a checkout")
 from virtual_rig.guest.hands import Hands, has_serial_port, wait_for
+from virtual_rig.guest.instruments import opened, table_of
 
 pytest_plugins = ["virtual_rig.guest.fixtures"]
 
 FTDI, CDC_ACM = "1-1", "3-1"
+METER = table_of("adapter", "mains_meter")  # at FTDI
+SUPPLY = table_of("keyboard", "supply")  # at CDC_ACM
 BOTH = pytest.mark.parametrize("port", [FTDI, CDC_ACM], ids=["ftdi_sio", "cdc_acm"])
 
 
@@ -58,12 +59,12 @@ def test_a_port_has_one_owner(hands: Hands, hardware: LocalHardware, port: str) 
 
 
 def test_a_meter_answers_through_ftdi_sio(hands: Hands, hardware: LocalHardware) -> None:
-    meter = Pzem004t(hardware.serial(f"usb:{FTDI}", baudrate=9600), time=time)
+    meter = opened(hardware, METER)
     assert meter.read_mains().voltage_v == pytest.approx(230, rel=0.02)
 
 
 def test_a_supply_answers_through_cdc_acm(hands: Hands, hardware: LocalHardware) -> None:
-    supply = Ka3000(hardware.serial(f"usb:{CDC_ACM}", baudrate=9600), time=time)
+    supply = opened(hardware, SUPPLY)
     supply.set_voltage(5.0)
     supply.set_current_limit(1.0)
     supply.switch(on=True)
@@ -99,15 +100,11 @@ def test_an_instrument_put_back_answers_at_the_same_port(
         hardware.serial(f"usb:{port}", baudrate=9600)
     hands.replug(port)
     wait_for(lambda: has_serial_port(port), f"{port} to be back")
-    line = hardware.serial(f"usb:{port}", baudrate=9600)
-    if port == FTDI:
-        assert Pzem004t(line, time=time).identity.model
-    else:
-        assert Ka3000(line, time=time).identity.model
+    assert opened(hardware, METER if port == FTDI else SUPPLY).identity.model
 
 
 def test_a_mute_instrument_is_an_error(hands: Hands, hardware: LocalHardware) -> None:
-    meter = Pzem004t(hardware.serial(f"usb:{FTDI}", baudrate=9600), time=time)
+    meter = opened(hardware, METER)
     hands.ask("set_serial", port=FTDI, mute=True)
     try:
         with pytest.raises(NoReply):
@@ -118,7 +115,7 @@ def test_a_mute_instrument_is_an_error(hands: Hands, hardware: LocalHardware) ->
 
 
 def test_a_garbled_answer_is_an_error(hands: Hands, hardware: LocalHardware) -> None:
-    meter = Pzem004t(hardware.serial(f"usb:{FTDI}", baudrate=9600), time=time)
+    meter = opened(hardware, METER)
     hands.ask("set_serial", port=FTDI, garbled=True)
     try:
         with pytest.raises(DriverError):

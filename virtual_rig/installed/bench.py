@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.bench_output import BenchOutput
 from drivers.sim.devices.keyboard import SimulatedKeyboard
-from drivers.sim.instruments.power.scpi_supply import BenchOutput
 from station.simulate.world import World
 from virtual_rig.far_ends.control import Control
 from virtual_rig.far_ends.wiring import FarEnds

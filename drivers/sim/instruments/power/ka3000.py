@@ -8,7 +8,7 @@ something or was STATUS?) are lost.
 import re
 
 from drivers.buses import Time
-from drivers.sim.instruments.power.scpi_supply import BenchOutput
+from drivers.sim.bench_output import BenchOutput
 from drivers.sim.world import Circuit
 
 COMMAND = re.compile(

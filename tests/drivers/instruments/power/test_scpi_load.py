@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from drivers.errors import BadReply, NoReply, Refused, WrongDevice
 from drivers.instruments.power.scpi_load import DIALECTS, ScpiLoad
+from drivers.sim.bench_output import BenchOutput
 from drivers.sim.faults import Altered, Late, Mute
 from drivers.sim.hardware import SerialDevice, SimulatedSerial
 from drivers.sim.instruments.power.scpi_load import LoadInput, SimulatedScpiLoad
 from drivers.sim.instruments.power.scpi_load_books import LOAD_BOOKS
-from drivers.sim.instruments.power.scpi_supply import BenchOutput, SimulatedScpiSupply
+from drivers.sim.instruments.power.scpi_supply import SimulatedScpiSupply
 from drivers.sim.linux.pty import PtyHost
 from drivers.sim.world import Circuit, Resistor, SimulatedTime, StiffSource
 
