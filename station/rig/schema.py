@@ -115,6 +115,8 @@ def _derived(kind: type, fixed: tuple[tuple[str, Any], ...]) -> Schema:
         bare, marks = unwrapped(hints.get(name, Any))
         if name in dict(fixed):
             continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{where}: no file can say which keys these are")
         if bare in (Time, Hardware):
             found["injected"][name] = bare
         elif bare in WIRES:

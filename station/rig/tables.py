@@ -164,7 +164,7 @@ def read(
             except KeyError:
                 found.append(f"{where}: {value!r} is not known; {suggest(value, known)}")
             except ValueError as error:
-                found += [line for line in str(error).splitlines() if line not in wrong]
+                found += str(error).splitlines()
         elif key.name in given:
             found += _more_mistakes(key, value, where)
     parts: tuple[InstrumentTable, ...] = ()
@@ -172,7 +172,7 @@ def read(
         parts = tuple(
             _read_parts(schema.parts, given, inside(place, schema.parts.name), found, own)
         )
-    wrong += found
+    wrong += [mistake for mistake in dict.fromkeys(found) if mistake not in wrong]
     if found:
         return None
     values = msgspec.structs.asdict(msgspec.convert(raw, schema.struct))
