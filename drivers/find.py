@@ -27,6 +27,10 @@ RENAMED = {"ddc": "ddc_monitor"}
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 
 
+class UnknownDriver(LookupError):
+    """There is no driver of that name."""
+
+
 def names(folders: Sequence[Path] = ()) -> list[str]:
     """Return the names of all drivers, those of `folders` first. Imports none of them."""
     return list(dict.fromkeys(path.stem for path in _modules(folders) if _class_in(path)))
@@ -35,17 +39,17 @@ def names(folders: Sequence[Path] = ()) -> list[str]:
 def find(name: str, folders: Sequence[Path] = ()) -> type[Instrument]:
     """Return the driver of that name, from the first of `folders` that has one.
 
-    Imports its module and no other. Raises `LookupError` where there is none, and whatever the
+    Imports its module and no other. Raises `UnknownDriver` where there is none, and whatever the
     module raises that is imported.
     """
     if name in RENAMED:
-        raise LookupError(f"{name} is called {RENAMED[name]} now")
+        raise UnknownDriver(f"{name} is called {RENAMED[name]} now")
     for path in _modules(folders):
         if path.stem == name and (class_name := _class_in(path)):
             found = getattr(importlib.import_module(_module_name(path, folders)), class_name)
             if isinstance(found, type) and issubclass(found, Instrument):
                 return found
-    raise LookupError(f"{name!r} is no driver")
+    raise UnknownDriver(f"{name!r} is no driver")
 
 
 def name_of(kind: type) -> str:

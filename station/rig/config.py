@@ -159,7 +159,7 @@ class _Reader:
     def _schema(self, place: str, driver: object) -> Schema | None:
         try:
             return schema_of(find.find(str(driver), self._drivers))
-        except LookupError:
+        except find.UnknownDriver:
             known = find.names(self._drivers)
             said = find.RENAMED.get(str(driver))
             hint = f"it is called {said} now" if said else suggest(str(driver), known)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drivers.buses import Hardware, Screen, Time
@@ -14,7 +14,7 @@ from drivers.sim.light import Scene
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.mains import MainsLine
 from drivers.sim.world import Circuit
-from station.rig.config import StationConfig
+from station.rig.config import ConfigError, StationConfig
 from station.rig.tables import InstrumentTable
 from station.rig.wires import Chip, SerialPort, VideoOutput
 from station.simulate.twins import twin_of
@@ -24,7 +24,10 @@ SCREEN_PX = (1920, 1080)
 
 
 class SimulatedRig:
-    """Worlds by slot, and `hardware` as `StationService` wants it."""
+    """Worlds by slot, and `hardware` as `StationService` wants it.
+
+    Raises `ConfigError` for an instrument that has no twin, or one of a dialect without a twin.
+    """
 
     def __init__(self, config: StationConfig, *, speed: float = math.inf) -> None:
         self.probe = Probe()
@@ -55,7 +58,7 @@ def _hardware(
         if table.device or any(isinstance(place, VideoOutput) for place in table.places()):
             wires.connect(table, None)
         else:
-            twin = twin_of(table, parts)
+            twin = _twin(table, parts)
             world.note(twin)
             for number, part in enumerate(table.parts):
                 wires.connect(part, twin.part(number))
@@ -69,6 +72,13 @@ def _hardware(
         usb={port: functools.partial(open_port, port, world.usb) for port in ports},
         screens=wires.screens,
     )
+
+
+def _twin(table: InstrumentTable, parts: Mapping[Any, Any]) -> Any:
+    try:
+        return twin_of(table, parts)
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"{table.driver} cannot be simulated: {error}") from error
 
 
 class _Wires:

@@ -449,6 +449,22 @@ def test_a_mistake_in_a_dialect_of_ones_own_is_told_once(
     assert "\n" not in told
 
 
+def test_a_driver_of_ones_own_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (folder := tmp_path / "own").mkdir()
+    base = "from drivers.buses import ByteStream\nfrom drivers.capabilities import LightMeter\n"
+    (folder / "broken.py").write_text(f"{base}class Broken(LightMeter): ...\nraise KeyError('x')\n")
+    (folder / "odd.py").write_text(
+        f"{base}class Odd(LightMeter):\n"
+        "    def __init__(self, line: ByteStream, *, what: object) -> None: ...\n"
+    )
+    text = f'driver_folders = ["own"]\n{GOOD}'
+    text += '[slots.left.roles.one]\ndriver = "broken"\n[slots.left.roles.two]\ndriver = "odd"\n'
+    assert complaint(tmp_path, text).split("\n") == [
+        "slots.left.roles.one.driver: broken: KeyError: 'x'",
+        "slots.left.roles.two.driver: odd: TypeError: Odd.what: no file can say a object",
+    ]
+
+
 def test_a_setting_that_is_a_text_stays_one(tmp_path: Path) -> None:
     """`0x48` is a number only where a number is wanted."""
     said = complaint(tmp_path, GOOD.replace('"usb:1-1.1"', '"0x48"'))

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.buses import Time
 from drivers.sim.world import Circuit, Resistor
-from station.rig.config import StationConfig, load
+from station.rig.config import ConfigError, StationConfig, load
 from station.rig.tables import InstrumentTable
 from station.simulate import twins
 from station.simulate.rig import SimulatedRig
@@ -104,6 +104,16 @@ def test_what_nobody_knows_of_a_twin_is_told_with_its_name(monkeypatch: pytest.M
 
     with pytest.raises(TypeError, match="Twin: nobody knows its weather"):
         twins.twin_of(table(Twin, monkeypatch), {Circuit: Circuit()})
+
+
+def test_an_instrument_that_no_twin_speaks_like_is_told_in_one_line(tmp_path: Path) -> None:
+    own = 'kind = "supply"\nbased_on = "generic"\nsource = "ACME manual, 4"\n'
+    supply = 'driver = "scpi_supply", port = "/dev/s", dialect = "mine", max_v = 9.0, max_a = 1.0'
+    (path := tmp_path / "station.toml").write_text(
+        RIG.format(supply=supply) + f"[dialects.mine]\n{own}"
+    )
+    with pytest.raises(ConfigError, match=r"^scpi_supply cannot be simulated: .*'mine'"):
+        SimulatedRig(load(path))
 
 
 def test_a_loose_lead_is_one_of_the_meters_that_the_file_names(tmp_path: Path) -> None:
