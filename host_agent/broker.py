@@ -1,4 +1,4 @@
-"""The embedded broker: amqtt on loopback, so that a demonstration needs nothing installed.
+"""Serves an embedded broker: amqtt on loopback, so that a demonstration needs nothing installed.
 
 It speaks MQTT 3.1.1 without passwords and keeps nothing over a restart. Receipts make that safe,
 and loopback keeps it private; a real line has mosquitto.
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def check_loopback(address: ListenAddress) -> None:
-    """`ValueError` unless nobody else on the network can reach it."""
+    """Check that no other machine can reach an address. Raises `ValueError` if one can."""
     try:
         loopback = ipaddress.ip_address(address.host).is_loopback
     except ValueError:
@@ -32,7 +32,7 @@ def check_loopback(address: ListenAddress) -> None:
 async def serve(
     address: ListenAddress, stop: asyncio.Event, ready: Callable[[ListenAddress], None]
 ) -> None:
-    """Until `stop`. `ready` hears the address with its port, also when 0 was asked for.
+    """Serve until `stop`. `ready` is called with the address and its port, also for port 0.
 
     Raises `OSError` when that cannot be had.
     """
@@ -60,12 +60,15 @@ async def serve(
 
 
 def _log_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """amqtt lets a connection that ends early, or speaks MQTT 5, be an unhandled exception."""
+    """Log what amqtt leaves unhandled: a connection that ends early, or that speaks MQTT 5."""
     log.info("%s: %s", context.get("message"), context.get("exception"))
 
 
 def _port_to_be_had(address: ListenAddress) -> int:
-    """Free a moment ago. amqtt does not tell which port it got, and fails with a traceback."""
+    """Return a port that was free a moment ago.
+
+    amqtt does not tell which port it got, and fails with a traceback.
+    """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as sock:
         return int(sock.getsockname()[1])

@@ -1,4 +1,4 @@
-"""From the broker into the store, and a receipt back: after the commit, never before.
+"""Takes records from the broker into the store, and sends receipts after the commit, never before.
 
     broker ─► Session ─► waiting ─► one transaction ─► acknowledge · receipts
                           (chunks)   (in a thread)       (one for each station)
@@ -15,27 +15,24 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from host_agent import messages
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
+from host_agent.progress import Progress
+from host_agent.receipts import receipts_of
 from host_agent.store import Kept, Store
 from host_agent.text import now_text
-from records import Receipt, Rejected, Stored, encode, topics
-from records.version_1 import ReceiptV1, RejectedV1
+from records import topics
 
 log = logging.getLogger(__name__)
 
-_VERSION_1 = b'{"schema":"pace.run/1",'
 _BATCH_MESSAGES = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_MESSAGES = 4000
 _WAITING_BYTES = 64 * 1024 * 1024
-STANDS_STILL_S = 60.0
-"""When runs wait so long without any being derived, something is wrong; a portion takes 20 ms."""
-
 _QUIET_S = 0.05
 _LAG_S = 10.0
 _GOODBYE_WITHIN_S = 5.0
@@ -43,50 +40,8 @@ _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
 
 
-@dataclass
-class Progress:
-    """How the ingest is since its start. One loop writes it, and any thread may read it."""
-
-    connected: bool = False
-    broker_trouble: str = ""
-    """Why the broker cannot be used, while that is so and the reason is known."""
-
-    broker_refusals: dict[str, str] = field(default_factory=dict)
-    """Why the broker refuses what the host publishes, by topic."""
-
-    stored: int = 0
-    stored_again: int = 0
-    refused: int = 0
-    waiting: int = 0
-    store_trouble: str = ""
-    """Why nothing can be stored, while that is so."""
-
-    derive_trouble: str = ""
-    """Why steps and measurements cannot be derived, while that is so and the reason is known."""
-
-    behind_since_s: float | None = None
-    """Since when the derived tables have stood still, by the monotonic clock; None: complete."""
-
-    def troubles(self) -> list[str]:
-        """Return what is wrong now as sentences for people; none when all is well."""
-        found = []
-        if not self.connected:
-            why = f": {self.broker_trouble}" if self.broker_trouble else ""
-            found.append(f"Not connected to the broker, stations keep their records{why}")
-        if self.store_trouble:
-            found.append(f"Records cannot be stored now, stations keep them: {self.store_trouble}")
-        for topic, why in list(self.broker_refusals.items()):
-            found.append(f"The broker refuses what the host publishes to {topic}: {why}")
-        since_s = self.behind_since_s
-        behind_s = 0.0 if since_s is None else time.monotonic() - since_s
-        if self.derive_trouble or behind_s > STANDS_STILL_S:
-            why = self.derive_trouble or f"nothing was derived for {behind_s:.0f} s"
-            found.append(f"The tables of steps and measurements stand still: {why}")
-        return found
-
-
 class Ingest:
-    """Runs until it is cancelled or told to `stop`; neither broker nor database can end it."""
+    """Ingests until it is cancelled or told to `stop`; neither broker nor database can end it."""
 
     def __init__(
         self,
@@ -114,7 +69,7 @@ class Ingest:
         self.progress.behind_since_s = time.monotonic()
 
     async def run(self) -> None:
-        """The whole life of the ingest. Returns after `stop`, with what had arrived stored."""
+        """Ingest until `stop`, and return when what had arrived is stored."""
         with ThreadPoolExecutor(1, thread_name_prefix="store") as writer:
             listening = asyncio.create_task(self._listen())
             try:
@@ -133,7 +88,7 @@ class Ingest:
             self._session.pause()
 
     async def _say_goodbye(self, session: Session) -> None:
-        """What was acknowledged last is still on its way; the broker keeps our place."""
+        """Disconnect once the last acknowledgements are out; the broker keeps the session."""
         try:
             async with asyncio.timeout(_GOODBYE_WITHIN_S):
                 await session.disconnect()
@@ -189,7 +144,10 @@ class Ingest:
         return session
 
     def _receive(self, session: Session, arrived: list[Message]) -> None:
-        """Sorted here and not in the store's thread: the disk is slow without needing Python."""
+        """Sort a chunk of messages and queue it.
+
+        It is sorted here and not in the store's thread: the disk is slow without needing Python.
+        """
         chunk = _Chunk(
             session,
             [message.packet_id for message in arrived],
@@ -226,7 +184,7 @@ class Ingest:
         kept = await self._until_kept(writer, arrived)
         if kept is None:
             return
-        await self._answer(batch, _receipts(arrived, kept))
+        await self._answer(batch, receipts_of(arrived, kept))
         self.progress.stored += kept.new
         self.progress.stored_again += kept.again
         if refused := [*arrived.refusals, *kept.conflicts]:
@@ -238,7 +196,10 @@ class Ingest:
         self._changed()
 
     async def _answer(self, batch: "list[_Chunk]", receipts: list[tuple[str, bytes]]) -> None:
-        """To whom is there now. A session that ended took its packet identifiers with it."""
+        """Acknowledge the messages of the present session, and publish all receipts.
+
+        A session that ended took its packet identifiers with it.
+        """
         session = self._session
         if session is None:
             return
@@ -264,7 +225,7 @@ class Ingest:
         return batch
 
     async def _until_kept(self, writer: ThreadPoolExecutor, arrived: Sorted) -> Kept | None:
-        """Again and again until the database takes it; None when we are to stop meanwhile."""
+        """Try until the database takes a batch; return None when the ingest is to stop before."""
         loop = asyncio.get_running_loop()
         backoff_s = _FIRST_BACKOFF_S
         while True:
@@ -337,7 +298,7 @@ async def _within(seconds: float | None, event: asyncio.Event) -> bool:
 
 
 class _Chunk(NamedTuple):
-    """What one read from the socket brought."""
+    """Holds the messages that one read from the socket brought."""
 
     session: Session
     packet_ids: list[int]
@@ -345,50 +306,8 @@ class _Chunk(NamedTuple):
     size: int
 
 
-def _receipts(arrived: Sorted, kept: Kept) -> list[tuple[str, bytes]]:
-    """Return the receipts with their stations. A refusal without a readable record_id has none.
-
-    A station of version 0.1 understands its own version's alone, so what it may have sent gets one
-    of those, too.
-    """
-    stored: dict[str, dict[Stored, None]] = {}
-    rejected: dict[str, list[Rejected]] = {}
-    unsigned: dict[str, dict[str, None]] = {}
-    unsigned_rejected: dict[str, list[RejectedV1]] = {}
-    in_conflict = {(one.record_id, one.sha256) for one in kept.conflicts}
-    for run in arrived.runs:
-        if not in_conflict or (run.record_id, run.sha256) not in in_conflict:
-            stored.setdefault(run.station, {})[Stored(run.record_id, run.sha256)] = None
-            if run.record.startswith(_VERSION_1):
-                unsigned.setdefault(run.station, {})[run.record_id] = None
-    for refusal in (*arrived.refusals, *kept.conflicts):
-        if refusal.station and refusal.record_id:
-            rejected.setdefault(refusal.station, []).append(
-                Rejected(refusal.record_id, refusal.reason, refusal.sha256)
-            )
-            if refusal.payload.startswith(_VERSION_1):
-                refused = RejectedV1(record_id=refusal.record_id, reason=refusal.reason)
-                unsigned_rejected.setdefault(refusal.station, []).append(refused)
-    receipts = [
-        (station, encode(Receipt(tuple(stored.get(station, ())), tuple(rejected.get(station, ())))))
-        for station in {**stored, **rejected}
-    ]
-    return receipts + [
-        (
-            station,
-            encode(
-                ReceiptV1(
-                    stored=tuple(unsigned.get(station, ())),
-                    rejected=tuple(unsigned_rejected.get(station, ())),
-                )
-            ),
-        )
-        for station in {**unsigned, **unsigned_rejected}
-    ]
-
-
 async def probe(address: Address, version: Version | None) -> str:
-    """Why this broker does not take us as a client; empty when it does."""
+    """Return why a broker does not take the host as a client; empty when it does."""
     address = replace(address, client_id=f"{address.client_id}-check", session_expiry_s=0)
     try:
         session = await Session.connect(address, version, lambda session, arrived: None)

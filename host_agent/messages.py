@@ -1,4 +1,4 @@
-"""What a message from the broker turns out to be: a run, a station's state, or a refusal.
+"""Sorts messages from the broker into runs, states of stations, and refusals.
 
 Pure functions. Whatever arrives, `sort` gives an answer: what is not a record of the contract, or
 could not be kept in every database, is refused with a reason that a person can act on.
@@ -67,7 +67,7 @@ class _NotAccepted(Exception):
 
 
 def sort(messages: Iterable[Message], received_at: str) -> Sorted:
-    """In the order of arrival. Raises nothing, whatever the messages hold."""
+    """Sort messages in the order of arrival. Raises nothing, whatever they hold."""
     sorted_ = Sorted([], {}, [])
     stations: dict[bytes, tuple[str, str, bool]] = {}  # a batch is long, its topics are few
     for message in messages:
@@ -89,13 +89,13 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
 
 
 def read_run(payload: bytes, station: str, received_at: str) -> Run | str:
-    """A run to be stored, or why it is none."""
+    """Return a run to be stored, or the reason why the payload is none."""
     result = sort([Message(0, topics.run(station).encode(), payload, len(payload))], received_at)
     return result.runs[0] if result.runs else result.refusals[0].reason
 
 
 def _topic(encoded: bytes) -> tuple[str, str, bool]:
-    """A topic as text, its station (empty when that is no name), and whether it carries runs."""
+    """Return a topic as text, its station (empty: no name), and whether it carries runs."""
     topic = encoded.decode(errors="replace")
     station = topics.station_of(topic)
     if not topics.STATION_NAME.fullmatch(station):
@@ -151,7 +151,7 @@ _decode_tag = msgspec.json.Decoder(_Tag).decode
 
 
 def _check_text(payload: bytes, schemas: tuple[str, ...]) -> None:
-    """UTF-8 throughout, also where the decoder skips, and the schema said: both are the contract.
+    """Check that a payload is UTF-8, also where the decoder skips, and names its schema.
 
     A decoder with one type takes a message without a tag for it.
     """
@@ -167,7 +167,7 @@ def _check_text(payload: bytes, schemas: tuple[str, ...]) -> None:
 
 
 def _check_no_nul(record: RunRecord | StationState) -> None:
-    """PostgreSQL keeps no U+0000 in a text, and no name or reading has one."""
+    """Refuse U+0000: PostgreSQL keeps none in a text, and no name or reading has one."""
     waiting: list[object] = [msgspec.to_builtins(record)]
     while waiting:
         match waiting.pop():

@@ -1,4 +1,4 @@
-"""Ingest and pages in one process and one event loop, from the first connection to SIGTERM."""
+"""Runs ingest and pages in one process and one event loop, from the first connection to SIGTERM."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ _END_WITHIN_S = 10.0
 
 @dataclass(frozen=True)
 class Service:
-    """What is needed to run a host. `store` is open."""
+    """Runs a host. `store` is open."""
 
     store: Store
     broker: Address
@@ -35,7 +35,7 @@ class Service:
     names: list[str]
 
     async def run(self, ready: Callable[[ListenAddress], None]) -> None:
-        """Until SIGTERM or SIGINT. `ready` hears where the page is, once it is served."""
+        """Serve until SIGTERM or SIGINT. `ready` is called with the address of the page."""
         live = Live()
         ingest = Ingest(self.broker, self.store, version=self.mqtt_version, changed=live.changed)
         app = create_app(self.store, ingest.progress, live, names=self.names)
@@ -83,7 +83,7 @@ class Service:
 
 
 async def _keep_watch(store: Store) -> None:
-    """Feed systemd's watchdog as long as this loop turns and the database answers, if only no."""
+    """Feed systemd's watchdog while this loop turns and the database answers, even with no."""
     period_s = watchdog_period_s()
     while period_s is not None:
         await asyncio.sleep(period_s)
@@ -95,7 +95,7 @@ async def _keep_watch(store: Store) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to us, and says when it answers."""
+    """Serves pages, leaves signals to the host, and calls `ready` when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -127,6 +127,6 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
 
 
 def _bound(address: ListenAddress) -> socket.socket:
-    """Bound already, so that a port that is taken is one clear line before anything starts."""
+    """Return a bound socket, so that a port that is taken is one line before anything starts."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     return socket.create_server((address.host, address.port), family=family)

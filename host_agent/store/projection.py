@@ -1,4 +1,4 @@
-"""Steps and measurements of a record as rows. Pure and total: every record fits."""
+"""Turns steps and measurements of a record into rows. Pure and total: every record fits."""
 
 import msgspec
 
@@ -12,12 +12,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def step_rows(run_id: int, record: RunRecord) -> list[Row]:
-    """In the order of the columns of `schema.steps`."""
+    """Return rows in the order of the columns of `schema.steps`."""
     return [_step_row(run_id, number, step) for number, step in enumerate(record.steps)]
 
 
 def measurement_rows(run_id: int, record: RunRecord) -> list[Row]:
-    """In the order of the columns of `schema.measurements`."""
+    """Return rows in the order of the columns of `schema.measurements`."""
     return [
         (run_id, step_number, number, *_measurement(measurement))
         for step_number, step in enumerate(record.steps)
@@ -58,7 +58,7 @@ def _measurement(measurement: Measurement) -> Row:
 
 
 def _value(value: Value) -> Row:
-    """As number, text, truth. An integer beyond every float is kept as text."""
+    """Return a value as number, text, truth. A whole number beyond every float becomes a text."""
     if isinstance(value, bool):
         return (None, None, value)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The host's pages and their JSON, on one Litestar application. Nothing leaves the site."""
+"""Serves the host's pages and their JSON from one Litestar application. Nothing leaves the site."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp
 
-from host_agent.ingest import Progress
+from host_agent.progress import Progress
 from host_agent.store import Store
 from host_agent.web import api, pages
 from host_agent.web import formatting as words
@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 
 
 def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]) -> ASGIApp:
-    """Ready to be served. `names` are host names to answer to, beside addresses and localhost."""
+    """Return the application. It answers to `names`, beside addresses and localhost."""
     engine = Environment(
         loader=PackageLoader("host_agent.web", "templates"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""What the pages show, as JSON. Litestar writes the OpenAPI description from these signatures."""
+"""Serves as JSON what the pages show. Litestar writes the OpenAPI from these signatures."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
-from host_agent.ingest import Progress
+from host_agent.progress import Progress
 from host_agent.store import (
     Counts,
     Quarantined,

@@ -1,4 +1,4 @@
-"""How figures and facts are put into words on a page."""
+"""Puts figures and facts into words for a page."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ _BASIS = {
 
 
 def verdict(value: Verdict | str, marginal: bool = False) -> str:
-    """In capitals, to be read across a room. Marginal is a pass that should be looked at."""
+    """Return a verdict in capitals. Marginal is a pass that a person should look at."""
     text = str(value).upper().replace("_", " ")
     return f"{text}, MARGINAL" if marginal and value == Verdict.PASS else text
 
@@ -42,7 +42,7 @@ def limit(bounds: Limit | None) -> str:
 
 
 def basis(bounds: Limit) -> str:
-    """Only what was read in a source is printed as that source's text."""
+    """Return where a limit comes from. Only what was read in a source is printed as its text."""
     words = _BASIS[bounds.basis]
     if not bounds.source:
         return words
@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
 
 
 def when(moment: datetime | str) -> str:
-    """To the second; the page says that it is UTC."""
+    """Return a time to the second; the page says that it is UTC."""
     return str(moment)[:19].replace("T", " ")
 
 

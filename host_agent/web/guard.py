@@ -1,4 +1,4 @@
-"""Round the whole application: who may ask by which name, and what a browser may do with it."""
+"""Guards the application: checks the name that a browser asks by, and adds security headers."""
 
 import ipaddress
 import socket
@@ -50,7 +50,7 @@ class Guard:
             await _misdirected(guarded)
 
     def answers_to(self, host: str) -> bool:
-        """Whether a `Host` header names this host: any address, or one of its names."""
+        """Return whether a `Host` header names this host: any address, or one of its names."""
         name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.split(":")[0]
         try:
             ipaddress.ip_address(name)

@@ -8,7 +8,7 @@ _HEARTBEAT_S = 15.0
 
 
 class Live:
-    """Pages that come and go, and one who says that something changed. For one event loop."""
+    """Tells listening pages that something changed. For one event loop."""
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Event] = set()
@@ -24,7 +24,7 @@ class Live:
         self.changed()
 
     async def changes(self) -> AsyncIterator[bool]:
-        """True when there is something new; False now and then, so that a dead peer is noticed."""
+        """Yield True on something new, and False every 15 s, so that a dead peer is noticed."""
         news = asyncio.Event()
         self._listeners.add(news)
         try:

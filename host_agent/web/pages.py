@@ -1,4 +1,4 @@
-"""Pages for people: the latest runs, one run in full, the quarantine."""
+"""Serves pages for people: the latest runs, one run in full, the quarantine."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ def runs_fragment(
     verdict: FromQuery[str] = "",
     asset_tag: FromQuery[str] = "",
 ) -> Template:
-    """The part of the first page that changes; `live.js` puts it in place."""
+    """Answer with the part of the first page that changes; `live.js` puts it in place."""
     context = _runs_context(store, station, verdict, asset_tag, None)
     return Template("_latest.html", context={**context, "progress": progress})
 
@@ -80,7 +80,10 @@ async def live_events(live: TheLive) -> ServerSentEvent:
 def _runs_context(
     store: Store, station: str, verdict: str, asset_tag: str, before: int | None
 ) -> dict[str, Any]:
-    """A verdict that is none filters nothing: a form sends an empty one for "any"."""
+    """Return what the list of runs shows. A text that is no verdict filters nothing.
+
+    A form sends an empty one for "any".
+    """
     chosen = RunFilter(
         station.strip(),
         Verdict(verdict) if verdict in OF_A_RUN else None,
@@ -107,7 +110,7 @@ def _runs_context(
 
 
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A page where a page was asked for, JSON elsewhere. Faults of ours go to the log."""
+    """Answer with a page where a page was asked for, with JSON elsewhere; log our own faults."""
     path = request.url.path
     told = error if isinstance(error, HTTPException) else HTTPException(detail=_OUR_FAULT)
     status, detail = told.status_code, told.detail

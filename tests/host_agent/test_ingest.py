@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from host_agent.ingest import STANDS_STILL_S, Ingest, Progress, probe
+from host_agent.ingest import Ingest, probe
 from host_agent.messages import Sorted
 from host_agent.mqtt import Address, Version
+from host_agent.progress import STANDS_STILL_S, Progress
 from host_agent.store import Kept, RunFilter, Store
 from records import StationState, encode, topics
 from tests.host_agent.load import example_record

@@ -11,9 +11,9 @@ import pytest
 from litestar.testing import TestClient
 
 from host_agent import web as web_package
-from host_agent.ingest import STANDS_STILL_S, Progress
 from host_agent.messages import Run, Sorted, read_run, sort
 from host_agent.mqtt import Message
+from host_agent.progress import STANDS_STILL_S, Progress
 from host_agent.store import Store
 from host_agent.text import now_text
 from host_agent.web import create_app

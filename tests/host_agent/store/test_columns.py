@@ -42,7 +42,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from litestar.testing import TestClient
 from host_agent import columns
-from host_agent.ingest import Progress
+from host_agent.progress import Progress
 from host_agent.messages import sort
 from host_agent.mqtt import Message
 from host_agent.store import RunFilter, Store, schema
