@@ -69,6 +69,8 @@ class RunRow(RunSummary, frozen=True, kw_only=True):
 
     record: Annotated[bytes, Mark.ARRIVAL]
     """As the station sent it."""
+    signature: Annotated[bytes | None, Mark.ARRIVAL]
+    """The line that came before it: with it, `sha256` is that of the whole message."""
 
 
 class Column(NamedTuple):
@@ -131,7 +133,13 @@ _made = [
     for column in _MADE
     if column.of.made_by is not None
 ]
-_GATHERED = [*(column.name for column in (*_PLAIN, *_MADE)), "received_at", "sha256", "record"]
+_GATHERED = [
+    *(column.name for column in (*_PLAIN, *_MADE)),
+    "received_at",
+    "sha256",
+    "record",
+    "signature",
+]
 _as_taken: Callable[[Row], Row] = itemgetter(*(_GATHERED.index(name) for name in TAKEN))
 _as_row: Callable[[Row], Row] = itemgetter(*(_GATHERED.index(name) for name in ROW))
 _WHOLE_NUMBERS = [
@@ -154,7 +162,9 @@ def taken(record: RunRecord) -> Row:
     return _as_taken((*_plain(record), *[make(get(record)) for get, make in _made]))
 
 
-def row(record: RunRecord, received_at: str, sha256: str, payload: bytes) -> Row:
+def row(
+    record: RunRecord, received_at: str, sha256: str, payload: bytes, signature: bytes = b""
+) -> Row:
     """Return what `ROW` stands for. Truths are 0 and 1."""
     made = [make(get(record)) for get, make in _made]
-    return _as_row((*_plain(record), *made, received_at, sha256, payload))
+    return _as_row((*_plain(record), *made, received_at, sha256, payload, signature or None))

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from host_agent import messages
-from host_agent.messages import Sorted
+from host_agent.messages import Other, Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.progress import Progress
 from host_agent.receipts import receipts_of
@@ -176,11 +176,13 @@ class Ingest:
 
     async def _keep_batch(self, writer: ThreadPoolExecutor) -> None:
         batch = self._take()
-        arrived = Sorted([], {}, [])
+        others: list[Other] = []
+        arrived = Sorted([], {}, [], others)
         for chunk in batch:
             arrived.runs.extend(chunk.arrived.runs)
             arrived.states.update(chunk.arrived.states)
             arrived.refusals.extend(chunk.arrived.refusals)
+            others.extend(chunk.arrived.others)
         kept = await self._until_kept(writer, arrived)
         if kept is None:
             return

@@ -6,7 +6,7 @@ could not be kept in every database, is refused with a reason that a person can 
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from host_agent import columns
 from host_agent.mqtt import Message
 from host_agent.text import printable
 from records import RunRecord, StationState, decode_run, decode_state, topics
+from records.messages import decode_event, decode_plan
 from records.signing import split
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -23,6 +24,8 @@ _HEAD_OF_A_RUN = re.compile(
 )
 _RUNS = ("pace.run/2", "pace.run/1")
 _STATES = ("pace.state/1",)
+_PLAN = b'{"schema":"pace.plan/1",'
+_EVENT = b'{"schema":"pace.event/1",'
 _REASON_LENGTH = 500
 _INT64 = range(-(2**63), 2**63)
 
@@ -54,12 +57,25 @@ class Refusal(NamedTuple):
     payload: bytes
 
 
+class Other(NamedTuple):
+    """A plan or an event, as the table `others` keeps it, column by column in its order."""
+
+    record_id: str
+    station: str
+    schema: str
+    received_at: str
+    sha256: str
+    record: bytes
+    signature: bytes | None
+
+
 class Sorted(NamedTuple):
     """`states` holds the last state of each station, and when it came."""
 
     runs: list[Run]
     states: dict[str, tuple[StationState, str]]
     refusals: list[Refusal]
+    others: Sequence[Other] = ()
 
 
 class _NotAccepted(Exception):
@@ -69,6 +85,7 @@ class _NotAccepted(Exception):
 def sort(messages: Iterable[Message], received_at: str) -> Sorted:
     """Sort messages in the order of arrival. Raises nothing, whatever they hold."""
     sorted_ = Sorted([], {}, [])
+    others: list[Other] = []
     stations: dict[bytes, tuple[str, str, bool]] = {}  # a batch is long, its topics are few
     for message in messages:
         if message.topic not in stations:
@@ -76,7 +93,9 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
         topic, station, is_run = stations[message.topic]
         try:
             _check_message(message, station)
-            if is_run:
+            if is_run and (other := _other(message.payload, station, received_at)) is not None:
+                others.append(other)
+            elif is_run:
                 sorted_.runs.append(_run(message.payload, station, received_at))
             else:
                 sorted_.states[station] = _state(message.payload, station), received_at
@@ -85,7 +104,7 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
         except Exception as error:  # whatever a message does to a decoder, the next one is read
             reason = f"not a record: {error}"
             sorted_.refusals.append(_refuse(message, topic, station, reason, received_at))
-    return sorted_
+    return sorted_._replace(others=others) if others else sorted_
 
 
 def read_run(payload: bytes, station: str, received_at: str) -> Run | str:
@@ -113,7 +132,7 @@ def _check_message(message: Message, station: str) -> None:
 
 
 def _run(payload: bytes, station: str, received_at: str) -> Run:
-    body = split(payload).record
+    signature, body = split(payload)
     _check_text(body, _RUNS)
     record = decode_run(body)
     if record.station != station:
@@ -123,10 +142,31 @@ def _run(payload: bytes, station: str, received_at: str) -> Run:
     if b"\\u0000" in body:
         _check_no_nul(record)
     sha256 = hashlib.sha256(payload).hexdigest()
-    row = columns.row(record, received_at, sha256, body)
+    row = columns.row(record, received_at, sha256, body, signature)
     if why := columns.too_wide(row):
         raise _NotAccepted(why)
     return Run(record.record_id, station, received_at, sha256, body, row)
+
+
+def _other(payload: bytes, station: str, received_at: str) -> Other | None:
+    """Return the plan or event that a message is; None for anything else."""
+    signature, body = split(payload)
+    if body.startswith(_PLAN):
+        _check_text(body, ("pace.plan/1",))
+        decode_plan(body)
+        schema, record_id = "pace.plan/1", hashlib.sha256(body).hexdigest()
+    elif body.startswith(_EVENT):
+        _check_text(body, ("pace.event/1",))
+        event = decode_event(body)
+        schema, record_id = "pace.event/1", event.record_id
+        if event.station != station:
+            raise _NotAccepted(f"station {event.station!r} in the event, {station!r} in the topic")
+        if not _RECORD_ID.fullmatch(record_id):
+            raise _NotAccepted(f"record_id {record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
+    else:
+        return None
+    sha256 = hashlib.sha256(payload).hexdigest()
+    return Other(record_id, station, schema, received_at, sha256, body, signature or None)
 
 
 def _state(payload: bytes, station: str) -> StationState:

@@ -24,6 +24,8 @@ def receipts_of(arrived: Sorted, kept: Kept) -> list[tuple[str, bytes]]:
             stored.setdefault(run.station, {})[Stored(run.record_id, run.sha256)] = None
             if run.record.startswith(_VERSION_1):
                 unsigned.setdefault(run.station, {})[run.record_id] = None
+    for other in arrived.others:
+        stored.setdefault(other.station, {})[Stored(other.record_id, other.sha256)] = None
     for refusal in (*arrived.refusals, *kept.conflicts):
         if refusal.station and refusal.record_id:
             rejected.setdefault(refusal.station, []).append(

@@ -18,6 +18,8 @@ from records.signing import NotGenuine, decoded, encoded, thumbprint
 CREDENTIAL = "station-key"
 """The name of the systemd credential that holds the key."""
 FILE_NAME = "station.key"
+HISTORY = "station-keys.json"
+"""The public keys of a station whose key was rotated, beside the private one."""
 
 
 class KeyTrouble(Exception):
@@ -84,8 +86,7 @@ def load_or_make(folder: Path) -> SigningKey:
 
     Raises `KeyTrouble` for a file that others may read, that is no key, or cannot be made.
     """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if credentials and (given := Path(credentials) / CREDENTIAL).exists():
+    if (given := _credential()) is not None:
         return _read(given, private=False)
     path = folder / FILE_NAME
     with contextlib.suppress(FileNotFoundError):
@@ -93,15 +94,70 @@ def load_or_make(folder: Path) -> SigningKey:
     return make(path)
 
 
+def endorsed(folder: Path, key: SigningKey, station: str) -> PublicKey:
+    """Return the public half of the station's key, with the older key's word for it, if any.
+
+    Where the station was renamed since, the older key's word was for another name, and is left out.
+    """
+    fresh = public_key(key, station)
+    for known in reversed(history(folder).keys):
+        if known.kid == fresh.kid and known.station == station:
+            return known
+    return fresh
+
+
+def history(folder: Path) -> KeySet:
+    """Return the public keys that this station has had, oldest first. Raises `KeyTrouble`."""
+    path = folder / HISTORY
+    return read_key_set(path) if path.exists() else KeySet()
+
+
+def known(folder: Path) -> KeySet:
+    """Return every public key of the station, without making one. Raises `KeyTrouble`."""
+    had = history(folder)
+    path = _credential() or folder / FILE_NAME
+    if not path.exists():
+        if not had.keys:
+            raise KeyTrouble(f"{path}: no key yet: the station makes one at its first run")
+        return had
+    now = public_key(_read(path, private=_credential() is None))
+    if any(one.kid == now.kid for one in had.keys):
+        return had
+    return KeySet((*had.keys, now))
+
+
+def rotate(folder: Path, station: str) -> PublicKey:
+    """Make a new key, endorsed by the present one, which is no longer kept. Raises `KeyTrouble`.
+
+    The public halves stay in the folder, so that older records can be verified.
+    """
+    if _credential() is not None:
+        raise KeyTrouble(
+            f"the key is the systemd credential {CREDENTIAL}: make a new one where that comes from"
+        )
+    old = load_or_make(folder)
+    key = SigningKey.generate()
+    fresh = endorse(public_key(key, station), old)
+    known = history(folder).keys or (public_key(old, station),)
+    _write(folder / HISTORY, msgspec.json.encode(KeySet((*known, fresh))) + b"\n", 0o644)
+    _write(folder / FILE_NAME, bytes(key).hex().encode() + b"\n", 0o600)
+    return fresh
+
+
 def make(path: Path) -> SigningKey:
     """Write a new key to `path`, whole or not at all, for its owner alone. Raises `KeyTrouble`."""
     key = SigningKey.generate()
+    _write(path, bytes(key).hex().encode() + b"\n", 0o600)
+    return key
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "wb") as file:
-            file.write(bytes(key).hex().encode() + b"\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -109,10 +165,13 @@ def make(path: Path) -> SigningKey:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise KeyTrouble(
-            f"{path}: the station's key cannot be written: {error.strerror}"
-        ) from error
-    return key
+        raise KeyTrouble(f"{path}: it cannot be written: {error.strerror}") from error
+
+
+def _credential() -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    given = Path(folder) / CREDENTIAL
+    return given if folder and given.exists() else None
 
 
 def _read(path: Path, *, private: bool) -> SigningKey:

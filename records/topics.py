@@ -11,13 +11,18 @@ STATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 def run(station: str) -> str:
-    """Station to host: one `RunRecord`, QoS 1."""
+    """Station to host: one run, plan or event, mostly signed, QoS 1."""
     return f"{PREFIX}/{station}/run"
 
 
 def receipt(station: str) -> str:
-    """Host to station: one `Receipt`, QoS 1."""
+    """Host to station: a `Receipt` or a `Request`, QoS 1."""
     return f"{PREFIX}/{station}/receipt"
+
+
+def piece(station: str) -> str:
+    """Station to host: one piece of an attachment, QoS 1."""
+    return f"{PREFIX}/{station}/piece"
 
 
 def state(station: str) -> str:

@@ -53,7 +53,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     folder = data or config.data
     hardware = LocalHardware()
     ended = hear_endings()
-    with logging_to(folder, to_file=ui), _outbox(folder) as outbox:
+    with logging_to(folder, to_file=ui), _outbox(folder, config) as outbox:
         everything = dict.fromkeys(["", *config.slots], hardware)
         service = StationService(config, everything, outbox)
         try:
@@ -79,7 +79,7 @@ def simulate_station(asked: Simulation) -> int:
     speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
     rig = SimulatedRig(config, speed=speed)
     ended = hear_endings() if asked.runs is None else queue.SimpleQueue()
-    with logging_to(asked.data, to_file=asked.ui), _outbox(asked.data) as outbox:
+    with logging_to(asked.data, to_file=asked.ui), _outbox(asked.data, config) as outbox:
         service = StationService(
             config,
             rig.hardware,
@@ -121,8 +121,8 @@ def _with_broker(config: StationConfig, asked: Simulation) -> StationConfig:
 
 
 @contextmanager
-def _outbox(folder: Path) -> Iterator[Outbox]:
-    outbox = Outbox(folder / "outbox.db")
+def _outbox(folder: Path, config: StationConfig) -> Iterator[Outbox]:
+    outbox = Outbox(folder / "outbox.db", keep=config.keep)
     try:
         yield outbox
     finally:

@@ -39,7 +39,6 @@ def plan(steps: int, dwell_s: float = 0.0) -> Plan:
         title="Benchmark",
         kind="benchmark",
         guideline="none",
-        sha256="0" * 64,
         steps=tuple(
             PlannedStep(
                 "benchmark.measure", f"Step {number}", "", measure, {"dwell_s": dwell_s}, LIMITS

@@ -38,7 +38,7 @@ class Keeping(Database):
         except _ROWS_ARE_AT_FAULT:
             if len(arrived.runs) == 0:
                 raise
-        kept = self._keep(Sorted([], arrived.states, arrived.refusals))
+        kept = self._keep(arrived._replace(runs=[]))
         for run in arrived.runs:
             try:
                 one = self._keep(Sorted([run], {}, []))
@@ -64,6 +64,8 @@ class Keeping(Database):
             if refusals or conflicts:
                 poison = [_quarantine_row(one) for one in (*refusals, *conflicts)]
                 connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
+            if arrived.others:
+                connection.exec_driver_sql(self._sql.insert_other, list(arrived.others))
             if arrived.states:
                 states = [_state_row(*state) for state in arrived.states.values()]
                 connection.exec_driver_sql(self._sql.upsert_station, states)

@@ -146,6 +146,21 @@ quarantine = Table(
     Index("quarantine_released_at", "released_at"),  # to count what waits without reading it
 )
 
+others = Table(  # what stations sign besides runs: plans, whose id is their hash, and events
+    "others",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _text("record_id"),
+    _text("station"),
+    _text("schema"),
+    _text("received_at"),
+    _text("sha256"),  # of the whole message: two stations sign one plan
+    Column("record", LargeBinary, nullable=False),
+    Column("signature", LargeBinary),
+    UniqueConstraint("sha256", name="others_sha256"),
+    Index("others_record_id", "record_id", "id"),
+)
+
 stations = Table(
     "stations",
     metadata,

@@ -48,6 +48,10 @@ class Statements:
             ),
             _names(schema.quarantine.c)[1:-1],
         )
+        self.insert_other = self._text(  # as the table, without `id`
+            insert(schema.others).on_conflict_do_nothing(index_elements=["sha256"]),
+            _names(schema.others.c)[1:],
+        )
         self.upsert_station = self._text(
             stations.on_conflict_do_update(
                 index_elements=["station"],

@@ -18,6 +18,8 @@ NOUNS = {
     "station": "run this station",
     "plan": "what is tested",
     "rig": "what is plugged into this machine",
+    "record": "verify records offline, with public keys alone",
+    "key": "the key with which this station signs",
     "decode": "read what devices say of themselves, one a line on stdin",
     "demo": "broker, host, simulated station and screen in one",
 }

@@ -10,11 +10,11 @@ import msgspec
 from records import Measurement, Phrase, Proof, RunRecord, StepRecord, Verdict, version_1
 from records.run import not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE
-from station.engine.events import Measured, StepFinished, StepStarted
+from station.engine.events import Found, Measured, StepFinished, StepStarted
 
 log = logging.getLogger(__name__)
 
-Journalled = StepStarted | Measured | StepFinished
+Journalled = StepStarted | Measured | Found | StepFinished
 """The events that a journal holds: what a run had measured must not be lost with it."""
 
 POWER_CUT = Phrase("run.power_cut", text="broken off: the station lost power or was killed")
@@ -65,7 +65,16 @@ def break_off(
     if not whole:
         last.append(_of_runner(MAKE_SAFE, "Make safe", verdict, why))
     steps = (*before, *tests, *last)
-    whole_record = msgspec.structs.replace(draft, steps=steps, not_safe=not_safe(steps))
+    found = heard.found or Found(draft.device, draft.instruments)
+    whole_record = msgspec.structs.replace(
+        draft,
+        device=found.device,
+        instruments=found.instruments,
+        duration_s=round(sum(step.duration_s for step in steps), 3),
+        steps=steps,
+        not_safe=not_safe(steps),
+        dead_man=any(one.dead_man for one in found.instruments),
+    )
     conclusion = whole_record.conclude()
     return msgspec.structs.replace(
         whole_record, verdict=conclusion.verdict, marginal=conclusion.marginal
@@ -79,6 +88,7 @@ class _Heard(NamedTuple):
     of_runner: list[StepRecord]
     running: StepStarted | None
     taken: tuple[Measurement, ...]
+    found: Found | None
 
 
 def _heard(events: Sequence[Journalled]) -> _Heard:
@@ -86,8 +96,11 @@ def _heard(events: Sequence[Journalled]) -> _Heard:
     of_runner: list[StepRecord] = []
     running: StepStarted | None = None
     taken: list[Measurement] = []
+    found: Found | None = None
     for event in events:
         match event:
+            case Found():
+                found = event
             case StepStarted():
                 running, taken = event, []
             case Measured(measurement=measurement):
@@ -97,7 +110,7 @@ def _heard(events: Sequence[Journalled]) -> _Heard:
                 running = None
             case StepFinished(record=record):
                 of_runner.append(record)
-    return _Heard(tests, of_runner, running, tuple(taken))
+    return _Heard(tests, of_runner, running, tuple(taken), found)
 
 
 def _begun(

@@ -16,43 +16,28 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from records import Phrase, RunRecord, Verdict, decode_run, encode
+from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_run, encode
+from records.messages import EventRecord, PublicKey
+from records.run import Attachment
+from station.delivery import attachments, keeping, signer, tables
+from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
+from station.delivery.keeping import Counts, Keep, Waiting
+from station.delivery.signer import Signer
 from station.engine.events import Event
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    sequence INTEGER PRIMARY KEY, record_id TEXT UNIQUE NOT NULL, body BLOB NOT NULL,
-    rejected TEXT);
-CREATE TABLE IF NOT EXISTS draft (record_id TEXT PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS journal (
-    record_id TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO counter VALUES ('sequence', 0), ('delivered', 0);
-"""
-
 
 class OutboxError(Exception):
     """The disk took nothing. Says why and what to do."""
 
 
-class Counts(NamedTuple):
-    """`delivered` since the file was made; `rejected` are in the host's quarantine and here."""
+__all__ = ["Counts", "Keep", "Outbox", "OutboxError", "Waiting"]
 
-    delivered: int
-    waiting: int
-    rejected: int
-
-
-class Waiting(NamedTuple):
-    """A record that waits for its receipt; `body` is its JSON as it is sent."""
-
-    record_id: str
-    body: bytes
+KEEP = Keep()
 
 
 class Outbox:
@@ -60,21 +45,26 @@ class Outbox:
 
     Every method may be called from any thread. `begin`, `finish` and `receipt` return after the
     commit (WAL, synchronous FULL); what `note` is given is committed within `NOTE_INTERVAL_S`.
+    Each record is signed and chained in the transaction that stores it; what was delivered stays
+    for as long as `keep` says.
     """
 
     NOTE_INTERVAL_S = 0.25
 
-    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, keep: Keep = KEEP, patience_s: float = 5.0) -> None:
         """Open the file. Raises `OutboxError` when there is no usable file at `path`.
 
-        Another station on the same file is waited for during `patience_s`: it may be on its way
-        out.
+        The station's key is beside it. Another station on the same file is waited for during
+        `patience_s`: it may be on its way out.
         """
         self.path = path
+        self._keep = keep
+        self._signer = Signer(path.parent)
+        self._blobs = path.parent / attachments.FOLDER
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _open(path, patience_s)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, tables.TooNew) as error:
             hint = (
                 "; is another station running on the same data?" if "locked" in str(error) else ""
             )
@@ -87,9 +77,14 @@ class Outbox:
         self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._thread.start()
 
-    def begin(self, draft: RunRecord) -> RunRecord:
-        """Give the run its sequence number, and remember that it has begun."""
-        return self._do(lambda db: _begin(db, draft))
+    def begin(self, draft: RunRecord, plan: bytes = b"") -> RunRecord:
+        """Give the run its sequence number, and remember that it has begun.
+
+        `plan` is the record of its plan, which waits for delivery from now on unless it was there
+        already. Nothing begins without a key: its record could not be signed.
+        """
+        self._key()
+        return self._do(lambda db: _begin(db, self._signer, draft, plan))
 
     def note(self, record_id: str, event: Event) -> None:
         """Remember what a run has measured so far. Returns at once."""
@@ -98,31 +93,81 @@ class Outbox:
 
     def finish(self, record: RunRecord) -> None:
         """Put a complete record into the outbox, and drop its journal."""
-        self._do(lambda db: _finish(db, record))
+        self._do(lambda db: _finish(db, self._signer, record))
 
     def recover(self) -> tuple[RunRecord, ...]:
         """Make a record of every run that was broken off, with what was measured."""
-        return self._do(_recover)
+        return self._do(lambda db: _recover(db, self._signer))
 
     def break_off(self, record_id: str, reason: Phrase) -> RunRecord:
         """Put an ERROR record with what was measured into the outbox: the run cannot go on."""
-        return self._do(lambda db: _break_off(db, record_id, Verdict.ERROR, reason))
+        return self._do(lambda db: _break_off(db, self._signer, record_id, Verdict.ERROR, reason))
+
+    def add(self, event: EventRecord) -> None:
+        """Put something that happened to a unit besides a run into the outbox."""
+        self._key()
+        self._do(
+            lambda db: self._signer.store(
+                db, event.record_id, "event", event.station, encode(event)
+            )
+        )
 
     def waiting(self, limit: int = 100, *, but_not: Sequence[str] = ()) -> tuple[Waiting, ...]:
         """Return what waits, oldest first, without the rejected and without those in `but_not`."""
-        return self._do(lambda db: _waiting(db, limit, but_not))
+        return self._do(lambda db: keeping.waiting(db, limit, but_not))
 
-    def receipt(self, stored: Sequence[str], rejected: Sequence[tuple[str, str]] = ()) -> Counts:
-        """Drop what the host has stored, and mark what it has `rejected` (id, reason)."""
-        return self._do(lambda db: _receipt(db, stored, rejected))
+    def stations(self) -> frozenset[str]:
+        """Return the names of the stations that what waits names."""
+        return self._do(keeping.stations)
+
+    def receipt(self, receipt: Receipt) -> list[str]:
+        """Take in what the host holds. Return the ids of the records that it settles.
+
+        A record leaves the way when the host's digest is that of the message as it was sent.
+        """
+        return self._do(lambda db: _receipt(db, receipt, self._keep))
+
+    def send_again(self, request: Request) -> int:
+        """Let what the host asks for wait again. Return how many records are still here."""
+        return self._do(lambda db: _send_again(db, request))
 
     def offer_again(self) -> None:
         """Let what the host rejected wait again: it may have let go of it."""
-        self._do(lambda db: db.execute("UPDATE outbox SET rejected = NULL"))
+        self._do(_offer_again)
 
     def counts(self) -> Counts:
         """Return how many records were delivered, wait, and are rejected."""
-        return self._do(_counts)
+        return self._do(keeping.counts)
+
+    def head(self) -> Head | None:
+        """Return how far the chain has come."""
+        return self._do(signer.head)
+
+    def public_key(self, station: str) -> PublicKey:
+        """Return the key that the records are verified with."""
+        self._key()
+        return self._signer.public_key(station)
+
+    def attach(self, name: str, data: bytes, media_type: str = "") -> Attachment:
+        """Keep a photograph or document for a record, and let it wait for its delivery.
+
+        Raises `OutboxError` where the disk, or the room that `keep` gives, takes no more.
+        """
+        try:
+            sha256 = attachments.write(self._blobs, data)
+        except OSError as error:
+            raise OutboxError(f"{self._blobs}: {error}") from error
+        one = Attachment(name=name, sha256=sha256, size_bytes=len(data), media_type=media_type)
+        quota_bytes = self._keep.attachments_mib * keeping.MIB
+        try:
+            self._do(lambda db: attachments.add(db, self._blobs, one, quota_bytes))
+        except attachments.NoRoom as error:
+            raise OutboxError(f"{self._blobs}: {error}") from error
+        return one
+
+    def next_piece(self) -> Piece | None:
+        """Return the piece of an attachment that is to be sent next."""
+        return self._do(lambda db: attachments.next_piece(db, self._blobs))
 
     def close(self) -> None:
         """Commit what there is, and end. Later calls raise `OutboxError`."""
@@ -132,6 +177,13 @@ class Outbox:
                 self._jobs.put(None)
         self._thread.join()
         self._db.close()
+
+    def _key(self) -> None:
+        """Raises `OutboxError` where the station's key cannot be used."""
+        try:
+            self._signer.load()
+        except Exception as error:  # `KeyTrouble`; its module is not imported before it is needed
+            raise OutboxError(str(error)) from error
 
     def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         job = _Job(work, Future())
@@ -215,76 +267,73 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        tables.prepare(db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _begin(db: sqlite3.Connection, draft: RunRecord) -> RunRecord:
+def _begin(db: sqlite3.Connection, signer: Signer, draft: RunRecord, plan: bytes) -> RunRecord:
     db.execute("UPDATE counter SET value = value + 1 WHERE name = 'sequence'")
     (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
     numbered = msgspec.structs.replace(draft, sequence=sequence)
     db.execute("INSERT INTO draft VALUES (?, ?)", (numbered.record_id, encode(numbered)))
+    if plan and not _is_here(db, draft.plan_sha256):
+        signer.store(db, draft.plan_sha256, "plan", draft.station, plan)
     return numbered
 
 
-def _finish(db: sqlite3.Connection, record: RunRecord) -> None:
-    db.execute(
-        "INSERT INTO outbox (sequence, record_id, body) VALUES (?, ?, ?)"
-        " ON CONFLICT (record_id) DO NOTHING",
-        (record.sequence, record.record_id, encode(record)),
-    )
+def _is_here(db: sqlite3.Connection, record_id: str) -> bool:
+    return bool(db.execute("SELECT 1 FROM outbox WHERE record_id = ?", (record_id,)).fetchone())
+
+
+def _finish(db: sqlite3.Connection, signer: Signer, record: RunRecord) -> None:
+    """From journal to outbox. Doing it again changes nothing."""
+    if not _is_here(db, record.record_id):
+        signer.store(db, record.record_id, "run", record.station, encode(record))
     db.execute("DELETE FROM draft WHERE record_id = ?", (record.record_id,))
     db.execute("DELETE FROM journal WHERE record_id = ?", (record.record_id,))
 
 
-def _recover(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
+def _recover(db: sqlite3.Connection, signer: Signer) -> tuple[RunRecord, ...]:
     recovered = []
     for (record_id,) in db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall():
         try:
-            recovered.append(_break_off(db, record_id, Verdict.ABORTED, POWER_CUT))
+            recovered.append(_break_off(db, signer, record_id, Verdict.ABORTED, POWER_CUT))
         except msgspec.MsgspecError:
             log.exception("run %s was broken off and cannot be read; it stays as it is", record_id)
     db.execute("DELETE FROM journal WHERE record_id NOT IN (SELECT record_id FROM draft)")
     return tuple(recovered)
 
 
-def _break_off(db: sqlite3.Connection, record_id: str, verdict: Verdict, why: Phrase) -> RunRecord:
+def _break_off(
+    db: sqlite3.Connection, signer: Signer, record_id: str, verdict: Verdict, why: Phrase
+) -> RunRecord:
     found = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
     if found is None:
         raise LookupError(f"no run {record_id} is going on")
     rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
     events = read_events(record_id, (row for (row,) in rows))
     record = break_off(decode_run(found[0]), events, verdict, why)
-    _finish(db, record)
+    _finish(db, signer, record)
     return record
 
 
-def _waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:
-    rows = db.execute(
-        "SELECT record_id, body FROM outbox WHERE rejected IS NULL ORDER BY sequence LIMIT ?",
-        (limit + len(but_not),),
-    )
-    passed_over = frozenset(but_not)
-    return tuple(Waiting(*row) for row in rows if row[0] not in passed_over)[:limit]
+def _receipt(db: sqlite3.Connection, receipt: Receipt, keep: Keep) -> list[str]:
+    settled = keeping.settle(db, receipt)
+    for held in receipt.attachments:
+        attachments.settle(db, held)
+    keeping.prune(db, keep)
+    return settled
 
 
-def _receipt(
-    db: sqlite3.Connection, stored: Sequence[str], rejected: Sequence[tuple[str, str]]
-) -> Counts:
-    for record_id in stored:
-        gone = db.execute("DELETE FROM outbox WHERE record_id = ?", (record_id,)).rowcount
-        db.execute("UPDATE counter SET value = value + ? WHERE name = 'delivered'", (gone,))
-    for record_id, reason in rejected:
-        db.execute("UPDATE outbox SET rejected = ? WHERE record_id = ?", (reason, record_id))
-    return _counts(db)
+def _send_again(db: sqlite3.Connection, request: Request) -> int:
+    for sha256 in request.attachments:
+        attachments.send_again(db, sha256)
+    return keeping.send_again(db, request)
 
 
-def _counts(db: sqlite3.Connection) -> Counts:
-    (delivered,) = db.execute("SELECT value FROM counter WHERE name = 'delivered'").fetchone()
-    waiting, rejected = db.execute(
-        "SELECT count(*) FILTER (WHERE rejected IS NULL), count(rejected) FROM outbox"
-    ).fetchone()
-    return Counts(delivered, waiting, rejected)
+def _offer_again(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE outbox SET rejected = NULL")
+    attachments.offer_again(db)

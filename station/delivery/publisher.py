@@ -21,12 +21,15 @@ from typing import NamedTuple
 import aiomqtt
 import msgspec
 
-from records import Receipt, StationState, decode_receipt, encode, topics
+from records import Receipt, Request, StationState, encode, topics
+from records.version_1 import ReceiptV1
 from station.delivery.broker import BrokerAddress
 from station.delivery.in_flight import InFlight
 from station.delivery.outbox import Outbox, OutboxError, Waiting
 
 log = logging.getLogger(__name__)
+
+_decode_from_host = msgspec.json.Decoder(Receipt | Request | ReceiptV1).decode
 
 NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
@@ -69,6 +72,7 @@ class Publisher:
         self._live: deque[bytes] = deque(maxlen=1000)
         self._loop = asyncio.new_event_loop()
         self._records_wake = asyncio.Event()
+        self._piece_settled = asyncio.Event()
         self._state_wake = asyncio.Event()
         self._live_wake = asyncio.Event()
         self._reported: Delivery | None = None
@@ -117,6 +121,7 @@ class Publisher:
 
     def _on_record(self) -> None:
         self._records_wake.set()
+        self._piece_settled.set()
         if not self._connected:  # nobody sends it, and yet somebody wants to see it waiting
             self._report()
 
@@ -175,12 +180,19 @@ class Publisher:
 
     async def _converse(self, client: aiomqtt.Client) -> None:
         """Talk until the connection breaks, which the first task to notice raises."""
-        await client.subscribe(topics.receipt(self._station), qos=1)
+        for name in self._names():
+            await client.subscribe(topics.receipt(name), qos=1)
         self._in_flight.forget()
         self._set_connected(connected=True)
         tasks = [
             asyncio.create_task(job(client))
-            for job in (self._hear_receipts, self._send_records, self._send_state, self._send_live)
+            for job in (
+                self._hear_host,
+                self._send_records,
+                self._send_pieces,
+                self._send_state,
+                self._send_live,
+            )
         ]
         try:
             await asyncio.gather(*tasks)
@@ -193,25 +205,34 @@ class Publisher:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _hear_receipts(self, client: aiomqtt.Client) -> None:
-        ours = topics.receipt(self._station)
+    def _names(self) -> frozenset[str]:
+        """Return this station's name, and its older ones that waiting records still say."""
+        return self._outbox.stations() | {self._station}
+
+    async def _hear_host(self, client: aiomqtt.Client) -> None:
+        ours = {topics.receipt(name) for name in self._names()}
         async for message in client.messages:
-            if str(message.topic) != ours:  # some brokers send what nobody subscribed to
+            if str(message.topic) not in ours:  # some brokers send what nobody subscribed to
                 continue
             try:
-                receipt = decode_receipt(bytes(message.payload))
+                said = _decode_from_host(bytes(message.payload))
             except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
                 log.warning("%s: not a receipt: %s", message.topic, error)
                 continue
-            if not isinstance(receipt, Receipt):
-                continue
-            rejected = [(one.record_id, one.reason) for one in receipt.rejected]
-            for record_id, reason in rejected:
-                log.error("the host holds record %.64r in quarantine: %.200r", record_id, reason)
-            self._outbox.receipt([one.record_id for one in receipt.stored], rejected)
-            for record_id in (*(one.record_id for one in receipt.stored), *dict(rejected)):
-                self._in_flight.received(record_id)
-            self._report()
+            match said:
+                case Receipt():
+                    for record_id in self._outbox.receipt(said):
+                        self._in_flight.received(record_id)
+                    if said.attachments:
+                        self._piece_settled.set()
+                    self._report()
+                case Request():
+                    again = self._outbox.send_again(said)
+                    log.info("the host asks for records again: %d are here and are sent", again)
+                    self._report()
+                    self._piece_settled.set()
+                case ReceiptV1():  # for stations of version 0.1: it names no content
+                    continue
             self._records_wake.set()
 
     async def _send_records(self, client: aiomqtt.Client) -> None:
@@ -220,11 +241,34 @@ class Publisher:
             self._records_wake.clear()
             for record in self._next_records():
                 with self._in_flight.sending(record.record_id, loop.time()):
-                    await client.publish(topics.run(self._station), record.body, qos=1)
+                    await client.publish(self._topic(record), record.body, qos=1)
             self._report()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.RESEND_S[0] / 4):
                     await self._records_wake.wait()
+
+    def _topic(self, record: Waiting) -> str:
+        """A record travels under the name that it says: the host refuses it under any other."""
+        return topics.run(record.station or self._station)
+
+    async def _send_pieces(self, client: aiomqtt.Client) -> None:
+        """Send attachments piece by piece, each when the host holds the one before."""
+        pause_s = self.RESEND_S[0]
+        before: tuple[str, int] | None = None
+        while True:
+            self._piece_settled.clear()
+            piece = self._outbox.next_piece()
+            if piece is None:
+                before, pause_s = None, self.RESEND_S[0]
+                await self._piece_settled.wait()
+                continue
+            here = (piece.sha256, piece.offset_bytes)
+            pause_s = min(pause_s * 2, self.RESEND_S[1]) if here == before else self.RESEND_S[0]
+            before = here
+            await client.publish(topics.piece(self._station), piece.message, qos=1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._piece_settled.wait()
 
     def _next_records(self) -> tuple[Waiting, ...]:
         """Return the oldest that wait and are not on their way, or have been for too long."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from records import Device, Measurement, RunRecord, StepRecord
+from records import Device, InstrumentUsed, Measurement, RunRecord, StepRecord
 
 
 class _Event(msgspec.Struct, frozen=True, tag=True):
@@ -80,6 +80,13 @@ class KeysSeen(_Event, frozen=True):
     suspicious: tuple[int, ...] = ()
 
 
+class Found(_Event, frozen=True):
+    """The run knows more than before: what the device says of itself, or which instruments."""
+
+    device: Device
+    instruments: tuple[InstrumentUsed, ...]
+
+
 class StepFinished(_Event, frozen=True):
     """A step is over. One that the run did not reach is in the record alone."""
 
@@ -107,6 +114,7 @@ Event = (
     | Asked
     | Answered
     | KeysSeen
+    | Found
     | StepFinished
     | NotSaved
     | RunFinished

@@ -3,13 +3,13 @@
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from records import Limit, LimitInFile, Proof
+from records import Limit, LimitInFile, PlannedTest, PlanRecord, Proof, encode
 from records.toml_tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
 
@@ -71,13 +71,45 @@ class Plan:
     title: str
     kind: str
     guideline: str
-    sha256: str
     steps: tuple[PlannedStep, ...]
+    record: bytes = field(init=False, repr=False)
+    """What the plan says, as the host keeps it: `records.PlanRecord` as JSON."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "record", encode(_record(self)))
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of what the plan says, however its file is written."""
+        return hashlib.sha256(self.record).hexdigest()
 
     @property
     def roles(self) -> frozenset[str]:
         """Return every role that one of its steps needs."""
         return frozenset(name for planned in self.steps for name in planned.step.roles)
+
+
+def _record(plan: Plan) -> PlanRecord:
+    return PlanRecord(
+        plan=plan.id,
+        kind=plan.kind,
+        title=plan.title,
+        profile=plan.guideline,
+        tests=tuple(
+            PlannedTest(
+                test=planned.test or planned.use,
+                step=planned.use,
+                title=planned.title,
+                clause=planned.clause,
+                required=Proof.NONE if planned.optional else planned.proves,
+                proof=planned.proves,
+                settings=dict(planned.settings),
+                limits=dict(planned.limits),
+                stop_on_fail=planned.stop_on_fail,
+            )
+            for planned in plan.steps
+        ),
+    )
 
 
 def load(path: Path) -> Plan:
@@ -117,7 +149,6 @@ def load(path: Path) -> Plan:
         title=table.title,
         kind=table.kind,
         guideline=table.guideline,
-        sha256=hashlib.sha256(text).hexdigest(),
         steps=tuple(checked),
     )
 

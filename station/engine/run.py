@@ -16,6 +16,7 @@ from station.engine.clock import Cancelled, Clock
 from station.engine.events import (
     Acquired,
     Event,
+    Found,
     KeysSeen,
     Measured,
     RunFinished,
@@ -51,8 +52,9 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     )
     try:
         done.append((yield from _open_bench(plan, bench)))
+        yield Found(draft.device, tuple(bench.instruments.values()))
         if done[0].verdict is Verdict.PASS:
-            yield from _run_steps(plan, bench, done, learned)
+            yield from _run_steps(plan, bench, draft.device, done, learned)
         done.extend(not_reached(plan.steps[len(done) - 1 :], bench.clock.now()))
         if (concluded := _conclusion(bench.clock, done)) is not None:
             done.append((yield from _finish(concluded)))
@@ -103,12 +105,15 @@ def _record(
 
 
 def _run_steps(
-    plan: Plan, bench: Bench, done: list[StepRecord], learned: list[Learned]
+    plan: Plan, bench: Bench, device: Device, done: list[StepRecord], learned: list[Learned]
 ) -> Generator[Event, None, None]:
     """Run the steps, until one stops the run."""
     for number, planned in enumerate(plan.steps):
+        known = (len(learned), len(bench.instruments))
         record = yield from _run_step(number, planned, bench, learned)
         done.append(record)
+        if known != (len(learned), len(bench.instruments)):
+            yield Found(_describe(device, learned), tuple(bench.instruments.values()))
         well = record.verdict in (Verdict.PASS, Verdict.SKIPPED)
         if _has_stopped(done) or (planned.stop_on_fail and not well):
             return

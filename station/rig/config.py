@@ -19,6 +19,7 @@ from records.toml_tables import (
 )
 from station.console import WhenPlugged
 from station.delivery.broker import BrokerAddress
+from station.delivery.keeping import Keep
 from station.engine import plan as plans
 from station.engine.bench import Bench
 from station.engine.clock import Clock
@@ -55,6 +56,7 @@ class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     plan_folders: tuple[str, ...] = ()
     driver_folders: tuple[str, ...] = ()
     broker: BrokerAddress = BrokerAddress()
+    keep: Keep = Keep()
     dialects: dict[str, Any] = {}
     shared: dict[str, Any] = {}
     slots: dict[str, Any]
@@ -104,6 +106,7 @@ class _Reader:
             operator=top.operator,
             data=Path(top.data),
             broker=top.broker,
+            keep=top.keep,
             shared=shared,
             slots=slots,
             driver_folders=self._drivers,

@@ -11,6 +11,7 @@ from drivers.capabilities import Instrument
 from drivers.formats import serial_ports, usb_ports
 from station.console import WhenPlugged
 from station.delivery.broker import BrokerAddress
+from station.delivery.keeping import Keep
 from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock
 from station.engine.plan import Plan
@@ -44,6 +45,7 @@ class StationConfig(msgspec.Struct, frozen=True):
     shared: Mapping[str, InstrumentTable]
     slots: Mapping[str, SlotConfig]
     driver_folders: tuple[Path, ...] = ()
+    keep: Keep = Keep()
 
     def instruments(self) -> dict[str, InstrumentTable]:
         """Return every instrument, by where it stands in the file."""

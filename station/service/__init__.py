@@ -282,10 +282,18 @@ class StationService:
         self._notices.tell(DeliveryNotice(*delivery))
 
     def _state(self) -> StationState:
+        """Return what is published of the station; called from the publisher's thread."""
+        try:
+            key, head = self._outbox.public_key(self.station), self._outbox.head()
+        except OutboxError as error:
+            log.warning("neither key nor head of the chain can be told: %s", error)
+            key, head = None, None
         return StationState(
             station=self.station,
             online=True,
             software=SOFTWARE,
             waiting=self._notices.delivery.waiting,
             slots=tuple(self._states.values()),
+            key=key,
+            head=head,
         )

@@ -76,7 +76,7 @@ class Runs:
             verdict=Verdict.ABORTED,
         )
         try:
-            return self._outbox.begin(draft)
+            return self._outbox.begin(draft, plan.record)
         except OutboxError as error:
             raise CannotKeep(
                 f"{tag} is not tested: its record could not be kept: {error}"

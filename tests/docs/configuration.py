@@ -7,6 +7,7 @@ import msgspec
 
 from host_agent.config import HostConfig
 from station.delivery.broker import BrokerAddress
+from station.delivery.keeping import Keep
 from station.rig.config import _SlotTable, _StationTable
 from tests.docs.toml_types import default_in_words, table, type_in_words
 
@@ -21,6 +22,7 @@ STATION = {
     " this order, before the shipped ones; see [add an instrument](../how-to/add-an-instrument.md)",
     "dialects": "`[dialects.NAME]`, SCPI dialects of your own",
     "broker": "`[broker]`, see below",
+    "keep": "`[keep]`, how long records stay after their delivery, see below",
     "shared": "`[shared.NAME]`, one for each instrument that several slots use",
     "slots": "`[slots.NAME]`, at least one; the order is the order on the screen",
 }
@@ -41,6 +43,11 @@ BROKER = {
     " beside `station.toml`",
     "tls": "encrypted; the system's certificate authorities are trusted",
     "mqtt_version": "5, or 3 for MQTT 3.1.1",
+}
+KEEP = {
+    "days": "how long a record stays at the station after the host has stored it",
+    "mib": "room for such records in MiB; beyond either the oldest go first",
+    "attachments_mib": "room for photographs and other attachments in MiB, with those that wait",
 }
 HOST = {
     "data": "folder of `host.db`; `--data` goes before it. Without either: systemd's state"
@@ -74,6 +81,10 @@ def slot() -> str:
 
 def station_broker() -> str:
     return _keys(BrokerAddress, BROKER)
+
+
+def station_keep() -> str:
+    return _keys(Keep, KEEP)
 
 
 def _keys(kind: type[msgspec.Struct], meanings: Mapping[str, str]) -> str:

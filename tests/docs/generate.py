@@ -110,6 +110,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "dialects": lambda given: instruments.dialects(),
     "station-keys": lambda given: configuration.station(),
     "broker-keys": lambda given: configuration.station_broker(),
+    "keep-keys": lambda given: configuration.station_keep(),
     "slot-keys": lambda given: configuration.slot(),
     "host-keys": lambda given: configuration.host(),
     "steps": lambda given: plans.steps(),

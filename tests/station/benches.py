@@ -163,7 +163,7 @@ def _limit(one: Any, unit: str) -> Limit:
 
 
 def make_plan(*steps: PlannedStep) -> Plan:
-    return Plan("p", "Plan", "kind", "guideline", "0" * 64, steps)
+    return Plan("p", "Plan", "kind", "guideline", steps)
 
 
 def make_draft(**changes: Any) -> RunRecord:

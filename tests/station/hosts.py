@@ -1,5 +1,6 @@
 """The far end of the line for tests of the station: hears records, and says what it is told to."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -8,6 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from records import (
+    PlanRecord,
     Receipt,
     Rejected,
     RunRecord,
@@ -18,9 +20,20 @@ from records import (
     encode,
     topics,
 )
+from records.messages import Held, decode_plan, read_piece
 from records.signing import digest, split
+from station.delivery.outbox import Outbox
 
 Address = tuple[str, int]
+
+
+def runs_waiting(outbox: Outbox) -> list[RunRecord]:
+    """The runs that wait for their receipts; plans wait beside them."""
+    records = [split(one.body).record for one in outbox.waiting(10_000)]
+    return [decode_run(one) for one in records if not one.startswith(PLAN)]
+
+
+PLAN = b'{"schema":"pace.plan/'
 
 
 class Host:
@@ -33,6 +46,9 @@ class Host:
         self.states: list[StationState] = []
         self.retained: list[StationState] = []
         self.live: list[bytes] = []
+        self.plans: dict[str, PlanRecord] = {}
+        self.attachments: dict[str, bytes] = {}
+        self._digests: dict[str, str] = {}
         self._station = station
         self._news = threading.Condition()
         self._listening = threading.Event()
@@ -65,10 +81,7 @@ class Host:
 
     def confirm(self, *ids: str, rejected: tuple[Rejected, ...] = ()) -> None:
         """Say that the messages of these records are stored, as they came last."""
-        digests = {
-            run.record_id: digest(body) for run, body in zip(self.runs, self.bodies, strict=True)
-        }
-        stored = tuple(Stored(record_id, digests.get(record_id, "")) for record_id in ids)
+        stored = tuple(Stored(record_id, self._digests.get(record_id, "")) for record_id in ids)
         self.say(encode(Receipt(stored=stored, rejected=rejected)))
 
     def say(self, payload: bytes) -> None:
@@ -92,9 +105,9 @@ class Host:
         kind = message.topic.rpartition("/")[2]
         with self._news:
             if kind == "run":
-                body = bytes(message.payload)
-                self.bodies.append(body)
-                self.runs.append(decode_run(split(body).record))
+                last = self._keep(bytes(message.payload))
+            elif kind == "piece":
+                self._take(bytes(message.payload))
             elif kind == "state":
                 state = decode_state(message.payload)
                 (self.retained if message.retain else self.states).append(state)
@@ -102,4 +115,25 @@ class Host:
                 self.live.append(bytes(message.payload))
             self._news.notify_all()
         if kind == "run" and self.confirming:
-            self.confirm(self.runs[-1].record_id)
+            self.confirm(last)
+
+    def _take(self, body: bytes) -> None:
+        """A piece: as a host, hold what follows on what is here, and say how much that is."""
+        head, data = read_piece(body)
+        held = self.attachments.get(head.sha256, b"")
+        if head.offset_bytes == len(held):
+            held = self.attachments[head.sha256] = held + data
+        self.say(encode(Receipt(attachments=(Held(head.sha256, len(held)),))))
+
+    def _keep(self, body: bytes) -> str:
+        """The id of what came: of a run, or of a plan, which is kept apart."""
+        record = split(body).record
+        if record.startswith(PLAN):
+            record_id = hashlib.sha256(record).hexdigest()
+            self.plans[record_id] = decode_plan(record)
+        else:
+            self.bodies.append(body)
+            self.runs.append(decode_run(record))
+            record_id = self.runs[-1].record_id
+        self._digests[record_id] = digest(body)
+        return record_id

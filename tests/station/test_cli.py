@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 
 from drivers.sim.devices.edid_memory import build_edid
-from records import decode_run
 from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
 from station.engine.plan import SHIPPED
 from tests.host_agent.rig import eventually
-from tests.station.hosts import Host
+from tests.station.hosts import Host, runs_waiting
 
 PACE = [sys.executable, "-m", "station"]
 
@@ -421,7 +420,7 @@ def test_a_station_ends_on_a_signal_with_its_records_kept(tmp_path: Path) -> Non
     assert process.wait(60) == 0
     outbox = Outbox(tmp_path / "outbox.db")
     assert outbox.recover() == ()
-    sequences = [decode_run(one.body).sequence for one in outbox.waiting(10_000)]
+    sequences = sorted(one.sequence for one in runs_waiting(outbox))
     assert sequences == list(range(1, len(sequences) + 1))
     outbox.close()
 

@@ -15,7 +15,7 @@ import pytest
 
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim.devices.keyboard import SimulatedKeyboard
-from records import RunRecord, Verdict, decode_run
+from records import RunRecord, Verdict
 from station.compose import DEMO_RIG
 from station.console import (
     CannotKeep,
@@ -37,6 +37,7 @@ from station.service import StationService
 from station.simulate.rig import SimulatedRig
 from tests.drivers.linux.recorded_udev import RecordedUdev, usb
 from tests.host_agent.rig import eventually
+from tests.station.hosts import runs_waiting
 
 ISO = LAYOUTS["iso-105"].usages
 ONE = PluggedDevice("1209:7002", "ACME", "Keyboard", "KB-1")
@@ -316,7 +317,7 @@ def test_one_that_is_in_test_elsewhere_is_offered_with_the_reason(
 
 
 class FullDisk(Outbox):
-    def begin(self, draft: RunRecord) -> RunRecord:
+    def begin(self, draft: RunRecord, plan: bytes = b"") -> RunRecord:
         raise OutboxError("the disk is full")
 
 
@@ -493,7 +494,7 @@ def assert_safe_and_kept(bench: Bench, record: RunRecord, guilty: str) -> None:
     last = record.steps[-1]
     assert (last.step, last.verdict) == ("bench.make_safe", Verdict.PASS)
     assert bench.rig.worlds["left"].circuit.voltage_v == 0.0
-    assert [decode_run(one.body) for one in bench.outbox.waiting()] == [record]
+    assert runs_waiting(bench.outbox) == [record]
     assert bench.port() == PluggedNotice("left")
 
 

@@ -17,7 +17,7 @@ import pytest
 from drivers.buses import ByteStream
 from drivers.errors import NotConnected
 from drivers.sim.instruments.power.it8500 import SimulatedIt8500
-from records import RunRecord, Verdict, decode_run
+from records import RunRecord, Verdict
 from station.console import (
     CannotKeep,
     CommandRefused,
@@ -37,7 +37,7 @@ from station.service.runs import SOFTWARE
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
 from tests.host_agent.rig import eventually
-from tests.station.hosts import Host
+from tests.station.hosts import Host, runs_waiting
 
 NOBODY = BrokerAddress(host="127.0.0.1", port=1)
 SLOT = """
@@ -360,7 +360,7 @@ def test_a_verdict_is_on_disk_before_anybody_hears_it(station: Station, tmp_path
     record = station.test("A-1")
     left = Outbox(tmp_path / "left.db")
     assert left.recover() == ()
-    assert [decode_run(one.body) for one in left.waiting()] == [record]
+    assert runs_waiting(left) == [record]
     left.close()
 
 
@@ -370,11 +370,11 @@ class Full(Outbox):
     beginnings = 0
     endings = 0
 
-    def begin(self, draft: RunRecord) -> RunRecord:
+    def begin(self, draft: RunRecord, plan: bytes = b"") -> RunRecord:
         if self.beginnings:
             self.beginnings -= 1
             raise OutboxError(f"{self.path}: database or disk is full")
-        return super().begin(draft)
+        return super().begin(draft, plan)
 
     def finish(self, record: RunRecord) -> None:
         if self.endings:
@@ -405,7 +405,7 @@ def test_a_record_that_the_disk_refuses_is_kept_and_its_verdict_held_back(
     *_, third, last = station.events()
     assert third == NotSaved(f"{outbox.path}: database or disk is full")
     assert isinstance(last, RunFinished)
-    assert [one.record_id for one in outbox.waiting()] == [record.record_id]
+    assert [one.record_id for one in runs_waiting(outbox)] == [record.record_id]
 
 
 def test_a_device_whose_record_could_not_be_kept_is_not_tested(
@@ -480,7 +480,7 @@ def test_closing_stops_what_runs_and_keeps_its_record(
     station.service.close()
     after = Outbox(tmp_path / "outbox.db")
     assert after.recover() == ()
-    assert [one.record_id for one in after.waiting()] == [record.record_id]
+    assert [one.record_id for one in runs_waiting(after)] == [record.record_id]
     after.close()
 
 
@@ -620,7 +620,7 @@ def test_a_station_killed_in_the_middle_of_its_runs_comes_back_with_them(
             assert station.test("A-3").sequence == 3
         else:
             assert recovered == ()
-        waiting = [decode_run(one.body) for one in station.outbox.waiting()]
+        waiting = runs_waiting(station.outbox)
         assert [one.sequence for one in waiting] == [1, 2, 3]
         station.service.close()
 

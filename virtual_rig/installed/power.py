@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from records.signing import split
 from virtual_rig.installed import image, write_log
 from virtual_rig.installed.write_log import Replayed
 
@@ -57,7 +58,9 @@ def outbox_on(disk: Path, scratch: Path) -> OnDisk:
     copy.unlink()
     outbox = sqlite3.connect(scratch / "outbox.db")
     try:
-        waiting = [row[0] for row in outbox.execute("SELECT sequence FROM outbox")]
+        query = "SELECT body FROM outbox JOIN message USING (id) WHERE delivered_at IS NULL"
+        messages = [split(row[0]).record for row in outbox.execute(f"{query} AND kind = 'run'")]
+        waiting = [json.loads(record)["sequence"] for record in messages]
         drafts = [json.loads(row[0]) for row in outbox.execute("SELECT body FROM draft")]
     finally:
         outbox.close()

@@ -14,7 +14,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from records import Rejected, RunRecord, SlotState, StationState
+from records import (
+    Rejected,
+    Request,
+    RunRecord,
+    SlotState,
+    StationState,
+    encode,
+)
+from records.messages import Wanted
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Counts, Outbox, OutboxError, Waiting
 from station.delivery.publisher import Delivery, Publisher
@@ -52,8 +60,9 @@ class Line:
             on_delivery=self.deliveries.append,
         )
 
-    def produce(self, size: int = 0) -> RunRecord:
-        begun = self.outbox.begin(make_draft(profile="x" * size))
+    def produce(self, size: int = 0, station: str = "") -> RunRecord:
+        named = station or self.state.station
+        begun = self.outbox.begin(make_draft(profile="x" * size, station=named))
         self.outbox.finish(begun)
         self.publisher.wake()
         return begun
@@ -123,6 +132,53 @@ def test_records_arrive_to_the_last_byte_and_leave_on_their_receipts(
         line.until(20, 0, 0)
         assert list({run.record_id: run for run in host.runs}.values()) == records
         assert line.outbox.waiting() == ()
+
+
+def test_a_renamed_station_delivers_what_waits_under_its_old_name(
+    broker: BrokerAddress, lines: Lines
+) -> None:
+    old, new = next(NAMES), next(NAMES)
+    with (
+        Host((broker.host, broker.port), old) as before,
+        Host((broker.host, broker.port), new) as after,
+    ):
+        line = Line(broker, Outbox(lines(broker).outbox.path.with_name("renamed.db")), new)
+        records = [line.produce(station=old), line.produce()]
+        line.publisher.start()
+        line.until(2, 0, 0)
+        line.publisher.close()
+        line.outbox.close()
+        assert before.runs[:1] == records[:1]
+        assert after.runs[:1] == records[1:]
+
+
+def test_the_host_asks_for_positions_and_gets_them_again(
+    broker: BrokerAddress, lines: Lines
+) -> None:
+    name = next(NAMES)
+    with Host((broker.host, broker.port), name) as host:
+        line = lines(broker, station=name)
+        records = [line.produce() for _ in range(3)]
+        line.until(3, 0, 0)
+        head = line.outbox.head()
+        assert head is not None
+        first = len(host.bodies)
+        host.say(encode(Request((Wanted(head.chain, 2, 2),))))
+        host.wait(lambda: len(host.bodies) > first)
+        assert host.runs[-1] == records[1]
+        line.until(3, 0, 0)
+
+
+def test_an_attachment_reaches_the_host_whole_over_broken_connections(
+    broker: BrokerAddress, lines: Lines
+) -> None:
+    name, photo = next(NAMES), os.urandom(700_000)
+    with Host((broker.host, broker.port), name) as host:
+        line = lines(broker, station=name)
+        one = line.outbox.attach("front.jpg", photo)
+        line.publisher.wake()
+        host.wait(lambda: host.attachments.get(one.sha256) == photo)
+        eventually(lambda: line.outbox.next_piece() is None)
 
 
 def test_what_waited_on_disk_is_sent_when_there_is_a_broker_at_last(
@@ -471,7 +527,7 @@ def test_a_bug_in_whoever_is_told_ends_no_delivery(
     publisher = Quick(name, broker, outbox, state=lambda: state, on_delivery=hear)
     with Host((broker.host, broker.port), name):
         publisher.start()
-        outbox.finish(outbox.begin(make_draft()))
+        outbox.finish(outbox.begin(make_draft(station=name)))
         publisher.wake()
         eventually(lambda: outbox.counts() == Counts(1, 0, 0))
     publisher.close()

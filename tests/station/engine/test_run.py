@@ -29,6 +29,7 @@ from station.engine.events import (
     Acquired,
     Asked,
     Event,
+    Found,
     KeysSeen,
     Measured,
     RunFinished,
@@ -387,6 +388,7 @@ def test_events_tell_the_run_in_order(rig: Rig) -> None:
     assert [type(event) for event in told] == [
         RunStarted,
         StepFinished,
+        Found,
         StepStarted,
         Measured,
         Measured,

@@ -1,0 +1,118 @@
+"""The tables of `outbox.db`, and how a file of an older version becomes one of this.
+
+What waits for its receipt, and what is kept after it, are rows of `outbox` in the order in which
+they were finished; their messages are rows of `message`, so that a receipt rewrites no record.
+`head` is the one row that says how far the station's chain has come.
+"""
+
+import sqlite3
+
+import msgspec
+
+from records.reading import head_of, kind_of
+from records.signing import digest
+
+VERSION = 1
+"""What `PRAGMA user_version` says. 0 is a new file, or one of version 0.1."""
+
+_OF_0_1 = """
+CREATE TABLE IF NOT EXISTS draft (record_id TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS journal (
+    record_id TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT OR IGNORE INTO counter VALUES ('sequence', 0), ('delivered', 0);
+"""
+
+_OF_1 = """
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    record_id TEXT UNIQUE NOT NULL,
+    kind TEXT NOT NULL,
+    station TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    chain TEXT,
+    position INTEGER,
+    rejected TEXT,
+    delivered_at REAL);
+CREATE INDEX outbox_waiting ON outbox (id) WHERE delivered_at IS NULL;
+CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+CREATE UNIQUE INDEX outbox_link ON outbox (chain, position) WHERE chain IS NOT NULL;
+CREATE TABLE message (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    chain TEXT NOT NULL, position INTEGER NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE attachment (
+    sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, media_type TEXT NOT NULL,
+    held_bytes INTEGER NOT NULL DEFAULT 0, refused TEXT, delivered_at REAL);
+INSERT OR IGNORE INTO counter VALUES ('kept_bytes', 0);
+"""
+
+
+class TooNew(Exception):
+    """A later version of this software made the file."""
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Bring the file to this version in one transaction. Raises `sqlite3.Error` or `TooNew`."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise TooNew(f"its version is {version}, and this software knows {VERSION}: update it")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        _script(db, _OF_0_1)
+        old = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone()
+        if old:
+            db.execute("ALTER TABLE outbox RENAME TO outbox_of_0_1")
+        _script(db, _OF_1)
+        if old:
+            _take_over(db)
+            db.execute("DROP TABLE outbox_of_0_1")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def insert(
+    db: sqlite3.Connection,
+    record_id: str,
+    kind: str,
+    station: str,
+    message: bytes,
+    link: tuple[str, int] | None = None,
+    rejected: str | None = None,
+) -> None:
+    """Add a message that waits for its receipt. `link` is its chain and position."""
+    chain, position = link or (None, None)
+    row = db.execute(
+        "INSERT INTO outbox"
+        " (record_id, kind, station, sha256, size_bytes, chain, position, rejected)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (record_id, kind, station, digest(message), len(message), chain, position, rejected),
+    ).lastrowid
+    db.execute("INSERT INTO message VALUES (?, ?)", (row, message))
+
+
+def _take_over(db: sqlite3.Connection) -> None:
+    """What waits in a file of 0.1 keeps its bytes, and stays unsigned."""
+    rows = db.execute("SELECT record_id, body, rejected FROM outbox_of_0_1 ORDER BY sequence")
+    for record_id, body, rejected in rows.fetchall():
+        try:
+            head = head_of(body)
+        except msgspec.MsgspecError:  # as it was there, it goes on waiting
+            insert(db, record_id, "run", "", body, rejected=rejected)
+            continue
+        kind = kind_of(head.schema)
+        insert(db, record_id, kind.name if kind else "run", head.station, body, rejected=rejected)
+
+
+def _script(db: sqlite3.Connection, script: str) -> None:
+    """Like `executescript`, which would commit first."""
+    for statement in script.split(";"):
+        if statement.strip():
+            db.execute(statement)
