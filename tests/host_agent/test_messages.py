@@ -12,8 +12,18 @@ from host_agent.columns import ROW
 from host_agent.messages import Refusal, Run, Sorted, read_run, sort
 from host_agent.mqtt import Message
 from host_agent.text import printable, utc_text
-from records import RunRecord, SlotState, StationState, Verdict, decode_run, encode, topics
-from records.signing import ALGORITHM, Header, digest, sign
+from records import (
+    PlanRecord,
+    RunRecord,
+    SlotState,
+    StationState,
+    Verdict,
+    decode_run,
+    encode,
+    topics,
+)
+from records.messages import EventRecord
+from records.signing import ALGORITHM, Header, digest, sign, split
 from tests.host_agent.load import example_record, record_ending
 
 NOW = "2026-11-22T12:00:00.000000Z"
@@ -79,6 +89,7 @@ def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
         duration_s=3.75,
         sha256=run.sha256,
         record=payload,
+        signature=None,
     )
     assert type(columns_of(run)["marginal"]) is int  # a bool takes sqlite3 half a microsecond
 
@@ -162,7 +173,36 @@ def test_a_signed_record_is_kept_as_its_own_bytes_with_the_digest_of_the_message
     assert isinstance(run, Run)
     assert run.record == body
     assert run.sha256 == digest(signed)
+    assert columns_of(run)["signature"] == split(signed).signature
     assert refused(signed.replace(b"Olga", b"Ol\xffa")).record_id == RECORD.record_id
+
+
+def test_plans_and_events_are_kept_beside_the_runs_and_named_by_hash_and_id() -> None:
+    plan = encode(PlanRecord(plan="p", kind="k"))
+    event = encode(
+        EventRecord(
+            record_id="e-1",
+            station="bench-1",
+            operator="",
+            asset_tag="A",
+            event="intake",
+            at=datetime.now(UTC),
+        )
+    )
+    key = SigningKey.generate()
+    messages = [
+        sign(one, key, Header(alg=ALGORITHM, kid="k", chain="c", position=number))
+        for number, one in enumerate((plan, event), start=1)
+    ]
+    answer = sort([message(one) for one in messages], NOW)
+    assert not answer.refusals
+    assert [(one.record_id, one.sha256) for one in answer.others] == [
+        (digest(plan), digest(messages[0])),
+        ("e-1", digest(messages[1])),
+    ]
+    assert [one.record for one in answer.others] == [plan, event]
+    assert "'bench-2' in the topic" in refused(event, "pace/1/bench-2/run").reason
+    assert refused(plan.replace(b'"k"', b"7")).reason.startswith("not a record")
 
 
 def test_a_backslash_before_u0000_is_no_zero_character() -> None:

@@ -131,8 +131,9 @@ def test_the_table_the_rows_and_the_summaries_have_the_same_columns() -> None:
     table = [column.name for column in schema.runs.c]
     assert table == [column.name for column in columns.COLUMNS]
     assert list(columns.ROW) == table[1:]
-    assert [*RunSummary.__struct_fields__, "record"] == table
-    assert set(columns.ROW) - set(columns.TAKEN) == {"received_at", "sha256", "record"}
+    assert [*RunSummary.__struct_fields__, "record", "signature"] == table
+    arrived = {"received_at", "sha256", "record", "signature"}
+    assert set(columns.ROW) - set(columns.TAKEN) == arrived
 
 
 def test_each_column_has_the_value_that_stands_in_the_record() -> None:
@@ -144,7 +145,8 @@ def test_each_column_has_the_value_that_stands_in_the_record() -> None:
     assert type(values["verdict"]) is str
     assert values["started_at"] == record.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     row = dict(zip(columns.ROW, columns.row(record, "now", "5e", b"{}"), strict=True))
-    assert row == values | {"received_at": "now", "sha256": "5e", "record": b"{}"}
+    arrived = {"received_at": "now", "sha256": "5e", "record": b"{}", "signature": None}
+    assert row == values | arrived
 
 
 def test_a_whole_number_beyond_64_bits_is_named() -> None:

@@ -1,12 +1,12 @@
 """What arrives is stored once, whole, and durable; on each kind of database."""
 
 from host_agent import columns
-from host_agent.messages import Run, Sorted, read_run
+from host_agent.messages import Other, Run, Sorted, read_run
 from host_agent.store import Kept, RunFilter, Store
 from host_agent.text import now_text
 from records import SlotState, StationState, Verdict, encode
 from tests.host_agent.load import example_record
-from tests.host_agent.store.filling import keep, refuse, row
+from tests.host_agent.store.filling import keep, refuse, row, rows
 
 
 def test_a_record_is_stored_once_however_often_it_comes(store: Store) -> None:
@@ -86,3 +86,15 @@ def test_states_are_the_last_ones(store: Store) -> None:
     a, b = store.stations()
     assert (a.station, a.online) == ("a", False)
     assert (b.online, b.waiting, b.slots) == (True, 3, list(slots))
+
+
+def test_a_plan_of_two_stations_is_kept_once_for_each_message(store: Store) -> None:
+    """Each is a link of its own station's chain."""
+    ours = Other("5e" * 32, "a", "pace.plan/1", "now", "aa", b"{}", b"signed by a")
+    theirs = ours._replace(station="b", sha256="bb", signature=b"signed by b")
+    for _ in range(2):
+        store.keep(Sorted([], {}, [], [ours, theirs]))
+    assert rows(store, "SELECT station, signature FROM others ORDER BY id") == [
+        ("a", b"signed by a"),
+        ("b", b"signed by b"),
+    ]
