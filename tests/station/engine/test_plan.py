@@ -1,5 +1,6 @@
 """A plan that loads has no silly mistakes left; one that does not says where and what."""
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -86,11 +87,27 @@ def test_a_plan_we_ship_has_no_limit_that_cannot_fail(path: Path) -> None:
                 assert (limit.min, limit.max) != (None, None)
 
 
-def test_a_hash_of_the_file_goes_into_the_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("\n\n", "\n# another comment\n\n", True),
+        ("min = 18.0, ", "min = 18.00, ", True),
+        ("min = 18.0", "min = 18.1", False),
+        ("19.5", "19.6", False),
+        ('title = "No load"', 'title = "Without load"', False),
+        ('"general"', '"proposal"', False),
+    ],
+)
+def test_a_plan_is_hashed_by_what_it_says_and_not_by_how_its_file_is_written(
+    tmp_path: Path, old: str, new: str, same: bool
+) -> None:
     (path := tmp_path / "p.toml").write_text(FULL)
-    before = load(path).sha256
-    path.write_text(FULL + "# another revision\n")
-    assert load(path).sha256 != before
+    before = load(path)
+    assert before.sha256 == hashlib.sha256(before.record).hexdigest()
+    changed = FULL.replace(old, new)
+    assert changed != FULL
+    path.write_text(changed)
+    assert (load(path).sha256 == before.sha256) is same
 
 
 # Mistakes
