@@ -62,7 +62,7 @@ def level_6_efficiency(*, output_v: float, output_a: float, output_w: float) -> 
 
     Source: Regulation (EU) 2019/1782, annex II, table of active efficiency, at legislation.gov.uk,
     whose figures are those of Level VI: up to 1 W, to 49 W, above it; with figures of its own for
-    less than 6 V and at least 0.55 A. Above 250 W nobody here has read its figures.
+    less than 6 V and at least 0.55 A. Nothing is said here above 250 W.
     """
     if output_w > HIGHEST_W:
         return None

@@ -189,9 +189,9 @@ class _Resolver:
             if name in OF_EVERY_SLOT:
                 continue
             if name not in self.roles:
-                return f"{step.name} needs a {name}, which the slot has not"
+                return f"{step.name} needs {name}, which the slot has not"
             if not issubclass(self.roles[name], role.kind):
-                return f"{step.name} needs a {role.kind.__name__} as {name}"
+                return f"{step.name} needs {role.kind.__name__} as {name}"
         return ""
 
     def _method(self, place: Place, step: Step, each: str) -> _Method:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.docs import configuration, instruments, plans, scans
+from tests.docs import configuration, instruments, library, plans, scans
 from tests.docs.pages import DOCS, files_of, run_console, write_files
 from tests.docs.toml_types import table
 
@@ -115,6 +115,8 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "host-keys": lambda given: configuration.host(),
     "steps": lambda given: plans.steps(),
     "plan-keys": lambda given: plans.keys(given),
+    "library-keys": library.keys,
+    "curves": lambda given: library.curves(),
     "limits": plans.limits,
     "scan": scans.scan,
 }

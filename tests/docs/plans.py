@@ -76,7 +76,8 @@ def _step(one: Step) -> str:
     if "operator" in one.roles:
         roles.append("the operator")
     measures = [f"`{name}` {unit}".strip() for name, unit in one.units.items()]
-    lines += [f"Needs: {', '.join(roles)}.", "", f"Measures: {', '.join(measures)}."]
+    needs = f"Needs: {', '.join(roles)}. Proves: {one.proves.value}."
+    lines += [needs, "", f"Measures: {', '.join(measures)}."]
     if fields := msgspec.structs.fields(one.settings):
         rows = (
             (f"`{f.name}`", type_in_words(f.type), default_in_words(f))

@@ -59,6 +59,7 @@ def test_there_are_the_commands_that_were_asked_for() -> None:
         ("plan", "list"),
         ("plan", "check"),
         ("plan", "show"),
+        ("plan", "explain"),
         ("rig", "scan"),
         ("decode", "edid"),
         ("decode", "ieee1284"),
@@ -121,7 +122,6 @@ def test_half_a_command_shows_what_follows(
         ["nonsense"],
         ["station", "fly"],
         ["plan", "show"],
-        ["plan", "check"],
         ["station", "simulate"],
         ["station", "simulate", "--data", "x", "--runs", "-1"],
         ["station", "simulate", "--data", "x", "--runs", "many"],
@@ -171,14 +171,108 @@ def test_a_command_imports_those_of_no_other_noun() -> None:
 # Plans
 
 
-def test_plans_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_there_is_to_choose_from_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [path.stem for path in sorted(SHIPPED.glob("*"))]
+    first = [line.split()[0] for line in lines]
+    plans = [path.stem for path in sorted(SHIPPED.glob("*"))]
+    equipment = ["laptop-adapter", "lcd-monitor", "usb-keyboard"]
+    assert first == ["equipment", *equipment, "profiles", "pace-key", "plans", *plans]
     assert main(["plan", "list", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == len(lines)
-    assert set(rows[0]) == {"id", "title", "kind", "steps"}
+    data = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in data["equipment"]] == equipment
+    assert data["equipment"][0]["asks"] == ["output_v", "output_a", "efficiency_mark"]
+    assert [one["id"] for one in data["plans"]] == plans
+    assert set(data["plans"][0]) == {"id", "title", "kind", "steps"}
+
+
+ADAPTER = ["--set", "output_v=19,5", "--set", "output_a=3.33", "--set", "efficiency_mark=VI"]
+
+
+def test_a_plan_is_explained_with_the_origin_of_each_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plan", "explain", "laptop-adapter", *ADAPTER]) == 0
+    shown = capsys.readouterr().out
+    assert "rated_voltage_v = 19.5   [equipment/laptop-adapter.toml:" in shown
+    assert "settle_s = 2   [default of adapter.no_load]" in shown
+    assert "average_efficiency ≥ 85 %, marginal within 1   [profiles/pace-key.toml:" in shown
+    assert "Can end as PASS" in shown
+    assert main(["plan", "explain", "laptop-adapter", *ADAPTER, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["sha256"] in shown
+    for test in data["tests"]:
+        for name, limit in test["limits"].items():
+            assert f"{limit['basis']}: {limit['source']}" in shown
+            assert test["origins"][f"limits.{name}"]["line"] > 0
+
+
+def test_what_a_bench_cannot_and_nobody_has_told_is_explained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plan", "explain", "laptop-adapter", "--roles", "load,meter"]) == 0
+    shown = capsys.readouterr().out
+    assert "not tested, value unknown: output_v is not known" in shown
+    assert "INCOMPLETE: no_load: look is required" in shown
+    assert "Would help: efficiency_mark, one of none, III, IV, V, VI" not in shown
+    assert "Would help: output_v\n" in shown
+    assert main(["plan", "explain", "usb-keyboard", "--roles", ""]) == 0
+    assert "needs keyboard, which the slot has not" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["laptop-adaptor"], "no equipment 'laptop-adaptor'; did you mean 'laptop-adapter'?"),
+        (["laptop-adapter", "--profile", "pace"], "no profile 'pace'; did you mean 'pace-key'?"),
+        (["laptop-adapter", "--site", "x"], "no site 'x'; known are none"),
+        (["laptop-adapter", "--set", "output_v"], "--set output_v: write NAME=VALUE"),
+        (["laptop-adapter", "--set", "output_v=x"], "output_v: 'x' is not a figure such as 19.5"),
+        (["laptop-adapter", "--set", "output_v=99"], "output_v: 99 V is not from 3 to 60"),
+        (["laptop-adapter", "--set", "v=1"], "no rating 'v'; "),
+        (["laptop-adapter", "--roles", "lod"], "no test of laptop-adapter needs a role 'lod'; did"),
+        (["laptop-adapter", "--folder", "/nowhere"], "/nowhere: not a folder"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "explain", *arguments]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(said)
+    assert len(told.err.splitlines()) == 1
+
+
+def test_the_whole_library_is_checked_with_folders_of_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "check"]) == 0
+    assert capsys.readouterr().out == "3 equipment, 1 profiles, 0 sites: good\n"
+    (file := tmp_path / "profiles" / "mine.toml").parent.mkdir()
+    file.write_text('id = "mine"\ntitle = "M"\n[[limit]]\nstep = "adapter.hott"\nof = ["x"]\n'
+                    'max = 1\nsource = "none"\n')  # fmt: skip
+    for arguments in (["--folder", str(tmp_path)], [str(tmp_path)], [str(file)]):
+        assert main(["plan", "check", *arguments]) == 1
+        assert [line.removeprefix(f"{file}:") for line in capsys.readouterr().err.splitlines()] == [
+            '1: `decision_rule` is missing, such as decision_rule = "simple"',
+            "7: no source 'none'; known are " + _sources(),
+            "4: no test uses the step 'adapter.hott'; did you mean 'adapter.hot'?",
+        ]
+
+
+def _sources() -> str:
+    from station.engine.library.files import Files
+
+    return ", ".join(sorted(Files().sources))
+
+
+def test_a_kind_is_shown_with_every_method(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "show", "keyboard"]) == 0
+    shown = capsys.readouterr().out
+    assert "layout: one of ansi-104, ansi-87, iso-105, iso-88, jis-109" in shown
+    assert "keyboard.every_key proves full; needs keyboard, actuator and the operator" in shown
+    assert "keyboard.every_key_by_hand proves partial; needs keyboard and the operator" in shown
 
 
 def test_a_folder_of_plans_may_be_added_and_its_mistakes_are_told(
@@ -188,11 +282,11 @@ def test_a_folder_of_plans_may_be_added_and_its_mistakes_are_told(
         (SHIPPED / "lcd-monitor.toml").read_text().replace('"lcd-monitor"', '"good"')
     )
     assert main(["plan", "list", "--folder", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.startswith("good")
+    assert "\n  good " in capsys.readouterr().out
     (tmp_path / "bad.toml").write_text("id = 1")
     assert main(["plan", "list", "--json", "--folder", str(tmp_path)]) == 1
     told = capsys.readouterr()
-    assert "good" in [row["id"] for row in json.loads(told.out)]
+    assert "good" in [row["id"] for row in json.loads(told.out)["plans"]]
     bad = tmp_path / "bad.toml"
     assert told.err.startswith(f"{bad}: id: 1 is not a text\n{bad}: the key `title` is missing\n")
 

@@ -104,7 +104,7 @@ def hash_of(folders: Iterable[Path]) -> str:
 
 def _paths(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield each file with what messages call it: shipped ones without the folder."""
-    prefix = "" if folder == SHIPPED else f"{folder}/"
+    prefix = "" if folder in (SHIPPED, Path()) else f"{folder}/"
     for sort in ("equipment", "profiles", "sites"):
         for path in sorted((folder / sort).glob("*.toml")):
             yield f"{prefix}{sort}/{path.name}", path

@@ -154,21 +154,21 @@ def test_an_unknown_mark_leaves_one_measurement_unjudged() -> None:
 
 NO_BENCH = {
     "laptop-adapter": (
-        "no_load: look is required, and it is not tested: adapter.no_load needs a load, which the"
+        "no_load: look is required, and it is not tested: adapter.no_load needs load, which the"
         " slot has not",
-        "load_points: look is required, and it is not tested: adapter.load_points needs a load,"
+        "load_points: look is required, and it is not tested: adapter.load_points needs load,"
         " which the slot has not",
     ),
     "lcd-monitor": tuple(
-        f"{test}: look is required, and it is not tested: display.{test} needs a monitor, which"
+        f"{test}: look is required, and it is not tested: display.{test} needs monitor, which"
         " the slot has not"
         for test in ("luminance", "contrast", "colour", "backlight", "pixel_faults")
     ),
     "usb-keyboard": (
-        "enumeration: look is required, and it is not tested: keyboard.enumeration needs a"
+        "enumeration: look is required, and it is not tested: keyboard.enumeration needs"
         " keyboard, which the slot has not",
-        "every_key: look is required, and it is not tested: keyboard.every_key needs a keyboard,"
-        " which the slot has not; keyboard.every_key_by_hand needs a keyboard, which the slot has"
+        "every_key: look is required, and it is not tested: keyboard.every_key needs keyboard,"
+        " which the slot has not; keyboard.every_key_by_hand needs keyboard, which the slot has"
         " not",
     ),
 }
@@ -190,7 +190,7 @@ def test_a_method_that_proves_less_than_required_is_said_before_the_run() -> Non
         Proof.PARTIAL,
     )
     assert tests["ghosting"].not_tested == NotTested(
-        Reason.NOT_POSSIBLE_HERE, "keyboard.ghosting needs a actuator, which the slot has not"
+        Reason.NOT_POSSIBLE_HERE, "keyboard.ghosting needs actuator, which the slot has not"
     )
     unverified = plan_of("laptop", {"usb_ports": ["left"]}, ["port_power"])
     assert unverified.incomplete[-1] == (
@@ -203,7 +203,7 @@ def test_a_role_that_is_played_by_something_else_is_none() -> None:
     plan = resolve(shipped, "laptop-adapter", "pace-key", nameplate=ADAPTER, roles=roles)
     why = by_id(plan)["no_load"].not_tested
     assert why is not None
-    assert why.why == "adapter.no_load needs a ElectronicLoad as load"
+    assert why.why == "adapter.no_load needs ElectronicLoad as load"
 
 
 def test_a_measurement_that_the_method_lacks_is_not_judged_and_no_error() -> None:
