@@ -31,13 +31,13 @@ class Broker(NamedTuple):
     log: Path
 
     def subscriptions(self, topic: str) -> int:
-        """How many there have been so far."""
+        """Return the number of subscriptions to `topic` so far."""
         return self.log.read_text().count(topic)
 
 
 @contextmanager
 def broker(folder: Path) -> Iterator[Broker]:
-    """Raises `peers.NotThere`."""
+    """Start mosquitto and yield it. Raises `peers.NotThere`."""
     program = peers.tool("mosquitto")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -30,7 +30,7 @@ _UNKEPT = frozenset(("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"))
 
 
 class Trouble(Exception):
-    """A program did not do what it should. Says which, and what it said."""
+    """A program did not do its task. The message names the program and quotes its output."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -40,12 +40,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def ours(program: str, *arguments: object) -> Any:
-    """The JSON that a program of ours prints last."""
+    """Return the JSON that a program of ours prints last."""
     return json.loads(_last_line([str(OURS), "-m", f"{PROGRAMS}.{program}"], arguments))
 
 
 def theirs(python: Path, program: str, *arguments: object) -> Any:
-    """The JSON that a peer's program prints last, in the peer's environment."""
+    """Return the JSON that a peer's program prints last, in the peer's environment."""
     return json.loads(_last_line([str(python), str(PEERS / f"{program}.py")], arguments))
 
 
@@ -61,7 +61,7 @@ def _last_line(program: Sequence[str], arguments: Iterable[object]) -> str:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on the disk that the project is on, for what has to be durable."""
+    """Yield a folder on the project's disk, for files that have to be durable."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="run-") as folder:
         yield Path(folder)
@@ -76,7 +76,7 @@ class Memory(NamedTuple):
 
 
 class Child:
-    """A process that is being watched. `pid` may be one that somebody else has started."""
+    """A process that is being watched. `pid` may be one that another process has started."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

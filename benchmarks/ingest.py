@@ -92,7 +92,7 @@ class Consumer(ABC):
     def command(self) -> Sequence[str]: ...
 
     def start(self) -> None:
-        """Until it has subscribed."""
+        """Return when it has subscribed."""
         before = self._line.subscriptions(TOPIC)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -116,7 +116,7 @@ class Consumer(ABC):
             self._process.wait()
 
     def newest(self) -> int:
-        """How many rows there are: told by the last one's number, without counting."""
+        """Return the number of rows, told by the last one's number, without counting."""
         return self._ask("SELECT max(rowid) FROM runs")
 
     def rows(self) -> int:
@@ -126,7 +126,7 @@ class Consumer(ABC):
         return self._ask(f"SELECT count(DISTINCT {self.id_column}) FROM runs")
 
     def wait_for(self, rows: int, patience_s: float = PATIENCE_S) -> float:
-        """When there were so many, or none came for `patience_s`."""
+        """Wait until there are `rows`, or none came for `patience_s`; return the time, in s."""
         seen, seen_s = -1, time.monotonic()
         while (newest := self.newest()) < rows:
             if newest != seen:
@@ -206,7 +206,7 @@ class Publisher:
         self._say()
 
     def until_receipted(self, patience_s: float = PATIENCE_S) -> "Published":
-        """It ends by itself once every record has its receipt."""
+        """Wait until the publisher ends, which it does once every record has its receipt."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s)
         return self.end()

@@ -12,19 +12,19 @@ PATIENCE_IN_ALL_S = 150.0
 
 
 class Pairs(NamedTuple):
-    """What each cost, in the same unit; the pairs belong together."""
+    """The cost of each of two programs, in the same unit; the pairs belong together."""
 
     ours: list[float]
     peers: list[float]
 
     @property
     def times_faster(self) -> float:
-        """How many times more the peer costs, in the median pair."""
+        """The peer's cost divided by ours, in the median pair."""
         return median(peer / our for our, peer in zip(self.ours, self.peers, strict=True))
 
     @property
     def times_the_peer(self) -> float:
-        """How many times the peer's cost ours is, in the median pair."""
+        """Our cost divided by the peer's, in the median pair."""
         return median(our / peer for our, peer in zip(self.ours, self.peers, strict=True))
 
 
@@ -57,7 +57,7 @@ class Patience:
 def alternate(
     count: int, ours: Callable[[], float], peer: Callable[[], float], patience: Patience
 ) -> Pairs:
-    """`count` pairs after one that warms caches up. Who begins changes from pair to pair."""
+    """Measure `count` pairs after one that warms caches up. The two take turns in being first."""
     pairs = Pairs([], [])
     for number in range(count + 1):
         patience.wait()

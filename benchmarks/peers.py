@@ -1,4 +1,4 @@
-"""Whom we are measured against, each in an environment of its own under `.cache/benchmarks`."""
+"""The peers we are measured against, each in its own environment under `.cache/benchmarks`."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ class NotThere(Exception):
 
 
 def python_with(requirements: tuple[str, ...]) -> Path:
-    """The Python of an environment that holds just these."""
+    """Return the Python of an environment that holds just `requirements`."""
     folder = CACHE / requirements[-1].partition("==")[0].lower()
     python = folder / "bin" / "python"
 
@@ -42,7 +42,7 @@ def python_with(requirements: tuple[str, ...]) -> Path:
 
 
 def node_red() -> Path:
-    """The folder that Node-RED and its SQLite node are installed in."""
+    """Return the folder that Node-RED and its SQLite node are installed in."""
     folder = CACHE / "node-red"
     npm = tool("npm")
 
@@ -57,7 +57,7 @@ def node_red() -> Path:
 
 
 def tool(name: str) -> str:
-    """Where a program is; with CI=true its Debian package is installed if it is missing."""
+    """Return a program's path; with CI=true its Debian package is installed if it is missing."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     if found := shutil.which(name, path=path):
         return found
@@ -73,7 +73,7 @@ def tool(name: str) -> str:
 
 
 def compiled(source: Path) -> Path:
-    """The program that gcc makes of a C file."""
+    """Return the program that gcc makes of a C file."""
     program = CACHE / source.stem
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         CACHE.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ _OURS = ("msgspec", "aiomqtt", "pyserial", "textual", "sqlalchemy")
 
 
 class Circumstances:
-    """Under which something was measured; begins when it is made."""
+    """The conditions of a measurement; they begin when this is made."""
 
     def __init__(self, patience: Patience, pairs: int) -> None:
         self._patience = patience

@@ -1,4 +1,4 @@
-"""What was measured, what it was to be, and how that is told."""
+"""Measured figures, their bounds, and how both are told."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -8,7 +8,7 @@ _PARTS = {"s": 1.0, "ms": 1e3, "µs": 1e6}
 
 
 class Bound(NamedTuple):
-    """What a figure has to keep to."""
+    """The bound that a figure has to keep to."""
 
     figure: float
     unit: str
@@ -101,7 +101,7 @@ class Result(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What was seen beside, and has no bound."""
+    """A figure seen beside the others, without a bound."""
 
     name: str
     title: str

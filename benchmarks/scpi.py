@@ -69,7 +69,7 @@ def _series(found: Pairs) -> tuple[Series, ...]:
 
 @contextmanager
 def _responders(count: int) -> Iterator[list[str]]:
-    """Start so many instruments; yield the paths of their terminals."""
+    """Start `count` instruments; yield the paths of their terminals."""
     program = peers.compiled(HERE / "programs" / "responder.c")
     processes = [subprocess.Popen([program], stdout=subprocess.PIPE) for _ in range(count)]
     try:

@@ -50,7 +50,7 @@ def _paint_s(command: Sequence[str]) -> float:
 
 
 def _whole_station(pairs: int, patience: Patience) -> Iterator[Result | Note]:
-    """The command itself, on this machine's buses, where none of the rig's instruments is."""
+    """Measure the command itself, on this machine's buses, where no instrument of the rig is."""
     rss, pss, painted_s = [], [], []
     for _ in range(pairs):
         patience.wait()

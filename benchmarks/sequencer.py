@@ -64,7 +64,7 @@ def _many_steps(pairs: int, patience: Patience) -> Result:
 
 
 def _on_line(pairs: int, patience: Patience) -> Note:
-    """The same with a broker, to which every event and the record go."""
+    """Measure the same with a broker, to which every event and the record go."""
     steps_s = []
     for _ in range(pairs):
         patience.wait()

@@ -25,7 +25,7 @@ def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
 
 
 def write_config(folder: Path) -> Path:
-    """The demonstration's rig: four slots with nineteen instruments, none of which is here."""
+    """Write the demonstration's rig: four slots with nineteen instruments, none of them here."""
     config = folder / "station.toml"
     demo = (ROOT / "station" / "demo.toml").read_text()
     config.write_text(demo + "\n[broker]\nport = 1\n")
@@ -64,7 +64,7 @@ def _ready_s(command: Sequence[str], folder: Path) -> float:
 
 
 def _memory(pairs: int, patience: Patience) -> Result:
-    """The command at rest, and eight slots that have tested 1600 steps four times."""
+    """Measure the command at rest, and eight slots that have tested 1600 steps four times."""
     resting: list[Memory] = []
     for _ in range(max(1, pairs // 2)):
         with scratch() as folder:
@@ -108,7 +108,7 @@ def _help(pairs: int, patience: Patience) -> Result:
 
 
 def _help_s(command: Sequence[str]) -> float:
-    """The quickest of a few: what is above that is the machine's."""
+    """Return the quickest of a few runs: time above that is the machine's."""
     taken_s = []
     for _ in range(HELP_RUNS):
         start_s = time.perf_counter()

@@ -1,4 +1,4 @@
-"""OpenHTF: records of so many empty steps with one limit each, kept as JSON files.
+"""OpenHTF: records of a given number of empty steps with one limit each, kept as JSON files.
 
 arguments: steps, records, folder. Prints the seconds each record took.
 """

@@ -1,4 +1,4 @@
-"""The operator's screen with so many measured values, each new ten times a second.
+"""The operator's screen with a given number of measured values, each new ten times a second.
 
 arguments: values. The slot is enlarged, so that they are on the screen one below the other.
 """

@@ -77,7 +77,7 @@ def record(station: str, sequence: int, clause: str = "") -> RunRecord:
 
 
 def padded(station: str, sequence: int) -> tuple[str, bytes]:
-    """A record's id, and exactly `SIZE` bytes of JSON."""
+    """Return a record's id, and exactly `SIZE` bytes of JSON."""
     room = SIZE - len(encode(record(station, sequence, "?"))) + 1
     made = record(station, sequence, "x" * room)
     return made.record_id, encode(made).ljust(SIZE)  # a time without microseconds is shorter
@@ -106,7 +106,7 @@ class Line:
 
     @property
     def taken(self) -> bool:
-        """Whether the broker has everything."""
+        """Tell whether the broker has everything."""
         return self._taken == len(self._packets)
 
     @property
@@ -141,7 +141,7 @@ class Line:
             self._out = b""
 
     def send_again(self) -> None:
-        """What a station does with records whose receipt does not come, if it ever got one."""
+        """Send the records without a receipt again, as a station does, if any receipt ever came."""
         if self.receipted and self.taken:
             missing = [n for record, n in self._numbers.items() if record not in self.receipted]
             self._packets += [self._packets[number] for number in missing]

@@ -1,4 +1,4 @@
-"""Ours: records of so many empty steps with one limit each, committed to the outbox.
+"""Ours: records of a given number of empty steps with one limit each, committed to the outbox.
 
 arguments: steps (several with commas between: in turns), rounds, folder, broker's port or 0.
 Prints the seconds that records took, by number of steps.

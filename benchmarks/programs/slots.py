@@ -1,4 +1,4 @@
-"""Ours: so many slots at once, each step waiting a little.
+"""Ours: a given number of slots at once, each step waiting a little.
 
 arguments: slots, steps, seconds a step, rounds, folder, broker's port or 0. Prints the seconds that
 rounds took, the processor time of each, and the peak memory in MiB.
