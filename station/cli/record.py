@@ -81,8 +81,6 @@ def _sources(chosen: argparse.Namespace) -> "Iterator[Source]":
         lines = path.read_bytes().split(b"\n")
         yield Source(str(path), messages(lines), ordered=True, heads=heads)
     if chosen.outbox is not None:
-        if not chosen.outbox.is_file():
-            raise Unusable(f"{chosen.outbox}: no such file")
         yield _outbox(chosen.outbox, heads)
     if chosen.database:
         yield Source(_shown(chosen.database), _database(chosen.database), heads=heads)
@@ -109,7 +107,7 @@ def _outbox(path: Path, stated: tuple[Head, ...]) -> "Source":
     """Read a file that a station may be writing: its log is read, too, and nothing is written."""
     from records.verifying import Source
 
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    db = _read_only(path)
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
@@ -128,11 +126,19 @@ def _outbox(path: Path, stated: tuple[Head, ...]) -> "Source":
     )
 
 
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Open a file so that nothing is written beside it, either. Raises `sqlite3.Error`."""
+    if not path.is_file():
+        raise Unusable(f"{path}: no such file")
+    closed = not path.with_name(f"{path.name}-wal").exists()
+    return sqlite3.connect(f"file:{path}?mode=ro{'&immutable=1' if closed else ''}", uri=True)
+
+
 def _database(url: str) -> list[bytes]:
     """Return the messages that a host holds, in the order in which they came."""
     query = "SELECT signature, record FROM runs UNION ALL SELECT signature, record FROM others"
     if url.startswith("sqlite:///"):
-        db = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
+        db = _read_only(Path(url.removeprefix("sqlite:///")))
         try:
             columns = {row[1] for row in db.execute("PRAGMA table_info(runs)")}
             if "signature" not in columns:
