@@ -23,7 +23,7 @@ lines of text: a scan tries those first, because a binary frame may confuse an i
 expects text.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -56,6 +56,8 @@ class Named(NamedTuple):
     """
 
     known: Mapping[str, Any]
+    silent_alike: Callable[[Any], Hashable] | None = None
+    """What two objects have in common when an instrument that is silent to one is so to both."""
 
 
 class Parts(NamedTuple):

@@ -1,7 +1,7 @@
 """Who answers on a wire: every driver of that wire is tried there."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from drivers import find
 from drivers.buses import Hardware
 from drivers.capabilities import Identity
-from drivers.errors import DriverError
+from drivers.errors import DriverError, NoReply
 from drivers.wiring import OneOf
 from station.rig import tables
 from station.rig.schema import Schema, mark_of, schema_of, unwrapped
@@ -46,16 +46,30 @@ def answers(
     more than a name, such as their shunt, are not tried.
     """
     for schema in instruments_on(wire, folders):
+        silent: set[Hashable] = set()
         for settings in _settings(schema):
+            spoken = _spoken(schema, settings)
             table = tables.read(schema, {**place, **settings}, "", [])
-            if table is None:
+            if table is None or (spoken and spoken in silent):
                 continue
             with ExitStack() as closing:
                 try:
                     identity: Identity = table.open(hardware, closing).identity
+                except NoReply:
+                    silent.add(spoken)
+                    continue
                 except (DriverError, ValueError):
                     continue
                 yield Answer(table.driver, {**settings, **place}, identity)
+
+
+def _spoken(schema: Schema, settings: Mapping[str, Any]) -> tuple[Hashable, ...]:
+    """Return what the first question to an instrument depends on; empty where nothing tells."""
+    return tuple(
+        named.silent_alike(named.known[settings[name]])
+        for name, named in schema.named.items()
+        if named.silent_alike is not None and name in settings
+    )
 
 
 def _settings(schema: Schema) -> Iterator[dict[str, Any]]:

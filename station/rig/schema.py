@@ -138,7 +138,8 @@ def _derived(kind: type, fixed: tuple[tuple[str, Any], ...]) -> Schema:
                 found["claims"][name] = claims
             if (named := mark_of(marks, Named)) is not None:
                 found["named"][name] = named
-                default = next((n for n, one in named.known.items() if one is default), default)
+                if default is not REQUIRED:
+                    default = next((n for n, one in named.known.items() if one is default), default)
             else:
                 settings.append(name)
             hint = _hint_for_files(where, bare, marks, on_i2c=found.get("wire") is I2C)

@@ -226,6 +226,11 @@ class LoadDialect(Dialect):
 D = TypeVar("D", bound=Dialect)
 
 
+def spoken_to_alike(dialect: "SupplyDialect | LoadDialect") -> tuple[int, str, str]:
+    """Return what a dialect's first question depends on: baud rate and ends of lines."""
+    return dialect.baudrate, dialect.command_end, dialect.answer_end
+
+
 class Dialects(Mapping[str, D], Generic[D]):
     """The dialects of one kind by name. Their file is read when the first is asked for.
 

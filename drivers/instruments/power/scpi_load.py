@@ -17,6 +17,7 @@ from drivers.instruments.power.scpi_dialects import (
     LoadDialect,
     LoadRating,
     Mode,
+    spoken_to_alike,
 )
 from drivers.instruments.power.scpi_speaker import ScpiSpeaker
 from drivers.wiring import Between, Named
@@ -41,7 +42,9 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
     def __init__(
         self,
         line: ByteStream,
-        dialect: Annotated[LoadDialect, Named(DIALECTS), "the family that it is of; see below"],
+        dialect: Annotated[
+            LoadDialect, Named(DIALECTS, spoken_to_alike), "the family that it is of; see below"
+        ],
         *,
         channel: Annotated[int, Between(1, MOST_CHANNELS), "the input that loads the device"] = 1,
         time: Time = time,

@@ -18,6 +18,7 @@ from drivers.instruments.power.scpi_dialects import (
     OutputRange,
     Protection,
     SupplyDialect,
+    spoken_to_alike,
 )
 from drivers.instruments.power.scpi_speaker import ScpiSpeaker
 from drivers.wiring import Between, Named
@@ -44,7 +45,9 @@ class ScpiSupply(PowerSupply, PowerMeter):
     def __init__(
         self,
         line: ByteStream,
-        dialect: Annotated[SupplyDialect, Named(DIALECTS), "the family that it is of; see below"],
+        dialect: Annotated[
+            SupplyDialect, Named(DIALECTS, spoken_to_alike), "the family that it is of; see below"
+        ],
         *,
         channel: Annotated[int, Between(1, MOST_CHANNELS), "the output that feeds the device"] = 1,
         max_v: Annotated[
