@@ -27,7 +27,7 @@ from virtual_rig.qemu.root_disk import ROOT
 CACHE = ROOT / ".cache/virtual-rig"
 OUT = CACHE / "out"
 DIED = CACHE / "died"
-"""What guests that hung or died have left; `OUT` is the next run's."""
+"""The folder of what guests that hung or died have left; `OUT` is the next run's."""
 NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # most take seconds to load in the guest
 NO_CACHE = ("-p", "no:cacheprovider")
 NOTHING_SELECTED = 5  # pytest's exit code
@@ -50,7 +50,7 @@ PARTS = {
     "kernel": ["*/test_kernel_*", "*/test_repeatability.py*"],
     "suites": ["*/test_*"],
 }
-"""What runs side by side, about as long each; a test is in the first part that names it.
+"""The parts that run side by side, about as long each; a test is in the first that names it.
 
 Tests of the kernel's own buses come first in each: they plug and pull what others hold on to.
 """
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parts() -> dict[str, list[str]]:
-    """What pytest is told to run in each: files, or tests where a file is in several."""
+    """Return pytest's arguments for each part: files, or tests where a file is in several."""
     files = sorted(ROOT.glob("hil_tests/*/test_*.py"))
     tests = {str(path.relative_to(ROOT)): _tests_of(path) for path in files}
     every = [f"{file}::{test}" for file, its in tests.items() for test in its]
@@ -129,12 +129,12 @@ def _side_by_side(guest: Frozen, runs: Mapping[str, Sequence[str]]) -> dict[str,
 
 
 def worst_of(codes: Iterable[int]) -> int:
-    """Of several runs. A part in which `-k` selects nothing is only wrong if every one is so."""
+    """Return the worst exit code. "No tests selected" by `-k` counts only if every part says so."""
     return max((code for code in codes if code != NOTHING_SELECTED), default=NOTHING_SELECTED)
 
 
 def gather(junits: Sequence[Path], into: Path) -> None:
-    """One junit.xml of those that there are; a guest that hung has left none."""
+    """Join the junit.xml files that exist into one; a guest that hung has left none."""
     gathered = ElementTree.Element("testsuites")
     for junit in junits:
         if junit.exists():
@@ -143,7 +143,7 @@ def gather(junits: Sequence[Path], into: Path) -> None:
 
 
 def _compile() -> None:
-    """Byte code for all that the guest imports: its processor would take half a minute for it."""
+    """Write byte code for all imports of the guest, whose processor would take half a minute."""
     ours = [str(ROOT / one) for one in ("drivers", "station", "hil_tests", "virtual_rig")]
     made = CACHE / "libraries-compiled"
     lock = (ROOT / "uv.lock").read_bytes()

@@ -27,7 +27,7 @@ CONFIGURATION = bytes.fromhex(
 
 
 class SimulatedCdcAcm(UsbFunction):
-    """An instrument with USB of its own. It hears nothing while nobody has its port open."""
+    """An instrument with USB of its own. It hears nothing while no program has its port open."""
 
     speed = 2
 

@@ -1,4 +1,4 @@
-"""What tests in the guest may have done to the far ends, one JSON line each way."""
+"""The commands by which tests in the guest act on the far ends, one JSON line each way."""
 
 import contextlib
 import hashlib
@@ -39,11 +39,11 @@ class Control:
         self._hubs: dict[str, SimulatedHub] = {}
 
     def bench_speed(self) -> float:
-        """How many times faster than ours the time of the twins goes."""
+        """Return the speed of the twins' time, as a multiple of ours."""
         return BENCH_SPEED
 
     def current_a(self, slot: str) -> float:
-        """What really flows between the slot's device and its bench."""
+        """Return the current that really flows between the slot's device and its bench, in A."""
         world = self._ends.world(slot)
         with self._ends.lock:
             return world.circuit.current_a
@@ -51,7 +51,7 @@ class Control:
     # What is plugged into USB/IP ports
 
     def offer_keyboard(self, port: str, *, layout: str = "ansi-104", **settings: Any) -> None:
-        """To be attached by the guest. In a slot's port it is that slot's device under test.
+        """Offer a keyboard to the guest. In a slot's port it is that slot's device under test.
 
         It has the keys of `layout`; `settings` are `SimulatedKeyboard`'s.
         """
@@ -74,7 +74,7 @@ class Control:
         answers: dict[str, str],
         speed: int = 2,
     ) -> None:
-        """A `ScriptedDevice`, with everything of it in hexadecimal."""
+        """Offer a `ScriptedDevice`, with everything of it in hexadecimal."""
         scripted = ScriptedDevice(
             bytes.fromhex(device),
             bytes.fromhex(configuration),
@@ -86,7 +86,7 @@ class Control:
         self._scripted[port] = scripted
 
     def offer_hub(self, port: str, *, mode: str = "individual", welded: bool = False) -> None:
-        """Four sockets, of which a welded one keeps its 5 V whatever the hub says."""
+        """Offer a hub with four sockets; a welded one keeps its 5 V whatever the hub says."""
         its_time = SimulatedTime(1.0)
         vbus = [SimulatedVbus(its_time, welded=welded) for _ in range(4)]
         hub = SimulatedHub(its_time, SimulatedUsbBackend(its_time), port, mode=mode, vbus=vbus)
@@ -94,26 +94,26 @@ class Control:
         self._hubs[port] = hub
 
     def socket_v(self, port: str, number: int) -> float:
-        """What a meter reads in a socket, from 1, of the hub at `port`."""
+        """Return the volts that a meter reads in a socket, from 1, of the hub at `port`."""
         return self._hubs[port].vbus[number - 1].voltage_at(0.0)
 
     def say(self, port: str, endpoint: int, report: str) -> None:
-        """A report or transfer for the host from a scripted device, in hexadecimal."""
+        """Send the host a report or transfer of a scripted device, in hexadecimal."""
         self._scripted[port].say(endpoint, bytes.fromhex(report))
 
     def heard(self, port: str) -> list[tuple[int, str]]:
-        """What a scripted device has been sent: endpoints, and bytes in hexadecimal."""
+        """Return the data that a scripted device was sent: endpoints, and bytes in hexadecimal."""
         return [(endpoint, data.hex()) for endpoint, data in self._scripted[port].heard]
 
     def press(self, port: str, usage: int) -> None:
-        """A finger goes down on a key, by its HID usage, and stays."""
+        """Press a key, by its HID usage, and hold it."""
         self._keyboard(port).press(usage)
 
     def release(self, port: str, usage: int) -> None:
         self._keyboard(port).release(usage)
 
     def type(self, port: str, usages: list[int], hold_s: float = 0.03) -> None:
-        """One key after the other, each held and let go for `hold_s`."""
+        """Press one key after the other, each held and let go for `hold_s`."""
         for usage in usages:
             self.press(port, usage)
             time.sleep(hold_s)
@@ -121,7 +121,7 @@ class Control:
             time.sleep(hold_s)
 
     def keep_typing(self, port: str, usages: list[int], for_s: float) -> None:
-        """The same over and over, from now on and whether or not anybody listens."""
+        """Type the same keys over and over, from now on and even if no program listens."""
         until_s = time.monotonic() + for_s
 
         def work() -> None:
@@ -132,11 +132,11 @@ class Control:
         threading.Thread(target=work, name=f"fingers at {port}", daemon=True).start()
 
     def leds(self, port: str) -> list[str]:
-        """Those that are lit, in alphabetical order."""
+        """Return the LEDs that are lit, in alphabetical order."""
         return sorted(self._keyboard(port).leds)
 
     def freeze(self, port: str, *, frozen: bool) -> None:
-        """What is plugged in there answers nothing any more."""
+        """Freeze the device at `port`: it answers nothing any more."""
         if port not in self._ends.usbip.cables:
             raise RigError(f"nothing that we could freeze at {port}")
         self._ends.usbip.cables[port].frozen = frozen
@@ -149,7 +149,7 @@ class Control:
             world.plug_adapter(SimulatedAdapter(world.time, **settings))
 
     def plug_monitor(self, slot: str, *, edid: str = "", **settings: Any) -> None:
-        """Instead of the one that is there. `edid` in hexadecimal, `settings` as its twin's."""
+        """Replace the slot's monitor. `edid` is in hexadecimal, `settings` are its twin's."""
         world = self._ends.world(slot)
         with self._ends.lock:
             world.unplug()
@@ -167,7 +167,7 @@ class Control:
         return sound[:: max(1, len(sound) // count)][:count]
 
     def count_dots(self, slot: str, *, bright: bool) -> int:
-        """How many pixels of the slot's monitor are brighter, or darker, than the picture."""
+        """Count the pixels of the slot's monitor that are brighter, or darker, than the picture."""
         monitor = self._ends.world(slot).monitor
         if not isinstance(monitor, WatchedMonitor):
             raise RigError(f"nobody could look at a monitor in slot {slot}")
@@ -176,11 +176,11 @@ class Control:
     # The screen
 
     def pixel(self, x: int, y: int) -> list[int]:
-        """Red, green and blue of what the guest shows there, 0 to 255."""
+        """Return red, green and blue of a pixel that the guest shows, 0 to 255."""
         return list(self._eye().look().pixel(x, y))
 
     def picture_sha256(self) -> str:
-        """Of all pixels in rows, three bytes each, as `Screen.show` takes them."""
+        """Return the hash of all pixels in rows, three bytes each, as `Screen.show` takes them."""
         return hashlib.sha256(self._eye().look().rgb_rows).hexdigest()
 
     # The bench
@@ -192,15 +192,15 @@ class Control:
         self._ends.world(slot).loosen_lead()
 
     def fixed_ports(self) -> list[str]:
-        """USB/IP ports of what is always there, in the order in which to attach them."""
+        """Return the USB/IP ports of the fixed devices, in the order in which to attach them."""
         return sorted(self._ends.fixed)
 
     def i2c_bus(self, port: str) -> int | None:
-        """The number of the bus that the adapter at `port` makes, if it is one."""
+        """Return the number of the bus that the adapter at `port` makes, if it is one."""
         return self._ends.wiring.i2c.get(port)
 
     def pull(self, port: str) -> None:
-        """Take the USB cable at `port` out, whatever it is of."""
+        """Pull the USB cable at `port`, of whatever device."""
         if port in self._ends.lines:
             self._ends.lines[port].unplug()
             return
@@ -221,19 +221,19 @@ class Control:
         return True
 
     def set_serial(self, port: str, *, mute: bool = False, garbled: bool = False) -> None:
-        """What is wrong with the instrument's answers from now on; nothing by default."""
+        """Set the fault of the instrument's answers from now on; none by default."""
         self._ends.serial[port].mute = mute
         self._ends.serial[port].garbled = garbled
 
     def solder_battery(self, bus: int, *, wrong_pec: bool = False) -> None:
-        """A smart battery's gauge at 0x0b: 12.608 V, its maker's name, packet error codes."""
+        """Add a smart battery's gauge at 0x0b: 12.608 V, its maker's name, packet error codes."""
         values, blocks = {0x09: bytes.fromhex("40 31")}, {0x20: b"ACME"}
         gauge = SimulatedSmbusChip(0x0B, pec=True, values=values, blocks=blocks)
         gauge.wrong_pec = wrong_pec
         self._ends.i2c[bus].solder({0x0B: gauge})
 
     def set_absent(self, bus: int, addresses: list[int]) -> None:
-        """The chips that have come off the board; the others are back."""
+        """Take the chips at `addresses` off the board, and put all others back."""
         self._ends.i2c[bus].absent = set(addresses)
 
     def _eye(self) -> Eye:
@@ -268,7 +268,7 @@ class ControlServer:
         self._listener.close()
 
     def answer(self, line: bytes) -> dict[str, Any]:
-        """What goes back for one request. Whatever is wrong with it comes back as `error`."""
+        """Return the answer to one request; any mistake in it is answered as `error`."""
         try:
             request = json.loads(line)
             command = self._commands[request["do"]]

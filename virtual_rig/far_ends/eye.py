@@ -14,7 +14,7 @@ from virtual_rig.qemu.qmp import Qmp
 GAMMA = 2.2
 SAMPLES = 12  # in each direction, in each zone
 STALE_S = 0.02
-VISIBLE = 64  # of 255: a smaller difference nobody sees from his chair
+VISIBLE = 64  # of 255: a smaller difference cannot be seen from a chair
 
 _PPM = re.compile(rb"P6\s(\d{1,5})\s(\d{1,5})\s255\s")
 
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
         return red, green, blue
 
     def dots(self, *, bright: bool) -> int:
-        """How many pixels are brighter, or darker, than nearly all the others."""
+        """Count the pixels that are brighter, or darker, than nearly all the others."""
         row_bytes = 3 * self.width_px
         rows = [
             self.rgb_rows[at : at + row_bytes] for at in range(0, len(self.rgb_rows), row_bytes)
@@ -49,7 +49,7 @@ class Picture(NamedTuple):
         )
 
     def level(self, zone: int) -> Level:
-        """The drive level that gives as much light as the zone, of three by three, has."""
+        """Return the drive level that gives as much light as the zone, of three by three, has."""
         if not 0 <= zone < 9:
             raise ValueError(f"zone {zone}: there are 9")
         row, column = divmod(zone, 3)
@@ -79,7 +79,7 @@ def _drive(values: Sequence[int]) -> float:
 
 
 def parse_ppm(data: bytes) -> Picture:
-    """A portable pixmap as QEMU writes it: P6, no comments, 255. Raises `ValueError`."""
+    """Read a portable pixmap as QEMU writes it: P6, no comments, 255. Raises `ValueError`."""
     if (head := _PPM.match(data)) is None:
         raise ValueError(f"no pixmap: {data[:16]!r}")
     width_px, height_px = int(head[1]), int(head[2])
@@ -100,13 +100,13 @@ class Eye:
         self._looked_s = 0.0
 
     def look(self) -> Picture:
-        """What is on the screen now."""
+        """Return the picture that is on the screen now."""
         with self._lock:
             self._qmp.ask("screendump", filename=str(self._file))
             return parse_ppm(self._file.read_bytes())
 
     def level(self, zone: int) -> Level:
-        """Of one zone, as it was at most 20 ms ago."""
+        """Return the level of one zone, as it was at most 20 ms ago."""
         if self._picture is None or time.monotonic() - self._looked_s > STALE_S:
             self._picture = self.look()
             self._looked_s = time.monotonic()
@@ -129,7 +129,7 @@ class WatchedMonitor(SimulatedMonitor):
         return super().chromaticity(zone)
 
     def picture(self) -> Picture:
-        """What is on its glass: the guest's screen, but for pixels that are always on or off."""
+        """Return the picture on its glass: the guest's screen, but for pixels always on or off."""
         if self.eye is None:
             raise ValueError("nobody looks at this monitor")
         sent = self.eye.look()

@@ -55,14 +55,14 @@ class SimulatedI2cTinyUsb(UsbFunction):
         raise Stall
 
     def _message(self, setup: Setup, data: bytes) -> bytes:
-        """One message: flags in `value`, the 7-bit address in `index`."""
+        """Carry one message: flags in `value`, the 7-bit address in `index`."""
         if setup.request & CMD_I2C_BEGIN:
             self._written = b""
         reads = bool(setup.value & I2C_M_RD)
         self._written += b"" if reads else data
         self._status = STATUS_ADDRESS_ACK
         if not setup.request & CMD_I2C_END and not reads:
-            return b""  # nobody there shows at the end: the kernel fails the transaction as a whole
+            return b""  # an absent chip shows at the end: the kernel fails the whole transaction
         written, self._written = self._written, b""
         try:
             return self._bus.transfer(setup.index, written, setup.size if reads else 0)

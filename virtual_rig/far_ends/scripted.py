@@ -1,4 +1,4 @@
-"""A USB device of any descriptors, answers and reports: what no honest maker would build."""
+"""A USB device of any descriptors, answers and reports, which no honest maker would build."""
 
 import threading
 from collections import deque
@@ -27,13 +27,13 @@ class ScriptedDevice(UsbFunction):
         super().__init__(device_descriptor, configuration_descriptor, *strings)
         self.speed = speed
         self.heard: list[tuple[int, bytes]] = []
-        """What came out of the host, with the endpoint it came to."""
+        """The data that came out of the host, with the endpoint they came to."""
         self._answers = dict(answers or {})
         self._reports: dict[int, deque[bytes]] = {}
         self._lock = threading.Lock()
 
     def say(self, endpoint: int, report: bytes) -> None:
-        """To be fetched from an IN endpoint, after what is waiting there."""
+        """Queue a report for an IN endpoint, behind those that are waiting there."""
         with self._lock:
             self._reports.setdefault(endpoint, deque()).append(report)
 

@@ -58,7 +58,7 @@ class Submit(NamedTuple):
 
     @property
     def address(self) -> int:
-        """As in an endpoint descriptor."""
+        """The endpoint's address, as in its descriptor."""
         return self.endpoint | (0x80 if self.incoming else 0)
 
 
@@ -70,7 +70,7 @@ class Unlink(NamedTuple):
 
 
 def decode_command(header: bytes) -> Submit | Unlink:
-    """The 48 bytes that begin a command. Raises `ProtocolError`."""
+    """Decode the 48 bytes that begin a command. Raises `ProtocolError`."""
     if len(header) != HEADER.size:
         raise ProtocolError(f"a command begins with {HEADER.size} bytes, not {header.hex(' ')}")
     command, sequence, _, direction, endpoint, rest = HEADER.unpack(header)
@@ -86,7 +86,7 @@ def decode_command(header: bytes) -> Submit | Unlink:
 
 
 def encode_return(sequence: int, status: int, data: bytes = b"", *, actual: int = -1) -> bytes:
-    """The answer to a submit: `status` is 0 or a negative errno; `actual` when nothing comes in."""
+    """Encode the answer to a submit: `status` is 0 or a negative errno; `actual` without data."""
     count = len(data) if actual < 0 else actual
     return HEADER.pack(RET_SUBMIT, sequence, 0, 0, 0, _RETURN.pack(status, count, 0, 0, 0)) + data
 
@@ -97,12 +97,12 @@ def encode_unlinked(sequence: int, *, was_pending: bool) -> bytes:
 
 
 def encode_import(busid: str) -> bytes:
-    """What asks for the device that is called `busid`."""
+    """Encode the request for the device that is called `busid`."""
     return _IMPORT.pack(VERSION, OP_REQ_IMPORT, 0, busid.encode())
 
 
 def decode_import(request: bytes) -> str:
-    """Raises `ProtocolError`."""
+    """Return the busid that an import request asks for. Raises `ProtocolError`."""
     if len(request) != _IMPORT.size:
         raise ProtocolError(f"no import request: {request.hex(' ')}")
     version, code, _, busid = _IMPORT.unpack(request)
@@ -112,7 +112,7 @@ def decode_import(request: bytes) -> str:
 
 
 def encode_imported(busid: str, device: SimulatedUsbDevice) -> bytes:
-    """What says that `busid` is there, and how fast it is."""
+    """Encode the reply that `busid` is there, and how fast it is."""
     about = device.control(Setup(0x80, 0x06, 0x0100, 0, 18), b"")
     vendor_id, product_id, release_bcd = struct.unpack_from("<HHH", about, 8)
     return _IMPORTED.pack(
@@ -296,14 +296,14 @@ class UsbIpServer:
 
     @property
     def cables(self) -> Mapping[str, Cable]:
-        """What the guest holds now, by port."""
+        """The cables that the guest holds now, by port."""
         with self._lock:
             return {
                 port: cable for port, cable in self._cables.items() if not cable.unplugged.is_set()
             }
 
     def offer(self, port: str, device: SimulatedUsbDevice) -> None:
-        """From now on, whoever asks for `port` gets `device`."""
+        """Put `device` into `port`: every later request for the port gets it."""
         with self._lock:
             if port in self._devices:
                 raise ValueError(f"USB port {port} is taken")
@@ -352,7 +352,7 @@ class UsbIpServer:
 
 
 def _receive(connection: socket.socket, size: int, *, or_nothing: bool = False) -> bytes:
-    """Exactly `size` bytes; at the end of the stream nothing, if that is fine."""
+    """Read exactly `size` bytes; with `or_nothing`, nothing at the end of the stream."""
     received = b""
     while len(received) < size:
         chunk = connection.recv(size - len(received))

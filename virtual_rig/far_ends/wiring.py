@@ -1,4 +1,4 @@
-"""What hangs at the far end of the guest's buses: the twins of the simulated rig, in real time.
+"""The far ends of the guest's buses: the twins of the simulated rig, in real time.
 
 Built after the station.toml that the guest's station reads, so that both mean the same ports.
 """
@@ -45,7 +45,7 @@ class RigError(Exception):
 
 
 class Wiring(NamedTuple):
-    """Which far end is where. Keys are USB ports such as `1-2`."""
+    """The far end of each port. Keys are USB ports such as `1-2`."""
 
     ftdi: Mapping[str, tuple[str, str]]
     """Slot and port as station.toml has it."""
@@ -53,11 +53,11 @@ class Wiring(NamedTuple):
     cdc_acm: Mapping[str, tuple[str, str]]
     i2c: Mapping[str, int]
     devices: Mapping[str, str]
-    """The slot that a device under test would be in."""
+    """The slot whose device under test would be at the port."""
 
 
 def wire(config: StationConfig) -> Wiring:
-    """Raises `RigError`."""
+    """Return the wiring for a station's configuration. Raises `RigError`."""
     ftdi: dict[str, tuple[str, str]] = {}
     cdc_acm: dict[str, tuple[str, str]] = {}
     devices: dict[str, str] = {}
@@ -126,7 +126,7 @@ class FarI2c:
         self._soldered: dict[int, I2cDevice] = {}
 
     def solder(self, chips: Mapping[int, I2cDevice]) -> None:
-        """By address, in the place of what was there."""
+        """Put chips onto the bus by address, in place of those that were there."""
         self._soldered |= chips
 
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
@@ -146,7 +146,7 @@ class FarI2c:
 class ChardevLine:
     """A serial instrument at a character device of QEMU's, which has the other end of the socket.
 
-    QEMU's usb-serial plugs itself in when somebody connects, and out when he hangs up.
+    QEMU's usb-serial plugs itself in when a client connects, and out when it hangs up.
     """
 
     def __init__(self, path: Path, instrument: SerialDevice) -> None:
@@ -155,7 +155,7 @@ class ChardevLine:
         self._connection: socket.socket | None = None
 
     def plug(self) -> None:
-        """Raises `OSError` while QEMU is not there."""
+        """Connect to QEMU's socket. Raises `OSError` while QEMU is not there."""
         if self._connection is not None:
             return
         connection = socket.socket(socket.AF_UNIX)
@@ -210,7 +210,7 @@ class FarEnds:
             self.usbip.offer(port, device)
 
     def seat_keyboard(self, slot: str, keyboard: SimulatedKeyboard) -> None:
-        """What `World.plug_keyboard` does, but for the cable: that goes to the guest."""
+        """Do what `World.plug_keyboard` does, but for the cable: that goes to the guest."""
         world = self.world(slot)
         world.keyboard = keyboard
         world.circuit.sinks.append(keyboard)
@@ -221,7 +221,7 @@ class FarEnds:
         return self.rig.worlds[slot]
 
     def plug_golden_units(self) -> None:
-        """A good adapter and a good monitor, where the rig has a place for them."""
+        """Plug in a good adapter and a good monitor, where the rig has a place for them."""
         for name, slot in self.config.slots.items():
             world = self.world(name)
             if any(issubclass(table.kind, MainsMeter) for table in slot.roles.values()):
@@ -233,13 +233,13 @@ class FarEnds:
                 self.rig.probe.over = world
 
     def plug_monitor(self, world: World, edid: bytes = b"", **settings: Any) -> None:
-        """One that shows the guest's screen: the golden unit, unless told otherwise."""
+        """Plug in a monitor that shows the guest's screen: by default the golden unit."""
         golden = build_edid(name="GOLDEN24", serial_text="G-0002")
         settings = {"time": world.time, "rated_voltage_v": 19.0} | settings
         world.plug_monitor(WatchedMonitor(edid or golden, eye=self.eye, **settings))
 
     def open_eye(self, eye: Eye) -> None:
-        """From now on light sensors see what is on the guest's screen."""
+        """Let the light sensors see the guest's screen from now on."""
         self.eye = eye
         for world in self.rig.worlds.values():
             if isinstance(world.monitor, WatchedMonitor):

@@ -1,4 +1,4 @@
-"""The machine's own screen and keyboard, as whoever logs in there has them."""
+"""The machine's own screen and keyboard, as a user who logs in there has them."""
 
 import os
 import select
@@ -12,7 +12,7 @@ KEYBOARD_PORT = "3-7"  # the keyboard slot's, in hil_tests/virtual.toml
 
 
 class Console:
-    """Whoever logs in at the machine's own screen: what he would read of keys, raw."""
+    """The machine's own screen: the keys that a user who logs in there would type, raw."""
 
     def __init__(self, path: str = "/dev/tty1") -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -21,7 +21,7 @@ class Console:
         termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     def read(self, *, until: bytes = b"", within_s: float) -> bytes:
-        """What was typed until `until` came, or until the time is over."""
+        """Return the input that came until `until` did, or until the time is over."""
         give_up_s = time.monotonic() + within_s
         typed = b""
         while not (until and until in typed):

@@ -27,7 +27,7 @@ def hands(rig_hands: Hands) -> Iterator[Hands]:
 
 @pytest.fixture
 def slot_port(hands: Hands) -> Iterator[str]:
-    """The port of the keyboard slot, empty; its golden unit is back afterwards."""
+    """Yield the port of the keyboard slot, empty; its golden unit is back afterwards."""
     hands.pull(KEYBOARD_PORT)
     yield KEYBOARD_PORT
     hands.pull(KEYBOARD_PORT)
@@ -36,13 +36,13 @@ def slot_port(hands: Hands) -> Iterator[str]:
 
 @pytest.fixture
 def hardware(rig_hands: Hands) -> Iterator[LocalHardware]:
-    """The real one, of the guest."""
+    """Yield the guest's real hardware."""
     with LocalHardware() as hardware:
         yield hardware
 
 
 @pytest.fixture
 def console(rig_hands: Hands) -> Iterator[Console]:
-    """The guest's own screen."""
+    """Yield the guest's own screen."""
     with Console() as console:
         yield console

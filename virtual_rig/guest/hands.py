@@ -1,4 +1,4 @@
-"""What a test inside the guest does outside of it: plug, unplug, press, break.
+"""A test's hands: inside the guest it has things outside plugged, unplugged, pressed, broken.
 
 The far ends are on the host; a command goes there as one JSON line. To plug something into the
 guest's own USB/IP controller is the guest's part.
@@ -20,11 +20,11 @@ from virtual_rig.far_ends import usbip
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
 DEVICES = Path("/sys/bus/usb/devices")
 FREE_PORT = "004"  # VDEV_ST_NULL in Linux drivers/usb/usbip/usbip_common.h
-DEVICE_ID = 0x10002  # bus 1, device 2 at the exporting end; nobody looks at it
+DEVICE_ID = 0x10002  # bus 1, device 2 at the exporting end; it is not evaluated
 ENVIRONMENT = "PACE_VIRTUAL_RIG"
 
 GOLDEN_KEYBOARD: dict[str, object] = {"serial_number": "GOLDEN-1", "layout": "iso-105"}
-"""What is in a keyboard slot when no test has put something else there."""
+"""The keyboard in a keyboard slot unless a test has put something else there."""
 
 Found = TypeVar("Found")
 
@@ -34,7 +34,7 @@ class RigRefused(Exception):
 
 
 class Where(NamedTuple):
-    """How the guest reaches the host. In the environment as `address:port:port`."""
+    """The addresses by which the guest reaches the host. In the environment `address:port:port`."""
 
     host: str
     control_port: int
@@ -62,7 +62,7 @@ class Hands:
 
     @classmethod
     def from_environment(cls) -> "Hands | None":
-        """None where there is no virtual rig around us."""
+        """Connect to the far ends; None where no virtual rig is around us."""
         where = os.environ.get(ENVIRONMENT)
         return cls(Where.parse(where)) if where else None
 
@@ -106,20 +106,20 @@ class Hands:
             self.attach(port)
 
     def pull(self, port: str) -> None:
-        """Take the USB cable at `port` out, whatever it is of; back when the kernel knows."""
+        """Pull the USB cable at `port`, of whatever device; back when the kernel knows."""
         self.ask("pull", port=port)
         wait_for(lambda: not (DEVICES / port).exists(), f"what was at {port} to be gone")
 
 
 def has_serial_port(port: str) -> bool:
-    """Whether the USB device at `port` has one by now that we may open; quick enough to poll."""
+    """Tell whether the device at `port` has a serial port that we may open now; quick to poll."""
     interfaces = DEVICES.glob(f"{port}/{port}:*")
     ttys = (tty.name for one in interfaces for tty in (*one.glob("ttyUSB*"), *one.glob("tty/*")))
     return any(os.access(f"/dev/{name}", os.W_OK) for name in ttys)
 
 
 def wait_for(look: Callable[[], Found], what: str, timeout_s: float = 15.0) -> Found:
-    """What `look` finds at last. Raises `TimeoutError`."""
+    """Wait for `look` to find something, and return it. Raises `TimeoutError`."""
     give_up_s = time.monotonic() + timeout_s
     while True:
         if found := look():

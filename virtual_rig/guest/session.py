@@ -42,7 +42,7 @@ def main(began_s: float) -> int:
 
 
 class Instruments:
-    """Has pytest wait for them when it has collected its tests."""
+    """Makes pytest wait for the instruments when it has collected its tests."""
 
     def __init__(self, plugged: Future[None], at: Callable[[str], None]) -> None:
         self._plugged = plugged
@@ -60,7 +60,7 @@ def note(began_s: float, what: str) -> None:
 
 
 def plug_all(where: Where, go: dict[str, Any]) -> None:
-    """In their order, so that I²C buses get the numbers that station.toml gives them."""
+    """Attach the ports in their order, which gives I²C buses their numbers in station.toml."""
     vhci_bus = go["vhci_bus"]
     if not (VHCI / f"usb{vhci_bus}").exists():
         raise RuntimeError(f"the USB/IP controller is not bus {vhci_bus}: {list(VHCI.iterdir())}")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache/installed-rig"
 OUT = CACHE / "out"
 DIED = CACHE / "died"
-"""What runs that did not end well have left; `OUT` is the next run's."""
+"""The folder of what runs that did not end well have left; `OUT` is the next run's."""
 LIMIT_S = float(os.environ.get("INSTALLED_RIG_LIMIT_S", "360"))
 
 
@@ -33,7 +33,7 @@ class Ended(Exception):
 
 
 def last_words(out: Path, lines: int = 60) -> str:
-    """What the guest said in its last boot."""
+    """Return what the guest said last in its last boot."""
     logs = sorted(out.glob("boot-*/console.log"))
     text = logs[-1].read_bytes().decode(errors="replace") if logs else ""
     return "\n".join(text.splitlines()[-lines:])
@@ -87,7 +87,7 @@ def make_image() -> Image:
 
 
 def play(image_: Image, plan: str, figures: dict[str, float]) -> int:
-    """The exit code, as that of script/virtual-rig; says on stderr what was wrong."""
+    """Play the scenario; return script/virtual-rig's exit code; say on stderr what failed."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="installed-rig-") as scratch:

@@ -32,7 +32,7 @@ class Attendant:
         }
 
     def plug_in(self, ports: list[str]) -> None:
-        """In their order, so that I²C buses get the numbers that station.toml gives them."""
+        """Attach the ports in their order, which gives I²C buses their numbers in station.toml."""
         for port in ports:
             self._hands.attach(port)
             if (bus := self._hands.ask("i2c_bus", port=port)) is not None:
@@ -46,19 +46,19 @@ class Attendant:
         self._hands.attach(port)
 
     def run(self, command: list[str], timeout_s: float = 30.0) -> tuple[int, str]:
-        """Exit code, and all that the command said."""
+        """Run a command; return its exit code, and all that it said."""
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=timeout_s
         )
         return done.returncode, done.stdout + done.stderr
 
     def write(self, path: str, text: str) -> None:
-        """A file, with its folder."""
+        """Write a file, with its folder."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
 
     def answer(self, line: bytes) -> dict[str, Any]:
-        """What goes back for one request. Whatever is wrong with it comes back as `error`."""
+        """Return the answer to one request; any mistake in it is answered as `error`."""
         try:
             request = json.loads(line)
             command = self._commands[request["do"]]
@@ -68,7 +68,7 @@ class Attendant:
 
 
 def where_told(command_line: str) -> Where:
-    """Of the kernel's command line. Raises `ValueError`."""
+    """Return the addresses on the kernel's command line. Raises `ValueError`."""
     if (found := re.search(r"\bvirtual_rig=(\S+)", command_line)) is None:
         raise ValueError(f"no virtual_rig= in {command_line!r}")
     return Where.parse(found[1])
@@ -86,7 +86,7 @@ def main() -> None:
             line = ear.readline()
             if line:
                 ear.write(json.dumps(attendant.answer(line)).encode() + b"\n")
-            else:  # nobody is there
+            else:  # no host is there
                 time.sleep(0.1)
 
 

@@ -31,11 +31,11 @@ class Bench(Control):
         self._seated = False
 
     def plugged_ports(self) -> list[str]:
-        """What is plugged in when the machine is switched on."""
+        """Return the ports that are plugged in when the machine is switched on."""
         return [*self.fixed_ports(), *([PORT] if self._seated else [])]
 
     def seat(self, serial_number: str, chattering_keys: Sequence[int] = ()) -> FingeredKeyboard:
-        """To be attached by the guest."""
+        """Offer a keyboard for the guest to attach."""
         keyboard = FingeredKeyboard(
             self.world.time,
             keys=LAYOUTS["iso-105"].usages,

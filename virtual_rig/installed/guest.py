@@ -101,7 +101,7 @@ class Guest:
         return answer["result"]
 
     def run(self, *command: str, within_s: float = 30.0) -> str:
-        """What the command says; a code that is not 0 is a `Fault`."""
+        """Run a command and return its output; a code that is not 0 is a `Fault`."""
         code, said = self.try_to(*command, within_s=within_s)
         expect(code == 0, f"{' '.join(command)} → {code}: {said}")
         return said
@@ -113,20 +113,20 @@ class Guest:
         return code, said
 
     def properties(self, unit: str = UNIT) -> dict[str, str]:
-        """What systemd says of the station."""
+        """Return systemd's properties of the station's unit."""
         lines = self.run("systemctl", "show", unit).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def screen_text(self) -> str:
-        """What is to be read on tty1, without letters beyond ASCII, and without an end of lines."""
+        """Return the text on tty1, without letters beyond ASCII, and without ends of lines."""
         return self.run("sh", "-c", "tr -cd '\\40-\\176' </dev/vcs1")
 
     def press(self, *keys: str) -> None:
-        """On the machine's own keyboard, together; as QEMU calls them, such as `ctrl`, `f1`."""
+        """Press keys of the machine's own keyboard together; QEMU's names, such as `ctrl`, `f1`."""
         self._qmp.ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
 
     def take_picture(self, path: Path) -> None:
-        """Of its screen, as PNG."""
+        """Take a picture of its screen, as PNG."""
         self._qmp.ask("screendump", filename=str(path), format="png")
 
     def cut_power(self) -> None:

@@ -22,7 +22,7 @@ NEWER = "var/newer.deb"
 """On the disk: the same package with the next revision."""
 
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
-# In this order, and before udev can: the numbers of USB buses go by who comes first.
+# In this order, and before udev can: USB buses are numbered in the order in which they come.
 MODULES = ("virtio_net", "virtio_console", "xhci_pci", "vhci_hcd")
 NOT_NEEDED = (
     *("./var/cache/apt/archives/*", "./var/lib/apt/lists/*", "./usr/lib/udev/hwdb.d/*"),
@@ -35,7 +35,7 @@ OURS = (
     *("far_ends/__init__.py", "far_ends/usbip.py"),
     *("installed/__init__.py", "installed/attendant.py"),
 )
-"""What the attendant needs of the rig; `drivers` and `station` are the package's."""
+"""The rig's modules that the attendant needs; `drivers` and `station` are the package's."""
 INPUTS = (
     *(RIG / name for name in (*OURS, "installed/image.py", "roots/debian.py")),
     *(path for path in sorted(DISK.rglob("*")) if path.is_file()),
@@ -51,7 +51,7 @@ class Image(NamedTuple):
 
 
 def build(cache: Path, built: Built, package: Path) -> Image:
-    """What is in `cache`, made anew when the package, the kernel or our files changed.
+    """Return the image in `cache`, made anew when the package, the kernel or our files changed.
 
     Takes root. Raises `CommandFailed`.
     """
@@ -95,7 +95,7 @@ def make_disk(root: Path, disk: Path) -> None:
 
 
 def configure(disk: Path, port: int) -> None:
-    """The broker's port, in the station.toml on a disk that nobody has mounted."""
+    """Write the broker's port into the station.toml on a disk that is not mounted."""
     text = CONFIG.read_text()
     if text.count("port = 1883\n") != 1:
         raise ValueError(f"{CONFIG}: the broker's port is to be 1883")
@@ -113,14 +113,14 @@ def configure(disk: Path, port: int) -> None:
 
 
 def read(disk: Path, path: str, copy: Path) -> bool:
-    """Copy a file out of a disk that nobody has mounted; whether it is there."""
+    """Copy a file out of a disk that is not mounted; return whether it is there."""
     copy.unlink(missing_ok=True)
     _run("debugfs", "-R", f"dump {path} {copy}", str(disk))
     return copy.exists()
 
 
 def _equip(root: Path, built: Built) -> None:
-    """What makes it a guest of ours: modules, network, and the attendant."""
+    """Make the root a guest of ours: modules, network, and the attendant."""
     modules = _modules(built)
     shutil.copytree(modules, root / "usr/lib/modules" / modules.name)
     (root / "etc/modules-load.d/virtual-rig.conf").write_text("\n".join(MODULES))

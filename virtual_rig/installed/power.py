@@ -22,7 +22,7 @@ class Disk:
         copy_disk(original, self.kept)
 
     def options(self) -> list[str]:
-        """QEMU's. Nothing has to outlive the host, so nobody waits for its disk."""
+        """Return QEMU's options. Nothing has to outlive the host, so its disk is not waited for."""
         copy_disk(self.kept, self._in_use)
         self._log.write_bytes(b"")
         unhurried = "driver=file,cache.no-flush=on"
@@ -49,7 +49,7 @@ class OnDisk(NamedTuple):
 
 
 def outbox_on(disk: Path, scratch: Path) -> OnDisk:
-    """Of a copy, after what the next mount would do to it. Raises `CommandFailed`."""
+    """Read a copy, after what the next mount would do to it. Raises `CommandFailed`."""
     copy = scratch / "disk-looked-at"
     copy_disk(disk, copy)
     subprocess.run(["/sbin/e2fsck", "-p", copy], check=False, stdout=subprocess.DEVNULL)

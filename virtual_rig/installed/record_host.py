@@ -47,7 +47,7 @@ class RecordHost:
         (folder / "mosquitto.conf").write_text(config)
 
     def start(self) -> None:
-        """Back when both answer. Raises `HostTrouble`."""
+        """Start both; back when both answer. Raises `HostTrouble`."""
         mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or "mosquitto"
         self._begin("mosquitto", [mosquitto, "-c", str(self._folder / "mosquitto.conf")])
         self._wait(self._broker_listens, "mosquitto")
@@ -67,12 +67,12 @@ class RecordHost:
         self._processes.clear()
 
     def health(self) -> dict[str, Any]:
-        """As `/api/health` has it. Raises `OSError`."""
+        """Return the answer of `/api/health`. Raises `OSError`."""
         told: dict[str, Any] = self._ask("health")
         return told
 
     def runs(self, station: str) -> list[Held]:
-        """All of them, in the order of their sequence numbers. Raises `OSError`."""
+        """Return all runs, in the order of their sequence numbers. Raises `OSError`."""
         rows = self._ask(f"runs?station={station}&limit=500")["runs"]
         return sorted(
             Held(row["sequence"], row["asset_tag"], row["verdict"], row["record_id"])
@@ -80,14 +80,14 @@ class RecordHost:
         )
 
     def waiting_at(self, station: str) -> int | None:
-        """Records in its outbox, as it last said; None when it is not on line."""
+        """Return the records in its outbox, as it last said; None when it is not on line."""
         for one in self._ask("stations")["stations"]:
             if one["station"] == station and one["online"]:
                 return int(one["waiting"])
         return None
 
     def record(self, record_id: str) -> dict[str, Any]:
-        """Verbatim, as JSON. Raises `OSError`."""
+        """Return a record verbatim, as JSON. Raises `OSError`."""
         told: dict[str, Any] = self._ask(f"runs/{record_id}/record")
         return told
 
@@ -121,7 +121,7 @@ class RecordHost:
 
 
 def broker_config(shipped: str, port: int, folder: Path) -> str:
-    """What ships, at another port and with another place for what is queued."""
+    """Return the shipped configuration with another port and another folder for its queue."""
     if len(re.findall(SHIPPED_LISTENER, shipped)) != 1:
         raise ValueError(f"no {SHIPPED_LISTENER!r} in {shipped!r}")
     ours = shipped.replace(SHIPPED_LISTENER, f"listener {port} {LOOPBACK}\n")

@@ -1,4 +1,4 @@
-"""What happens to an installed station, and what must become of it."""
+"""An installed station's life: the events of it, and what each must come to."""
 
 import re
 import time
@@ -33,7 +33,7 @@ Found = TypeVar("Found")
 
 
 def wait_for(look: Callable[[], Found], what: str, within_s: float) -> Found:
-    """What `look` finds at last; a host that is not there is asked again. Raises `Fault`."""
+    """Wait until `look` finds something; return it. Asks an absent host again. Raises `Fault`."""
     give_up_s = time.monotonic() + within_s
     while True:
         if found := look():
@@ -50,7 +50,7 @@ def is_green(level: Level) -> bool:
 
 
 class Scenario:
-    """What happens to a station, in the order of the methods. Each raises `Fault`."""
+    """The events of a station's life, in the order of the methods. Each raises `Fault`."""
 
     def __init__(
         self, image_: Image, host: RecordHost, out: Path, scratch: Path, figures: dict[str, float]
@@ -75,7 +75,7 @@ class Scenario:
         self._begun_s = time.monotonic()
 
     def play(self, plan: str = "") -> None:
-        """All of it; or with a plan, that one alone."""
+        """Play all of it; or with a plan, that one alone."""
         self.host.start()
         if plan:
             self.boot()
@@ -97,7 +97,7 @@ class Scenario:
         self.is_purged()
 
     def boot(self) -> None:
-        """Until systemd says that all is up, and the bench was made safe."""
+        """Boot until systemd says that all is up, and the bench was made safe."""
         self._boots += 1
         places = machine.Places(self._out / f"boot-{self._boots}", self._sockets)
         places.out.mkdir(parents=True)
@@ -126,7 +126,7 @@ class Scenario:
         )
 
     def is_as_installed(self) -> None:
-        """Enabled, watched, unprivileged and locked in."""
+        """Expect the unit enabled, watched, unprivileged and locked in."""
         known = self.guest.properties()
         expect(known["UnitFileState"] == "enabled", f"{UNIT} is {known['UnitFileState']}")
         expect(known["WatchdogUSec"] == "1min", f"watchdog: {known['WatchdogUSec']}")
@@ -162,7 +162,7 @@ class Scenario:
         self.say(f"{tag} has a chattering key: FAIL")
 
     def cut_in_the_middle(self, finished: str, running: str) -> None:
-        """The host is away; one run ends, and the power goes during the next."""
+        """Finish one run while the host is away, and cut the power during the next."""
         before = [held.sequence for held in self.host.runs(STATION)]
         self.host.stop()
         self._bench.unseat()
@@ -240,7 +240,7 @@ class Scenario:
         self.guest.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", UNIT)
 
     def is_upgraded(self) -> None:
-        """While it runs. What an administrator has written stays."""
+        """Upgrade the package while it runs. An administrator's files stay."""
         before = self.guest.properties()
         config_before = self.guest.run("cat", "/etc/pace-station/station.toml")
         began_s = time.monotonic()
@@ -257,7 +257,7 @@ class Scenario:
         self.say(f"upgraded to {version} and restarted, {took_s:.1f} s")
 
     def is_a_kiosk(self, tag: str) -> None:
-        """The operator's screen on tty1, as docs/how-to/install-on-a-pi.md has it, and back."""
+        """Show the operator's screen on tty1, as docs/how-to/install-on-a-pi.md does; go back."""
         self.guest.run("systemctl", "disable", "--now", UNIT)
         self.guest.run("systemctl", "enable", "--now", KIOSK)
         known = self.guest.properties(KIOSK)
@@ -287,7 +287,7 @@ class Scenario:
         wait_for(look, f"{' and '.join(map(repr, texts))} on the screen", 30.0)
 
     def is_purged(self) -> None:
-        """Nothing of it runs or is left, and USB is as it was before."""
+        """Purge the package: nothing of it runs or is left, and USB is as it was before."""
         self.guest.run("dpkg", "--purge", "pace-station", within_s=60.0)
         left = [
             path
@@ -306,7 +306,7 @@ class Scenario:
         self.say("purged")
 
     def comes_back(self, before: dict[str, str], unit: str = UNIT) -> dict[str, str]:
-        """As another process, one restart later, ready."""
+        """Expect the unit back as another process, one restart later, ready."""
 
         def is_back() -> dict[str, str]:
             now = self.guest.properties(unit)
@@ -317,7 +317,7 @@ class Scenario:
         return wait_for(is_back, f"{unit} to be back", 45.0)
 
     def passes_by(self, plan: str) -> None:
-        """A good keyboard, by a plan that is not the first of its slot."""
+        """Pass a good keyboard, by a plan that is not the first of its slot."""
         path = "/etc/pace-station/station.toml"
         text = re.sub(rf'"keyboard-quick", "{plan}"', f'"{plan}"', self.guest.run("cat", path))
         self.guest.ask("write", path=path, text=text)
@@ -327,7 +327,7 @@ class Scenario:
         expect(self.host.record(held.record_id)["plan"] == plan, f"it was not tested by {plan}")
 
     def adds_up(self) -> None:
-        """Every run is at the host once, and none is missing."""
+        """Expect every run at the host once, and none missing."""
         held = self.host.runs(STATION)
         numbers = {one.sequence for one in held}
         tags = {one.asset_tag for one in held}

@@ -1,4 +1,4 @@
-"""What a disk has kept when its power goes: nothing that it was not told to flush.
+"""The disk that a power cut leaves: it has kept only what it was told to flush.
 
 QEMU's block driver `blklogwrites` writes down every write and every flush. A disk may lose whatever
 was still in its own cache; this one loses all of it. Format: Linux drivers/md/dm-log-writes.c and
@@ -60,7 +60,7 @@ def replay(log: Path, disk: Path) -> Replayed:
 
 
 def _begin(logged: BinaryIO) -> tuple[int, int]:
-    """Bytes of a sector, and the number of entries at the last flush."""
+    """Return the bytes of a sector, and the number of entries at the last flush."""
     head = logged.read(_SUPER.size)
     if not head.strip(b"\0"):
         return 512, 0  # nothing was ever flushed
@@ -73,7 +73,7 @@ def _begin(logged: BinaryIO) -> tuple[int, int]:
 
 
 def _writes(logged: BinaryIO, sector_bytes: int, size: int) -> Iterator[_Write]:
-    """All that begin with a sound entry. The last may have been under way when QEMU ended."""
+    """Yield all entries that begin soundly. The last may have been under way when QEMU ended."""
     at = sector_bytes
     while at + _ENTRY.size <= size:
         logged.seek(at)

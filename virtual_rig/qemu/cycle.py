@@ -28,7 +28,7 @@ def run(
     limit_s: float,
     output: Path | None = None,
 ) -> int:
-    """pytest's exit code, or that of a guest that hung or died (see `machine`).
+    """Return pytest's exit code, or that of a guest that hung or died (see `machine`).
 
     junit.xml and logs are then in `out`. What pytest prints goes to stdout, or to `output`.
     """
@@ -76,7 +76,7 @@ def _prepare(
 
 
 def _connect(guest: machine.Machine, places: machine.Places, ends: FarEnds) -> None:
-    """QEMU makes its socket before the guest goes on."""
+    """Connect the far ends over QEMU's socket, which it makes before the guest goes on."""
     if not machine.wait_for_file(places.qmp, guest, 10.0):
         return
     qmp = Qmp.connect(places.qmp)

@@ -35,7 +35,7 @@ BANDWIDTH = 1 << 40  # of bytes a second to a file: as fast as it goes
 
 
 class Frozen(NamedTuple):
-    """What a run goes on from."""
+    """The files that a run goes on from."""
 
     built: Built
     disks: tuple[Path, ...]
@@ -43,7 +43,7 @@ class Frozen(NamedTuple):
 
 
 def freeze(built: Built, cache: Path, prepare: Callable[[], None]) -> Frozen:
-    """What is in `cache`, made anew when anything changed that is in it. Raises `CannotBuild`.
+    """Return the frozen guest in `cache`, made anew if any part changed. Raises `CannotBuild`.
 
     `prepare` is called before anything of ours or of Python's goes onto a disk.
     """
@@ -59,7 +59,7 @@ def freeze(built: Built, cache: Path, prepare: Callable[[], None]) -> Frozen:
 
 
 def load(base: Frozen, prepare: Callable[[], None]) -> Frozen:
-    """A guest that went on from `base` until it had loaded this checkout's modules."""
+    """Return a guest that went on from `base` until it had loaded this checkout's modules."""
     place = base.state.parent / f"loaded-{_checkout_key()}"
     disk = base.disks[0]
     if not place.exists():
@@ -72,7 +72,7 @@ def load(base: Frozen, prepare: Callable[[], None]) -> Frozen:
 
 @contextlib.contextmanager
 def making(place: Path) -> Iterator[Path]:
-    """A folder that becomes `place` at the end, if all goes well, instead of its predecessors."""
+    """Delete `place`'s predecessors; yield a folder that becomes `place` if all goes well."""
     kind = place.name.partition("-")[0]
     for old in place.parent.glob(f"{kind}-*"):
         shutil.rmtree(old, ignore_errors=True)
@@ -100,7 +100,7 @@ def _checkout_key() -> str:
 
 
 def installed() -> dict[str, bytes]:
-    """As the Debian package puts it on a station, and the slots' rules."""
+    """Return the files that the Debian package puts on a station, and the slots' rules."""
     shipped = ROOT / "systemd"
     rules = udev_rules.rules(udev_rules.slot_ports(config.load(ROOT / STATION)))
     settings = {"ROOT": str(ROOT), "PYTHON": sys.executable}
@@ -118,7 +118,7 @@ def installed() -> dict[str, bytes]:
 
 
 def key(built: Built, files: Mapping[str, bytes]) -> str:
-    """Of all that a frozen guest is made of; `files` are what a station has installed."""
+    """Hash all that a frozen guest is made of; `files` are those installed on a station."""
     parts = hashlib.sha256()
     for part in _parts(built):
         parts.update(part.encode() + b"\0")
@@ -141,7 +141,7 @@ def _parts(built: Built) -> Iterator[str]:
 
 
 def _freeze(frozen: Frozen, state: Path | None) -> None:
-    """Up to where the guest says that it waits, from power on or from `state`."""
+    """Run the guest, from power on or from `state`, to where it says that it waits."""
     scratch = frozen.state.parent
     with tempfile.TemporaryDirectory(prefix="virtual-rig-") as sockets:
         places = machine.Places(scratch, Path(sockets))

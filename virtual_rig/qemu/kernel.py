@@ -40,7 +40,7 @@ class CannotBuild(Exception):
 
 
 class Built(NamedTuple):
-    """What QEMU boots. `tree` has the modules."""
+    """The files that QEMU boots. `tree` has the modules."""
 
     kernel: Path
     initramfs: Path
@@ -49,7 +49,7 @@ class Built(NamedTuple):
 
 
 def build(cache: Path) -> Built:
-    """What is in `cache`, built anew when Debian has a newer kernel or our own files changed."""
+    """Return the kernel in `cache`, built anew when Debian's or our own files have changed."""
     package, version = _candidate(cache / "candidate")
     key = hashlib.sha256(f"{package} {version}".encode())
     for name in INPUTS:
@@ -67,7 +67,7 @@ def build(cache: Path) -> Built:
 
 
 def _candidate(known: Path) -> tuple[str, str]:
-    """The image package that the meta package stands for, and its version.
+    """Return the image package that the meta package stands for, and its version.
 
     apt takes two seconds to say so: the answer is in `known` until its lists change.
     """
@@ -136,7 +136,7 @@ def _initramfs(tree: ModuleTree, source: Path) -> bytes:
 
 
 def _module(path: Path) -> bytes:
-    """Debian 13 packs its modules; busybox wants them plain."""
+    """Unpack modules: Debian 13 packs them; busybox wants them plain."""
     data = path.read_bytes()
     return lzma.decompress(data) if path.suffix == ".xz" else data
 

@@ -19,7 +19,7 @@ QEMU = "qemu-system-x86_64"
 HUNG = 124  # as timeout(1) says
 DIED = 125
 KEPT = 5
-"""Of runs that hung or died, what so many have left is kept."""
+"""The number of runs that hung or died whose remains are kept."""
 HOST_IN_GUEST = "10.0.2.2"  # QEMU's user network
 
 # The far ends are sockets of the host; nothing else of the network is needed or configured.
@@ -34,7 +34,7 @@ READ_ONLY = "if=virtio,format=raw,readonly=on"
 
 
 class Asked(Protocol):
-    """What QEMU is asked by: `qmp.Qmp`."""
+    """QEMU's control channel: `qmp.Qmp`."""
 
     def ask(self, command: str, **arguments: object) -> Any: ...
 
@@ -62,10 +62,10 @@ def command_line(
     *,
     said: Path | None = None,
 ) -> list[str]:
-    """What pytest prints goes to stdout, or to the file `said`.
+    """Return QEMU's command line. pytest's output goes to stdout, or to the file `said`.
 
-    Software emulation: it is the same everywhere. A /dev/kvm may be there and hang the guest;
-    `VIRTUAL_RIG_ACCEL=kvm` is for who knows that his works.
+    Software emulation is the same everywhere. A /dev/kvm may be there and hang the guest: set
+    `VIRTUAL_RIG_ACCEL=kvm` only where it is known to work.
     """
     width_px, height_px = SCREEN_PX
     return [
@@ -89,14 +89,14 @@ def command_line(
 
 
 def prepare(places: Places) -> None:
-    """An empty `out`."""
+    """Make `out` an empty folder."""
     places.out.mkdir(parents=True, exist_ok=True)
     for old in places.out.iterdir():
         old.unlink()
 
 
 def keep(out: Path, among: Path) -> Path:
-    """A copy of what a run that hung or died has left, in a new folder of `among`.
+    """Copy what a run that hung or died has left into a new folder of `among`, and return that.
 
     The next run empties `out`. Of earlier copies the last `KEPT - 1` stay.
     """
@@ -120,7 +120,7 @@ def thaw(qmp: Asked, places: Places, limit_s: float = 20.0) -> None:
 
 
 def word_of_now() -> bytes:
-    """What a frozen guest waits for."""
+    """Return the word that a frozen guest waits for."""
     return f"{time.time():.3f}\n".encode()
 
 
@@ -133,7 +133,7 @@ def wait_until_loaded(qmp: Asked, limit_s: float) -> None:
 
 
 def plug_usb_serial(qmp: Asked, places: Places, port: str) -> None:
-    """An FTDI adapter at `1-N`, in the guest as soon as somebody connects to its socket."""
+    """Plug in an FTDI adapter at `1-N`; the guest has it once a client connects to its socket."""
     number = str(usb_ports.parse(port).number)
     address = {"type": "unix", "data": {"path": str(places.sockets / f"ftdi-{port}")}}
     backend = {"type": "socket", "data": {"addr": address, "server": True, "wait": False}}
@@ -163,7 +163,7 @@ class Machine:
         return self._process.poll() is None
 
     def wait(self, out: Path, limit_s: float) -> int:
-        """The exit code that the guest left; `HUNG` after `limit_s`, `DIED` if it left none."""
+        """Return the exit code that the guest left; `HUNG` after `limit_s`, `DIED` without one."""
         try:
             self._process.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -187,7 +187,7 @@ class Machine:
 
 
 def last_words(out: Path, lines: int = 30) -> str:
-    """The end of what the guest's kernel and process 1 said."""
+    """Return the end of what the guest's kernel and process 1 said."""
     said = []
     for name in ("console.log", "init.log"):
         with contextlib.suppress(OSError):
@@ -197,7 +197,7 @@ def last_words(out: Path, lines: int = 30) -> str:
 
 
 def wait_for_file(path: Path, machine: Machine, limit_s: float) -> bool:
-    """Whether QEMU has made `path` in time."""
+    """Tell whether QEMU has made `path` in time."""
     give_up_s = time.monotonic() + limit_s
     while machine.running and time.monotonic() < give_up_s:
         if path.exists():

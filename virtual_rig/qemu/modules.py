@@ -1,4 +1,4 @@
-"""Which kernel modules a guest needs, and in which order they load: kmod's `modules.dep`."""
+"""The kernel modules that a guest needs, and their order of loading: kmod's `modules.dep`."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -9,10 +9,10 @@ class NoSuchModule(Exception):
 
 
 class ModuleTree:
-    """What `depmod` wrote about `/lib/modules/<version>`. Paths are relative to that folder."""
+    """The output of `depmod` for `/lib/modules/<version>`. Paths are relative to that folder."""
 
     def __init__(self, dependencies: str, builtin: str) -> None:
-        """The texts of `modules.dep` and `modules.builtin`."""
+        """Read the texts of `modules.dep` and `modules.builtin`."""
         self._needs: dict[str, list[str]] = {}
         self._path: dict[str, str] = {}
         for line in dependencies.splitlines():
@@ -22,7 +22,7 @@ class ModuleTree:
         self._builtin = {module_name(path) for path in builtin.split()}
 
     def load_order(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Files of `names` and of all they depend on, each once, behind what it needs."""
+        """Return the files of `names` and of all they depend on, each once, behind its needs."""
         ordered: dict[str, None] = {}
         for name in names:
             wanted = module_name(name)
@@ -38,5 +38,5 @@ class ModuleTree:
 
 
 def module_name(path: str) -> str:
-    """`kernel/drivers/usb/usbip/vhci-hcd.ko.xz` is `vhci_hcd`."""
+    """Return a module's name: `kernel/drivers/usb/usbip/vhci-hcd.ko.xz` is `vhci_hcd`."""
     return PurePosixPath(path).name.partition(".")[0].replace("-", "_")

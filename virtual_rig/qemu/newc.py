@@ -29,7 +29,7 @@ def file(path: str, content: bytes, *, executable: bool = False) -> Entry:
 
 
 def archive(entries: Iterable[Entry]) -> bytes:
-    """All entries in their order, which has to name a directory before what is in it.
+    """Pack all entries in their order, which has to name a directory before what is in it.
 
     The same entries give the same bytes: no dates, everything belongs to root.
     """

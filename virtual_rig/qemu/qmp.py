@@ -34,7 +34,7 @@ class Qmp:
     def connect(cls, path: Path, timeout_s: float = 10.0) -> "Qmp":
         """Connect to the socket `path`, for which QEMU may not listen yet: it first makes the file.
 
-        Raises `QmpError` when there is no file, or when nobody listens for `timeout_s`.
+        Raises `QmpError` when there is no file, or when QEMU does not listen for `timeout_s`.
         """
         give_up_s = time.monotonic() + timeout_s
         connection = socket.socket(socket.AF_UNIX)
@@ -48,7 +48,7 @@ class Qmp:
             raise QmpError(f"{path}: {error}") from error
 
     def ask(self, command: str, **arguments: object) -> Any:
-        """What the command returns. Events that come in between are passed over."""
+        """Return the command's result. Events that come in between are passed over."""
         with self._lock:
             number = next(self._numbers)
             request = {"execute": command, "arguments": arguments, "id": number}

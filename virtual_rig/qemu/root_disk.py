@@ -1,4 +1,4 @@
-"""The guest's root: what it runs of this machine's files, on a disk that nobody writes to.
+"""The guest's root: what it runs of this machine's files, on a disk that is never written to.
 
 Only what is on it can be run in the guest; a program that a new test needs goes into `PROGRAMS`.
 """
@@ -21,11 +21,11 @@ NEEDED = {"/usr/sbin/mke2fs": "e2fsprogs"}
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 PROGRAMS = ("udevadm", "systemd-sysusers", "dmesg", "modprobe", "getent", "ldconfig", "sh", "bash")
-"""As they are on a station. Whatever else a shell may call is busybox's."""
+"""The programs of a station. All others that a shell may call are busybox's."""
 UDEVD = Path("/lib/systemd/systemd-udevd")
 OPENED_BY_NAME = ("libusb-1.0.so.0", "libudev.so.1", "libgcc_s.so.1", "libnss_systemd.so.2")
 RULES = ("50-udev-default", "60-serial", "60-drm", "60-evdev", "60-input-id", "80-drivers")
-"""Of Debian's, those that our devices need: udev reads all there are at each plug, slowly."""
+"""Debian's rules that our devices need: udev reads all there are at each plug, slowly."""
 OTHERS = (
     *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/ld.so.cache", "/etc/login.defs"),
     *("/etc/hosts", "/etc/udev/udev.conf", "/etc/localtime", "/usr/lib/locale/C.utf8"),
@@ -56,9 +56,9 @@ class Gathered:
         self._source = source
 
     def add(self, path: Path, leave_out: Iterable[str] = ()) -> None:
-        """A file, or a folder with all that is in it but names such as `test*`.
+        """Copy a file, or a folder with all that is in it but names such as `test*`.
 
-        What is not there is left out. `path` is absolute.
+        A path that does not exist is left out. `path` is absolute.
         """
         real = self.follow(path)
         source, target = self._source / real, self._folder / real
@@ -70,7 +70,7 @@ class Gathered:
             shutil.copy2(source, target)
 
     def follow(self, path: Path) -> Path:
-        """The place behind all links, without a first `/`; the links are copied on the way."""
+        """Return the place behind all links, without a first `/`; copy the links on the way."""
         place, left = Path(), list(path.parts[1:])
         for _ in range(1000):
             if not left:
@@ -117,7 +117,7 @@ def build(disk: Path, built: Built, installed: Mapping[str, bytes]) -> None:
 
 
 def pack_checkout(disk: Path) -> None:
-    """What of the checkout runs in the guest, on a disk of always the same size."""
+    """Write the part of the checkout that runs in the guest onto a disk of always the same size."""
     with tempfile.TemporaryDirectory(prefix="virtual-rig-", dir=disk.parent) as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)
@@ -131,7 +131,7 @@ def pack_checkout(disk: Path) -> None:
 
 
 def programs() -> list[Path]:
-    """Those that there are."""
+    """Return the programs that exist here."""
     found = (shutil.which(name, path=SEARCH) for name in PROGRAMS)
     everywhere = [BUSYBOX, UDEVD, *(Path(path) for path in found if path)]
     return [path for path in everywhere if path.exists()]
@@ -168,14 +168,14 @@ def _extensions(folder: Path) -> Iterator[Path]:
 
 
 def _needed(files: Iterable[Path]) -> set[Path]:
-    """The libraries that the loader would load for them."""
+    """Return the libraries that the loader would load for `files`."""
     command = ["ldd", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return {Path(found) for found in _LIBRARY.findall(done.stdout)}
 
 
 def _named() -> set[Path]:
-    """Those that are opened by name, with all that they need."""
+    """Return the libraries that are opened by name, with all that they need."""
     cache = _run("/sbin/ldconfig", "-p")
     found = {
         Path(path)

@@ -62,7 +62,7 @@ def main(checkout: str) -> int:
 
 
 def wait_for_word() -> None:
-    """The time, in seconds since 1970, to which it sets the clock."""
+    """Wait for the time, in seconds since 1970, and set the clock to it."""
     with WORD.open("r+b", buffering=0) as line:
         tty.setraw(line.fileno())
         line.write(b"waiting\n")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 SUITE = platform.freedesktop_os_release().get("VERSION_CODENAME", "bookworm")
 MMDEBSTRAP = {"/usr/bin/mmdebstrap": "mmdebstrap"}
-"""What makes a root, and the Debian package that brings it."""
+"""The program that makes a root, and the Debian package that brings it."""
 
 NEEDED_BY_A_STATION = (
     *("python3", "libusb-1.0-0", "libudev1", "systemd", "systemd-sysv", "udev", "kmod"),
@@ -58,14 +58,14 @@ class CommandFailed(Exception):
 
 
 class Release(NamedTuple):
-    """What a root is made of. Without an architecture it is this machine's."""
+    """The parts of a root. Without an architecture it is this machine's."""
 
     suite: str = SUITE
     packages: tuple[str, ...] = NEEDED_BY_A_STATION
     architecture: str = ""
 
     def archive_in(self, cache: Path) -> Path:
-        """Where its archive is kept: another list of packages makes another archive."""
+        """Return the path of its archive: another list of packages makes another archive."""
         listed = hashlib.sha256(" ".join(self.packages).encode()).hexdigest()[:8]
         parts = ("debian", self.suite, self.architecture, listed)
         return cache / f"{'-'.join(filter(None, parts))}.tar"
