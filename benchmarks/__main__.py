@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import codec, ingest, report, scpi, screen, sequencer, slots, start
+from benchmarks import codec, ingest, report, scpi, screen, sequencer, signing, slots, start
 from benchmarks.children import Trouble
 from benchmarks.pairs import Patience
 from benchmarks.results import Note, Result
@@ -22,6 +22,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "screen": screen.measure,
     "start": start.measure,
     "codec": codec.measure,
+    "signing": signing.measure,
     "ingest": ingest.measure,
 }
 PAIRS = 7

@@ -97,4 +97,5 @@ def main() -> None:
     print(json.dumps(cost_s))
 
 
-main()
+if __name__ == "__main__":
+    main()
