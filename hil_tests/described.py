@@ -30,12 +30,12 @@ class Described(NamedTuple):
         return frozenset(its.roles) | frozenset(its.shared)
 
     def unstated(self, slot: str, names: frozenset[str]) -> str:
-        """Why a test that needs QA to state these will not do in the slot; empty if it will."""
+        """Return why QA states too little of the slot for a test of `names`; empty if enough."""
         unstated = sorted(name for name in names if getattr(self.qa.of(slot), name) is None)
         return f"QA states no {', '.join(unstated)} for this slot" if unstated else ""
 
     def lacks(self, wanted: frozenset[str]) -> str:
-        """Why no slot will do for a test that wants these roles; empty if one will."""
+        """Return why no slot has all the roles that a test wants; empty if one has them."""
         if not wanted or any(not missing(wanted, self.roles(slot)) for slot in self.slots):
             return ""
         who = "this rig" if len(self.slots) != 1 else f"slot {self.slots[0]} of this rig"
@@ -96,7 +96,7 @@ def chosen_cables(name: str | None) -> "Callable[[Rig, str], Cables] | None":
     module, _, attribute = name.partition(":")
     try:
         made = getattr(import_module(module), attribute)
-    except Exception as error:  # the module is somebody's, and may raise what it likes
+    except Exception as error:  # the module is not ours, and may raise anything
         raise pytest.UsageError(
             f"--cables {name}: {type(error).__name__}: {error}; say MODULE:CLASS"
         ) from error

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def rig(request: pytest.FixtureRequest) -> "Iterator[Rig]":
-    """The rig, and nobody else's until the end. `rig.open(slot)` gives a bench of any slot."""
+    """Yield the rig, locked against other runs. `rig.open(slot)` gives a bench of any slot."""
     from hil_tests.rigs.lock import RigInUse
     from hil_tests.rigs.rig import LocalRig
     from hil_tests.rigs.twin_rig import TwinRig
@@ -38,7 +38,7 @@ def rig(request: pytest.FixtureRequest) -> "Iterator[Rig]":
 
 @contextmanager
 def _orderly_end() -> Iterator[None]:
-    """A run that is told to end, or loses its terminal, leaves through its fixtures."""
+    """Make a run that is told to end, or loses its terminal, leave through its fixtures."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -56,7 +56,7 @@ def _orderly_end() -> Iterator[None]:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, rig: "Rig", rig_slot: str) -> "Iterator[RigBench]":
-    """The bench of the slot that the test runs in. Instruments open when they are asked for."""
+    """Yield the bench of the test's slot. Instruments open when they are asked for."""
     properties = request.node.user_properties
     properties += [("rig", rig.config.station), ("slot", rig_slot)]
     opened = rig.open(rig_slot)
@@ -79,13 +79,13 @@ def bench(request: pytest.FixtureRequest, rig: "Rig", rig_slot: str) -> "Iterato
 
 @pytest.fixture
 def stated(rig: "Rig", rig_slot: str) -> "SlotQa":
-    """What QA states about the slot."""
+    """Return QA's statements about the slot."""
     return rig.qa.of(rig_slot)
 
 
 @pytest.fixture
 def ask(request: pytest.FixtureRequest) -> "Ask":
-    """`ask(text)`: somebody at the rig does it and presses Enter. Needs `--interactive`."""
+    """Return `ask(text)`: a person at the rig does it, presses Enter. Needs `--interactive`."""
 
     def put(text: str) -> None:
         if not request.config.getoption("--interactive"):
@@ -114,7 +114,7 @@ def cables(
 
 @pytest.fixture
 def world(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[World]":
-    """What is at the simulated slot; as it was, afterwards."""
+    """Yield the world of the simulated slot, and restore it afterwards."""
     from hil_tests.rigs.twin_rig import TwinRig
 
     if not isinstance(rig, TwinRig):
@@ -125,7 +125,7 @@ def world(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[World]":
 
 @pytest.fixture
 def wire(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[Wire]":
-    """The slot's wires, to be cut, muted and garbled; mended afterwards."""
+    """Yield the slot's wires, to be cut, muted and garbled; mended afterwards."""
     from hil_tests.rigs.twin_rig import TwinRig
 
     if not isinstance(rig, TwinRig):
@@ -137,7 +137,7 @@ def wire(rig: "Rig", rig_slot: str, bench: "RigBench") -> "Iterator[Wire]":
 
 @pytest.fixture
 def instrument(bench: "RigBench", rig_role: str) -> Instrument:
-    """Each instrument of the kind that the test's annotation says, in each slot."""
+    """Return an instrument of the kind that the test's annotation says; each one, in each slot."""
     return bench.get(rig_role, Instrument)
 
 

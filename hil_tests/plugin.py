@@ -5,7 +5,7 @@
                  --simulate                   on the twins of the rig in that file
                  --slot NAME                  only in this slot; otherwise in each that fits
                  --qa FILE                    what QA states; otherwise station.qa.toml beside it
-                 --interactive                somebody is there to pull cables
+                 --interactive                a person is there to pull cables
                  --cables MODULE:CLASS        relays pull them: your `hil_tests.rigs.cables.Cables`
 
 A test asks for an instrument by the name of its role: those of `drivers.capabilities.ROLES`. It

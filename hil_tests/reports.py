@@ -1,4 +1,4 @@
-"""What a run on a rig reports: measured values, and whose fault an error is."""
+"""A rig run's report: measured values, and whose fault an error is."""
 
 from collections.abc import Generator
 
@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def record_value(request: pytest.FixtureRequest) -> RecordValue:
-    """`record_value(name, value, unit)`: into the terminal's summary and JUnit's properties."""
+    """Return `record_value(name, value, unit)`: to the terminal's summary, JUnit's properties."""
 
     def record(name: str, value: float, unit: str) -> None:
         text = f"{value:.9g} {unit}".rstrip()

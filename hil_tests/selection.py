@@ -1,4 +1,4 @@
-"""Which tests run in which slots of the rig."""
+"""The choice of slots of the rig for each test."""
 
 from typing import Any, get_type_hints
 
@@ -19,7 +19,7 @@ def _needs_stated(node: pytest.Item) -> frozenset[str]:
 
 
 def _check_marks(node: pytest.Item) -> None:
-    """A mistake must not run a test for which nothing was stated."""
+    """Check the marks: a mistake must not run a test for which nothing was stated."""
     for mark in node.iter_markers("needs"):
         from hil_tests.rigs.qa import NOT_BY_DEFAULT
 
@@ -70,7 +70,7 @@ def _roles_of_kind(rig: Described, slot: str, kind: Any) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before anything is opened. Who needs roles as fixtures was sorted when collected."""
+    """Skip a test before anything is opened; those with roles as fixtures are sorted by then."""
     if (wanted := _needed(item)) and (reason := described(item.config).lacks(wanted)):
         pytest.skip(reason)
     if stated := _needs_stated(item):

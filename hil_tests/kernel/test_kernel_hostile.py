@@ -74,7 +74,7 @@ def drivers_of(port: str) -> set[str]:
 
 
 def machine() -> dict[str, set[str]]:
-    """What a device could have added to the station."""
+    """Return the names of all that a device could have added to the station."""
     return {
         kind: {entry.name for entry in Path(f"/sys/class/{kind}").iterdir()}
         for kind in ("net", "block", "tty", "input", "hidraw")
@@ -152,7 +152,7 @@ def test_the_station_hears_the_keyboard_in_its_slot(
 def test_a_keyboard_in_a_slot_cannot_give_kernel_commands(
     hands: Hands, slot_port: str, sysrq_on: None
 ) -> None:
-    """Not even where somebody has forgotten to switch Magic SysRq off."""
+    """The commands stay out even where Magic SysRq has been left on by mistake."""
     said = kernel_says("sysrq: HELP")
     hands.plug_keyboard(slot_port)
     udev_is_done()

@@ -1,4 +1,4 @@
-"""What comes and goes, as the station's watch tells it from the kernel's own events."""
+"""Devices that come and go, as the station's watch tells them from the kernel's own events."""
 
 import queue
 import time
@@ -23,13 +23,13 @@ FTDI, CDC_ACM = "1-2", "3-2"
 
 
 class Events:
-    """What a watch has told so far."""
+    """The events that a watch has told so far."""
 
     def __init__(self) -> None:
         self.told: queue.Queue[Hotplug] = queue.Queue()
 
     def next(self, kind: str, port: str, what: type[What], within_s: float = 10.0) -> What:
-        """What the next event of that kind at that port is about; others are passed over."""
+        """Return the subject of the next event of that kind at that port; pass over others."""
         give_up_s = time.monotonic() + within_s
         while True:
             event = self.told.get(timeout=max(0.0, give_up_s - time.monotonic()))

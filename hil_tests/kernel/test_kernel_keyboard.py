@@ -25,7 +25,7 @@ TYPED = b"secret\r"
 
 
 def inputs_of(port: str) -> list[Path]:
-    """The kernel's input devices that the device at `port` has."""
+    """Return the kernel's input devices that the device at `port` has."""
     return list(Path("/sys/bus/usb/devices").glob(f"{port}:*/*/input/input*"))
 
 
@@ -55,7 +55,7 @@ def listen(hands: Hands, port: str, console: Console) -> None:
 
 @pytest.fixture
 def plugged(hands: Hands) -> str:
-    """A keyboard in a port that no slot owns: the kernel takes it, as on any computer."""
+    """Plug a keyboard into a port that no slot owns: the kernel takes it, as on any computer."""
     hands.plug_keyboard(FREE_PORT, serial_number="KB1")
     wait_for(lambda: inputs_of(FREE_PORT), "the kernel to take the keyboard")
     return FREE_PORT
@@ -71,7 +71,7 @@ def keyboard(plugged: str, hardware: LocalHardware) -> Iterator[KeySource]:
 def test_what_nobody_claims_is_typed_into_the_console(
     hands: Hands, plugged: str, console: Console
 ) -> None:
-    """Or the tests below would show nothing."""
+    """A keyboard must get through here, or the tests below would show nothing."""
     listen(hands, plugged, console)
     hands.ask("type", port=plugged, usages=SECRET)
     assert console.read(until=TYPED, within_s=5.0) == TYPED

@@ -61,13 +61,13 @@ Meanwhile = Callable[[Event], None]
 
 
 def only(plan: Plan, *uses: str) -> Plan:
-    """The same steps with the same limits, but not all of them."""
+    """Return a plan with some of the same steps and the same limits."""
     steps = tuple(planned for planned in plan.steps if planned.use in uses)
     return dataclasses.replace(plan, id="+".join(uses), steps=steps)
 
 
 def in_parts(station: StationConfig) -> StationConfig:
-    """The shipped plans cut into what a test needs of them."""
+    """Return the station with its shipped plans cut into the parts that a test needs."""
 
     def slot(its: SlotConfig) -> SlotConfig:
         plans = tuple(only(its.plans[0], *uses) for uses in PARTS[its.name])
@@ -93,7 +93,7 @@ class Line:
         service.listen(self._hear)
 
     def run(self, slot: str, *uses: str, meanwhile: Meanwhile | None = None) -> RunRecord:
-        """To its end; without `uses`, all the steps that there are.
+        """Run to the end; without `uses`, all the steps that there are.
 
         `meanwhile` is called with each event, in the slot's thread.
         """
@@ -111,7 +111,7 @@ class Line:
         return record
 
     def _starts(self, slot: str, plan: str) -> bool:
-        """The last run's thread may still be at its very end."""
+        """Start a run; False while the last run's thread is still at its very end."""
         try:
             self.service.start(slot, "A-0001", plan)
         except CommandRefused as refused:
@@ -170,7 +170,7 @@ def line(rig_hands: Hands, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def golden_monitor(hands: Hands) -> Iterator[None]:
-    """Back in its slot afterwards."""
+    """Put the golden monitor back into its slot afterwards."""
     yield
     hands.ask("plug_monitor", slot="display")
 
@@ -272,14 +272,14 @@ def test_a_keyboard_that_is_plugged_in_is_tested(hands: Hands, line: Line, slot_
 
 
 class Mishap(NamedTuple):
-    """What goes wrong as which step begins, and what puts it right again."""
+    """The mishap that comes as a certain step begins, and its remedy."""
 
     slot: str
     at: str
     happens: Callable[[Hands], None]
     mends: Callable[[Hands], None]
     unsafe: str = ""
-    """The actuator that nobody can reach any more."""
+    """The actuator that can be reached no more."""
 
 
 def pull(port: str) -> Callable[[Hands], None]:

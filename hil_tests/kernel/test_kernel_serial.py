@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize("port", [FTDI, CDC_ACM], ids=["ftdi_sio", "cdc_ac
 
 
 def driver_of(path: str) -> str:
-    """The kernel driver of a tty."""
+    """Return the kernel driver of a tty."""
     device = os.path.realpath(f"/sys/class/tty/{os.path.basename(path)}/device")
     while not os.path.exists(f"{device}/driver"):
         device = os.path.dirname(device)

@@ -57,8 +57,8 @@ BUSES = (
 
 
 def reach(*what: str, user: str) -> dict[str, str]:
-    """What comes of it, in one program of that user's."""
-    for folder in Path(sys.executable).resolve().parents:  # it may be in somebody's home
+    """Reach for each bus in one program of that user's; return what came of it."""
+    for folder in Path(sys.executable).resolve().parents:  # it may be in a home folder
         folder.chmod(folder.stat().st_mode | 0o005)
     account = pwd.getpwnam(user)
     done = subprocess.run(

@@ -22,7 +22,7 @@ class Cables(ABC):
 
     @contextmanager
     def pulled(self, role: str) -> Iterator[None]:
-        """Out now, and back in at the end whatever happened."""
+        """Pull the cable now, and plug it back in at the end whatever happened."""
         try:
             self._pull(role)
         except Exception:
@@ -41,7 +41,7 @@ class Cables(ABC):
 
 
 class CablesByHand(Cables):
-    """Somebody at the rig does it. `whereabouts` tells them where the instrument is."""
+    """Cables that a person at the rig pulls. `whereabouts` says where the instrument is."""
 
     def __init__(self, whereabouts: Callable[[str], str], ask: Callable[[str], None]) -> None:
         self._whereabouts = whereabouts
@@ -55,7 +55,7 @@ class CablesByHand(Cables):
 
 
 def exchange(instrument: Instrument) -> None:
-    """One question and one answer, of the kind that does nothing to a device."""
+    """Exchange one question and one answer, of the kind that does nothing to a device."""
     match instrument:
         case PowerMeter():  # bench supplies and loads, too
             instrument.read()

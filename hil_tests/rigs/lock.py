@@ -15,7 +15,7 @@ class RigInUse(Exception):
 
 
 def lock_path(station: str) -> Path:
-    """Where the runs on that station meet, whoever starts them and from wherever."""
+    """Return the file that all runs on that station lock, from any account and any folder."""
     folder = RUN_LOCK if os.access(RUN_LOCK, os.W_OK) else Path(tempfile.gettempdir())
     return folder / f"pace-rig-{station}.lock"
 
@@ -23,8 +23,8 @@ def lock_path(station: str) -> Path:
 class RigLock:
     """A lock file. The kernel lets go of it when its process ends, however that happens.
 
-    Its text says who holds it, and means nothing once nobody does. The file itself stays: whoever
-    removed it could remove another's.
+    Its text names the holder, and means nothing once the lock is free. The file itself stays: a
+    program that removed it could remove another's.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class RigLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Raises `RigInUse` when another run holds it. Never waits."""
+        """Take the lock, or raise `RigInUse` when another run holds it. Never waits."""
         descriptor = self._open()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +44,7 @@ class RigLock:
         self._say(f"process {os.getpid()} of {getpass.getuser()}, since {datetime.now():%F %T}\n")
 
     def release(self) -> None:
-        """Releasing what is not held is fine."""
+        """Give the lock back; without holding it this does nothing."""
         if self._descriptor is None:
             return
         self._say("")

@@ -1,4 +1,4 @@
-"""What several suites do on a bench."""
+"""Measuring on a bench, as several suites do it."""
 
 from collections.abc import Callable
 
@@ -16,14 +16,14 @@ UNSTATED_A = 0.5
 
 
 def limit_a(stated: SlotQa) -> float:
-    """What a supply may give while it is not the current that matters."""
+    """Return the current that a supply may give while the current does not matter, in A."""
     return (stated.max_current_a or UNSTATED_A) * HEADROOM
 
 
 def reach_v(stated: SlotQa, bench: RigBench) -> float:
     """Return how many volts may be put on the slot: never more than its meter bears.
 
-    Skips the test, before anything is opened, where nobody stated it.
+    Skips the test, before anything is opened, where QA does not state it.
     """
     if stated.max_voltage_v is None:
         pytest.skip("QA states no max_voltage_v for this slot, so nothing is put on it")
@@ -48,7 +48,7 @@ def tolerance_a(stated: SlotQa, current_a: float, *instruments: DcInstrument) ->
 
 
 def feed(bench: RigBench, stated: SlotQa, voltage_v: float, current_a: float) -> PowerSupply | None:
-    """From the slot's supply; where there is none, the golden unit feeds, and None comes back."""
+    """Feed the slot from its supply; None where it has none and the golden unit feeds."""
     if "supply" not in bench.places:
         return None
     supply = bench.get("supply", PowerSupply)
@@ -68,7 +68,7 @@ def feed_as_usual(bench: RigBench, stated: SlotQa) -> PowerSupply | None:
 
 
 def show_white(bench: RigBench, stated: SlotQa) -> None:
-    """On the display under test, awake."""
+    """Show white on the display under test, and wait until it is awake."""
     bench.get("screen", PatternSource).show_level(1.0, 1.0, 1.0)
     bench.clock.sleep(stated.wake_s)
 
@@ -76,7 +76,7 @@ def show_white(bench: RigBench, stated: SlotQa) -> None:
 def until(
     clock: Clock, within_s: float, condition: Callable[[], bool], *, every_s: float = 0.05
 ) -> float:
-    """How long it took until `condition` held; `within_s` when it did not."""
+    """Return how long it took until `condition` held, in s; `within_s` when it did not."""
     start_s = clock.monotonic()
     while not condition():
         if clock.monotonic() - start_s >= within_s:
@@ -88,7 +88,7 @@ def until(
 def agreed(
     stated: SlotQa, first: PowerMeter, second: PowerMeter, *instruments: DcInstrument
 ) -> Power:
-    """A sample of `first` that `second` does not contradict.
+    """Return a sample of `first` that `second` does not contradict.
 
     Raises `BadReply` when it does: then nothing that either says is worth judging a device by.
     """

@@ -41,7 +41,7 @@ def run_pytest(
 ) -> Ended:
     """Run `suite`, which becomes a file in `folder`, or what `arguments` name.
 
-    `typed` is what somebody at the keyboard would type, `paths` are where Python looks besides.
+    `typed` is input as from a keyboard, `paths` are where Python looks besides.
     Other plugins stay out, because they cost more time than the tests; `plugin` alone is loaded,
     or, when it is empty, all that are installed are.
     """

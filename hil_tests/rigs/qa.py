@@ -1,7 +1,7 @@
-"""What QA states about a rig, in `<rig>.qa.toml` beside it: how far to go, and what is near enough.
+"""QA's statements about a rig, in `<rig>.qa.toml` beside it: how far to go, what is near enough.
 
     [slots.left]
-    max_voltage_v = 20.0            what nobody minds on these leads and this device
+    max_voltage_v = 20.0            harmless on these leads and to this device
     max_current_a = 3.0
 
     [slots.left.golden]
@@ -31,7 +31,7 @@ GOLDEN_VALUES = (
     *("feed_current", "no_load_voltage", "loaded_voltage", "mains_power"),
     *("white", "uniformity", "contrast", "white_x", "white_y", "keys_offered", "caps_lamp"),
 )
-"""What the suites measure of golden units: test_golden_unit.py."""
+"""The values that the suites measure of golden units: test_golden_unit.py."""
 
 
 class QaError(MistakesInFile):
@@ -39,7 +39,7 @@ class QaError(MistakesInFile):
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the golden unit measured when it was last known to be right."""
+    """The value that the golden unit measured when it was last known to be right."""
 
     value: float
     tolerance: Positive
@@ -62,7 +62,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where nothing is stated: nothing is swept, and what is near enough is modest.
+    """QA's statements about a slot. By default nothing is swept, and what is near enough is modest.
 
     Two instruments agree within the sum of their resolutions, plus `budget_percent` of the value,
     plus `budget_v` or `budget_a`: what calibration, leads and drift may cost. A display that was
@@ -86,7 +86,7 @@ class SlotQa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 NOT_BY_DEFAULT = tuple(
     field.name for field in msgspec.structs.fields(SlotQa) if field.default is None
 )
-"""What somebody has to state before anything is done with it."""
+"""The statements without a default: QA must make them before a test depends on them."""
 
 
 class Qa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +97,7 @@ class Qa(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def path_beside(rig: Path) -> Path:
-    """`station.toml` → `station.qa.toml`."""
+    """Return `station.qa.toml` for `station.toml`."""
     return rig.with_suffix(".qa.toml")
 
 

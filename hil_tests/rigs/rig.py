@@ -20,14 +20,17 @@ from station.rig.config import StationConfig, open_bench
 Capability = TypeVar("Capability")
 
 Ask = Callable[[str], None]
-"""Tells somebody what to do, and returns when it is done."""
+"""Tells a person what to do, and returns when it is done."""
 
 
 class RigBench(Bench):
     """A bench whose instruments a test asks for by role, each opened when it is first wanted."""
 
     def get(self, role: str, kind: type[Capability]) -> Capability:
-        """Raises `LookupError` when the slot has no such role, or something else plays it."""
+        """Return the instrument of a role.
+
+        Raises `LookupError` when the slot has no such role, or something else plays it.
+        """
         if role not in self.places:
             raise LookupError(f"slot {self.slot} has no {role}, but {', '.join(self.places)}")
         if not issubclass(self.places[role].kind, kind):
@@ -38,7 +41,7 @@ class RigBench(Bench):
         return instrument
 
     def reopen(self, role: str, kind: type[Capability]) -> Capability:
-        """The same over a new connection, as after a cable was lost."""
+        """Return the same instrument over a new connection, as after a cable was lost."""
         if role in self._open:
             self._close(role)
         return self.get(role, kind)
@@ -55,7 +58,7 @@ class Lent(NamedTuple):
 
 
 class Rig(ABC):
-    """Every slot is made safe before its bench is first handed out: nobody knows who was here."""
+    """Every slot is made safe before its bench is first handed out: its state is not known."""
 
     simulated: bool
 
@@ -65,7 +68,7 @@ class Rig(ABC):
         self._safe: dict[str, float] = {}
 
     def open(self, slot: str) -> RigBench:
-        """A fresh bench. Raises `BenchNotSafe` when an actuator of the slot does not let go."""
+        """Return a fresh bench. Raises `BenchNotSafe` if an actuator of the slot does not let go."""
         if slot not in self._safe:
             first = self._bench(slot)
             start_s = first.clock.monotonic()
@@ -77,15 +80,15 @@ class Rig(ABC):
         return self._bench(slot)
 
     def made_safe_at_start_s(self, slot: str) -> float:
-        """How long that took, opening included."""
+        """Return how long it took to make the slot safe, opening included."""
         return self._safe[slot]
 
     @abstractmethod
     def cables(self, slot: str, ask: Ask) -> Cables:
-        """The slot's cables, to be pulled: by the simulation, or by whoever `ask` reaches."""
+        """Return the slot's cables: the simulation pulls them, or the person that `ask` reaches."""
 
     def keeps(self, slot: str) -> str:
-        """Why the slot cannot be lent; empty if it can."""
+        """Return why the slot cannot be lent; empty if it can."""
         return ""
 
     @abstractmethod
@@ -113,7 +116,7 @@ class Rig(ABC):
 def bench_on(
     config: StationConfig, slot: str, hardware: Hardware, shared: Hardware, clock: Clock
 ) -> RigBench:
-    """Nobody answers prompts here, and nobody else is on the rig, so nothing needs a lock."""
+    """Return a slot's bench. No prompt is answered, and this run has the rig alone: no locks."""
     nobody = Prompter(lambda event: None, clock)
     bench = open_bench(config, slot, hardware, clock, nobody, {}, shared)
     return RigBench(bench.slot, bench.places, bench.clock, bench.operator)
@@ -128,7 +131,7 @@ def read_meter(bench: RigBench) -> Power:
 
 
 class LocalRig(Rig):
-    """What is plugged into this computer. Holds the rig's lock until it is closed.
+    """The rig that is plugged into this computer. Holds the rig's lock until it is closed.
 
     Raises `RigInUse` when another run does.
     """

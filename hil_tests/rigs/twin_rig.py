@@ -28,7 +28,7 @@ from station.simulate.rig import SimulatedRig
 from station.simulate.world import World
 
 SHARED = ""
-"""What `SimulatedRig.hardware` calls the instruments that several slots use."""
+"""The name by which `SimulatedRig.hardware` knows the instruments that several slots use."""
 
 
 class _FarEnd:
@@ -102,7 +102,7 @@ class Sockets:
 class Wire(Cables):
     """The wires of one slot, by role. What breaks them lasts until `mend`.
 
-    A fault that a wire cannot have is a `ValueError`: nobody hangs on I²C but by not answering.
+    A fault that a wire cannot have is a `ValueError`: an I²C chip can only hang by not answering.
     """
 
     def __init__(
@@ -117,16 +117,16 @@ class Wire(Cables):
         self._mending = ExitStack()
 
     def cut(self, role: str) -> None:
-        """The cable is out."""
+        """Pull the cable, until `mend`."""
         self._pull(role)
         self._mending.callback(self._plug, role)
 
     def mute(self, role: str) -> None:
-        """The instrument hangs: it hears everything and says nothing."""
+        """Make the instrument hang: it hears everything and says nothing."""
         self.hang(role, after=0)
 
     def hang(self, role: str, *, after: int) -> None:
-        """The instrument hangs, but first it still answers so many questions."""
+        """Make the instrument hang, once it has answered `after` questions more."""
         if (socket := self._serial(role)) is not None:
             socket.device = faults.Stuck(socket.instrument, fail_after=after)
             self._mending.callback(self._restore, socket)
@@ -134,14 +134,14 @@ class Wire(Cables):
             self._replace(role, lambda chip: i2c_faults.Gone(chip, fail_after=after))
 
     def garble(self, role: str) -> None:
-        """A bit in the middle of each answer is another one."""
+        """Flip a bit in the middle of each answer."""
         if (socket := self._serial(role)) is None:
             raise ValueError(f"{role}: I²C has no checksum that a flipped bit could hurt")
         socket.device = faults.Altered(socket.instrument, _flipped)
         self._mending.callback(self._restore, socket)
 
     def shorten(self, role: str) -> None:
-        """The last two bytes of each answer are missing: some send one that nobody needs."""
+        """Drop the last two bytes of each answer; some instruments send one that is not needed."""
         if (socket := self._serial(role)) is not None:
             socket.device = faults.Altered(socket.instrument, lambda answer: answer[:-2])
             self._mending.callback(self._restore, socket)
@@ -149,14 +149,14 @@ class Wire(Cables):
             self._replace(role, lambda chip: i2c_faults.Altered(chip, _shortened))
 
     def deafen(self, role: str, to: bytes) -> None:
-        """The instrument takes no notice of what begins with `to`: an actuator that is stuck."""
+        """Make the instrument ignore requests that begin with `to`: an actuator that is stuck."""
         if (socket := self._serial(role)) is None:
             raise ValueError(f"{role} is not on a serial line")
         socket.device = _Deaf(socket.instrument, to)
         self._mending.callback(self._restore, socket)
 
     def mend(self) -> None:
-        """Everything works again."""
+        """Make everything work again."""
         self._mending.close()
 
     def on_serial(self, role: str) -> bool:
@@ -232,7 +232,7 @@ def _shortened(write: bytes, answer: bytes) -> bytes:
 class TwinRig(Rig):
     """Instruments in memory, and in each slot the golden unit of its kind.
 
-    Time passes when somebody waits for it. Nobody else can get at this rig, so it has no lock.
+    Time passes when a test waits for it. No other run can get at this rig, so it has no lock.
     """
 
     simulated = True
@@ -250,7 +250,7 @@ class TwinRig(Rig):
         return self._twins.worlds[slot]
 
     def restore(self, slot: str) -> None:
-        """The slot's device, source and fingers as they were, whatever a test did to them."""
+        """Restore the slot's device, source and fingers, whatever a test did to them."""
         world = self.world(slot)
         world.unplug()
         world.circuit.source = self._sources[slot]
@@ -263,13 +263,13 @@ class TwinRig(Rig):
         return Wire(self.world(slot), sockets, tables)
 
     def keeps(self, slot: str) -> str:
-        """It lends the first slot whose actuators are all on serial lines: others have no pty."""
+        """Return why the slot is not lent: only the first with all actuators on serial lines is."""
         lent = next((name for name in self.config.slots if self._has_ptys(name)), "none")
         return "" if slot == lent else f"of the simulated slots only {lent} is lent"
 
     @contextmanager
     def lend(self, slot: str, folder: Path) -> Iterator[Lent]:
-        """The slot's twins behind ptys, in the time of this computer, as a rig of their own."""
+        """Lend the slot's twins behind ptys, in this computer's time, as a rig of their own."""
         twins = SimulatedRig(self.config, speed=1.0)
         plug_golden_unit(self.config.slots[slot], twins.worlds[slot])
         text = self._file.read_text()
@@ -279,7 +279,7 @@ class TwinRig(Rig):
                 if port := table.serial_port:
                     path = hosting.enter_context(PtyHost(sockets.socket(port)))
                     text = text.replace(f'"{port}"', f'"{path}"')
-            name = f"lent-by-{os.getpid()}"  # for its lock must be nobody else's
+            name = f"lent-by-{os.getpid()}"  # for its lock must be its own
             hosting.callback(lock_path(name).unlink, missing_ok=True)
             file = folder / self._file.name
             file.write_text(text.replace(f'"{self.config.station}"', f'"{name}"'))
@@ -300,7 +300,7 @@ class TwinRig(Rig):
         return "supply" in roles and all(wire.on_serial(role) for role in acting)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no hardware is held."""
 
     def _bench(self, slot: str) -> RigBench:
         self._twins.probe.over = self.world(slot)
@@ -309,7 +309,7 @@ class TwinRig(Rig):
 
 
 def plug_golden_unit(slot: SlotConfig, world: World) -> None:
-    """A device whose every property is known, of the kind that the slot is for."""
+    """Plug in a device whose every property is known, of the kind that the slot is for."""
     match slot.kind:
         case "laptop adapter":
             world.plug_adapter(

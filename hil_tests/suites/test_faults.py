@@ -30,7 +30,7 @@ Measuring = PowerMeter | MainsMeter | LightMeter | ColourMeter
 
 @pytest.fixture
 def light_for_the_probe(bench: RigBench, stated: SlotQa) -> None:
-    """It tells no colour in the dark."""
+    """Light the screen, because the probe tells no colour in the dark."""
     if "screen" in bench.places:
         show_white(bench, stated)
 
@@ -70,7 +70,7 @@ def test_an_answer_that_breaks_off_is_an_error(
 def test_an_instrument_that_hangs_at_any_moment_is_an_error(
     instrument: PowerMeter | MainsMeter, rig_role: str, bench: RigBench, wire: Wire
 ) -> None:
-    """After however many answers, while it is opened or asked: never anything but our error."""
+    """The driver's error comes after any number of answers, while it is opened or asked."""
     for answers in range(MOMENTS):
         wire.hang(rig_role, after=answers)
         with pytest.raises(DriverError):

@@ -1,4 +1,4 @@
-"""Who is on the bench."""
+"""The identities of the instruments on the bench."""
 
 from drivers.capabilities import Instrument
 from hil_tests.rigs.rig import RigBench

@@ -1,4 +1,4 @@
-"""Whatever ends a test, the bench lets go of its device, and within its time."""
+"""However a test ends, the bench lets go of its device, and within its time."""
 
 import signal
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ class OtherRun:
         return self._lent.read_meter()
 
     def is_off_in_time(self) -> bool:
-        """The supply's capacitors may take a moment."""
+        """Tell whether the output is off in time: the supply's capacitors may take a moment."""
         within_s = self._stated.off_within_s
         until(self._clock, within_s, lambda: self.meter().voltage_v < self._stated.off_v)
         return self.meter().voltage_v < self._stated.off_v

@@ -1,4 +1,4 @@
-"""What is switched off gives, draws, shows and presses nothing, as a second instrument sees it."""
+"""An output that is off gives, draws, shows and presses nothing, as a second instrument sees it."""
 
 import pytest
 
@@ -35,7 +35,7 @@ CENTRE = 4  # of nine zones
 
 @pytest.fixture
 def fed_v(bench: RigBench, stated: SlotQa, supply: PowerSupply) -> float:
-    """A supply that is on, and at how many volts."""
+    """Switch the supply on, and return its volts."""
     volts = usual_v(bench, stated)
     feed(bench, stated, volts, limit_a(stated))
     return volts

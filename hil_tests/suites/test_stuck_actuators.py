@@ -1,4 +1,4 @@
-"""Actuators that are stuck are found out: by themselves, or by whoever looks at what they do."""
+"""Actuators that are stuck are found out: by themselves, or by an instrument that watches them."""
 
 import pytest
 
