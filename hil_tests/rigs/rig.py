@@ -68,7 +68,7 @@ class Rig(ABC):
         self._safe: dict[str, float] = {}
 
     def open(self, slot: str) -> RigBench:
-        """Return a fresh bench. Raises `BenchNotSafe` if an actuator of the slot does not let go."""
+        """Return a fresh bench. Raises `BenchNotSafe` if an actuator of the slot stays on."""
         if slot not in self._safe:
             first = self._bench(slot)
             start_s = first.clock.monotonic()
