@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 
 class Time(Protocol):
-    """What drivers wait with. The module `time` is one; a simulated rig has its own."""
+    """The clock that drivers wait with. The module `time` is one; a simulated rig has its own."""
 
     def monotonic(self) -> float: ...
     def sleep(self, seconds: float, /) -> None: ...
@@ -27,10 +27,10 @@ class ByteStream(Protocol):
         """Wait until `size` bytes are there or the line's timeout is over."""
 
     def read_until(self, expected: bytes, /) -> bytes:
-        """Everything up to and including `expected`, or what came before the timeout."""
+        """Read up to and including `expected`, or what came before the timeout."""
 
     def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
-        """At most `size` bytes, that came without a pause of `quiet_s` between them.
+        """Read at most `size` bytes, that came without a pause of `quiet_s` between them.
 
         Waits for the first as `read` does.
         """
@@ -47,15 +47,15 @@ class I2cBus(Protocol):
     def transfer(self, address: int, write: bytes = b"", read_size: int = 0) -> bytes:
         """Write, then after a repeated start read, to the 7-bit `address`, as one transaction.
 
-        Raises `NotConnected` when nobody acknowledges the address.
+        Raises `NotConnected` when no chip acknowledges the address.
         """
 
     def hold(self) -> AbstractContextManager[object]:
-        """Several transfers that nobody else may come between; re-entrant in one thread."""
+        """Hold the bus for several transfers without another between; re-entrant in one thread."""
 
 
 class UsbDescriptor(NamedTuple):
-    """What a USB device says it is, read at enumeration."""
+    """A USB device's description of itself, read at enumeration."""
 
     vendor_id: int
     product_id: int
@@ -81,13 +81,13 @@ class UsbInterface(NamedTuple):
 
 
 class UsbDevice(Protocol):
-    """One device at one port. Times are in seconds; a transfer nobody answers is `NoReply`."""
+    """One device at one port. Times are in seconds; an unanswered transfer is `NoReply`."""
 
     descriptor: UsbDescriptor
     interfaces: tuple[UsbInterface, ...]
 
     def claim(self, interface: int) -> None:
-        """Take the interface from the kernel's driver, so that nobody else hears the device."""
+        """Take the interface from the kernel's driver, so that only we hear the device."""
 
     def release(self, interface: int) -> None:
         """Give the interface back to the kernel."""
@@ -101,7 +101,7 @@ class UsbDevice(Protocol):
     ) -> None: ...
 
     def read(self, endpoint: int, size: int, timeout_s: float) -> bytes:
-        """One bulk or interrupt transfer; nothing in time gives `b""`."""
+        """Make one bulk or interrupt transfer; nothing in time gives `b""`."""
 
     def write(self, endpoint: int, data: bytes, timeout_s: float) -> int: ...
     def close(self) -> None: ...
@@ -117,13 +117,13 @@ class Screen(Protocol):
     height_px: int
 
     def show(self, rgb_rows: bytes) -> None:
-        """One frame, 3 bytes per pixel in the order R, G, B; `width_px` × `height_px` × 3 bytes."""
+        """Show a frame of `width_px` × `height_px` × 3 bytes: pixels in the order R, G, B."""
 
     def close(self) -> None: ...
 
 
 class Hardware(Protocol):
-    """Where buses come from: `LocalHardware` or `SimulatedHardware`.
+    """The source of buses: `LocalHardware` or `SimulatedHardware`.
 
     Nothing else in the project knows which of the two it is talking to. Opening what is not there
     raises `NotConnected`, what another program holds or what we may not open `NotPermitted`.

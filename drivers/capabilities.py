@@ -1,4 +1,4 @@
-"""What a step may ask of the bench, whatever instrument is bolted to it.
+"""The capabilities of a bench that a step may use, with any instrument that has them.
 
 Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s`.
 
@@ -25,7 +25,7 @@ from typing import ClassVar, NamedTuple
 
 
 class Identity(NamedTuple):
-    """Who an instrument says it is. What it does not say is empty."""
+    """An instrument's description of itself. What it does not say is empty."""
 
     maker: str
     model: str
@@ -85,7 +85,7 @@ class Instrument(ABC):
     """Anything on the bench that the record must name."""
 
     under_test: ClassVar[bool] = False
-    """Whether it is the device under test itself, which is opened when a step first needs it."""
+    """True of the device under test itself, which is opened when a step first needs it."""
 
     identity: Identity
 
@@ -121,7 +121,7 @@ class MainsMeter(Instrument):
 class LightMeter(Instrument):
     @abstractmethod
     def read_illuminance_lux(self) -> float:
-        """Raises `BadReply` when the sensor is saturated at its least sensitive setting."""
+        """Return the illuminance. Raises `BadReply` if saturated in the least sensitive setting."""
 
 
 class LightArray(Instrument):
@@ -188,12 +188,12 @@ class ElectronicLoad(Actuator, DcInstrument):
 class PortPower(Actuator):
     """The power of one USB port, as far as its hub tells; only a meter at the port can prove it.
 
-    Lets go by switching on: a port at rest has 5 V, and without them nobody notices what is plugged
-    in next.
+    Lets go by switching on: a port at rest has 5 V, and without them the next device is not
+    noticed.
     """
 
     name: str
-    """Where it is, for messages: `port 4 of the hub at 1-1`."""
+    """Its place, for messages: `port 4 of the hub at 1-1`."""
 
     @abstractmethod
     def switch(self, *, on: bool) -> None: ...
@@ -213,7 +213,7 @@ class PatternSource(Actuator):
 
     @abstractmethod
     def show_level(self, red: float, green: float, blue: float) -> None:
-        """The whole screen in one colour; 0.0 to 1.0 of full drive."""
+        """Show the whole screen in one colour; 0.0 to 1.0 of full drive."""
 
 
 class KeyActuator(Actuator):
@@ -239,7 +239,7 @@ class Monitor(Actuator):
 
     @abstractmethod
     def read_edid(self) -> bytes:
-        """All blocks, 128 bytes each, unchecked: judging them is the test."""
+        """Read all blocks, 128 bytes each, unchecked: judging them is the test."""
 
     @abstractmethod
     def read_control(self, code: int) -> Vcp: ...
@@ -250,16 +250,16 @@ class Monitor(Actuator):
 
     @abstractmethod
     def read_capabilities(self) -> str:
-        """The MCCS capability string, as sent."""
+        """Return the MCCS capability string, as sent."""
 
 
 class KeySource(Actuator):
-    """The keyboard under test. Its keys reach nobody else while it is held."""
+    """The keyboard under test. Its keys reach no other program while it is held."""
 
     under_test = True
 
     boot: bool
-    """Whether it offers the boot protocol (HID class 3, subclass 1, protocol 1)."""
+    """True if it offers the boot protocol (HID class 3, subclass 1, protocol 1)."""
 
     usages: frozenset[int]
     """Every key usage that its report descriptor can send."""
@@ -269,7 +269,7 @@ class KeySource(Actuator):
 
     @abstractmethod
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
-        """What happened to keys since the last call; waits at most `timeout_s` for the first."""
+        """Return the key events since the last call; waits at most `timeout_s` for the first."""
 
     @abstractmethod
     def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None: ...
@@ -295,4 +295,4 @@ ROLES: Mapping[str, type[Instrument]] = {
     "monitor": Monitor,
     "keyboard": KeySource,
 }
-"""What steps and tests call the instruments of a bench, and what each of them can do."""
+"""The names by which steps and tests call instruments, and the capability of each."""

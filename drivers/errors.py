@@ -1,4 +1,4 @@
-"""What a driver may raise. All of it means: the bench is at fault, not the device under test.
+"""The errors of drivers. All of them mean: the bench is at fault, not the device under test.
 
     DriverError
     ├── NotConnected    nothing there, or it went away
@@ -18,7 +18,7 @@ Every message quotes the dialogue: who was asked what, and what came back.
 class DriverError(Exception):
     """The bench could not do what was asked.
 
-    `roles` are the roles at fault, in the words of whoever handed the instrument out by its role.
+    `roles` are the roles at fault, as named by the bench that handed the instrument out.
     """
 
     roles: frozenset[str] = frozenset()
@@ -29,11 +29,11 @@ class NotConnected(DriverError):
 
 
 class HubMissing(NotConnected):
-    """Not even the hub is there that it would be plugged into: nobody can say what is."""
+    """The hub is missing that the instrument would be plugged into: its state is unknown."""
 
 
 class BusMissing(NotConnected):
-    """Not even the bus is there, or it does not open: nobody can say what is on it."""
+    """The bus is missing or does not open: the state of the instruments on it is unknown."""
 
 
 class WrongDevice(DriverError):

@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parent
 ROOMS = ("instruments", "devices")
 
 RENAMED = {"ddc": "ddc_monitor"}
-"""What drivers were called before, and what they are called now."""
+"""The former names of drivers, and their names of today."""
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 

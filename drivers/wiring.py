@@ -1,4 +1,4 @@
-"""What a driver's signature says besides its types: its constructor is the schema of its table.
+"""A driver's signature: its constructor, with its marks, is the schema of its table.
 
     class Ina226(PowerMeter):
         def __init__(
@@ -57,13 +57,13 @@ class Named(NamedTuple):
 
     known: Mapping[str, Any]
     silent_alike: Callable[[Any], Hashable] | None = None
-    """What two objects have in common when an instrument that is silent to one is so to both."""
+    """A trait; if an instrument is silent to one object, it is so to all with the same trait."""
 
 
 class Parts(NamedTuple):
     """Several instruments of this kind make up the whole, which chooses `fixed` for them.
 
-    With a `size` there are exactly so many; otherwise at least one. What the keys of their wire
+    With a `size` that is their number; otherwise there is at least one. What the keys of their wire
     have in common may stand in the table of the whole.
     """
 

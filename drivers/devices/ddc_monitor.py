@@ -168,7 +168,7 @@ def _check(what: str, number: int, most: int) -> None:
 
 
 def _is_taken(code: int, value: int, found: Vcp) -> bool:
-    """Whether a control that was set to `value` and then read as `found` obeyed."""
+    """Tell whether a control that was set to `value` and then read as `found` obeyed."""
     if code == POWER_MODE and value != POWER_ON:
         return found.current != POWER_ON  # 5 is read back as 4
     # Where no value has a high byte, what some monitors send there means nothing.

@@ -102,7 +102,7 @@ class HidKeyboard(KeySource):
     """Number of reports so far with POSTFail or ErrorUndefined in a key's place."""
 
     leds: frozenset[str]
-    """Those of `num`, `caps` and `scroll` that the report descriptor offers."""
+    """The lamps among `num`, `caps` and `scroll` that the report descriptor offers."""
 
     def __init__(self, device: UsbDevice, *, time: Time) -> None:
         self._device = device

@@ -79,7 +79,7 @@ class _Reading:
 
     def _read_group(self, word: str, body: str, depth: int) -> None:
         name = word.lower()
-        # "MStarcmds(…)": somebody forgot the model's own brackets.
+        # "MStarcmds(…)": the model's own brackets are missing.
         for known in ("cmds", "vcp"):
             if name.endswith(known) and name != known:
                 self.errors.append(f"{quote(word)} read as {known!r}")
@@ -157,7 +157,7 @@ class _Reading:
         depth = 0
         while bracket := _BRACKET.search(text, at):
             at = bracket.end()
-            if bracket[1]:  # "bin(128(": so many bytes, of which any may look like a bracket
+            if bracket[1]:  # "bin(128(": a count of bytes, any of which may look like a bracket
                 at += int(bracket[1])
                 depth += 2
             else:

@@ -1,8 +1,9 @@
 """The words of devices and instruments, made fit for records, screens and databases.
 
-Nobody vouches for what a device under test calls itself: it may steer a terminal, turn the reading
-direction, hold half a character, or fill a register with zeros. Each driver and parser passes such
-words through `clean` where they enter, so that nobody behind it has to think of them again.
+The name that a device under test gives itself is not trusted: it may steer a terminal, turn the
+reading direction, hold half a character, or fill a register with zeros. Each driver and parser
+passes such words through `clean` where they enter, so that no code behind it has to think of them
+again.
 
 Sources: Unicode 15, 4.5 (general category) and 3.8 (surrogates); UAX #9 for what turns the reading
 direction.

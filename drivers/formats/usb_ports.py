@@ -1,6 +1,6 @@
 """The names of USB ports: `1-1.4` is port 4 of the hub at port 1 of bus 1.
 
-A port keeps its name as long as nobody moves the hubs above it, whatever is plugged in. The root
+A port keeps its name as long as the hubs above it stay in place, whatever is plugged in. The root
 hub of bus 1 is `1-0` here and `usb1` in sysfs.
 
 Sources: Linux Documentation/ABI (sysfs-bus-usb); drivers/usb/core: usb_alloc_dev of usb.c and
@@ -57,7 +57,7 @@ class UsbPort(NamedTuple):
             yield self._replace(way=self.way[:length])
 
     def is_behind(self, place: "UsbPort") -> bool:
-        """Whether a device at this port is connected through a hub at `place`."""
+        """Tell whether a device at this port is connected through a hub at `place`."""
         return place in self.hubs()
 
     @property

@@ -73,7 +73,7 @@ class Field(NamedTuple):
             bits >>= self.size_bits
 
     def is_about(self, page: int) -> bool:
-        """Whether the field carries usages of this page."""
+        """Tell whether the field carries usages of this page."""
         return not self.constant and any(
             each.first >> 16 <= page <= each.last >> 16 for each in self.usages
         )

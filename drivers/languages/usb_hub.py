@@ -106,7 +106,7 @@ class UsbHub:
         return bool(status & (SUPERSPEED_POWER if self.superspeed else POWER))
 
     def set_power(self, port: int, *, on: bool) -> None:
-        """Only asks. A port that is off keeps nothing for the kernel to react to."""
+        """Ask only. A port that is off keeps nothing for the kernel to react to."""
         self._device.control_out(
             *(SET_PORT_FEATURE if on else CLEAR_PORT_FEATURE), PORT_POWER, port
         )

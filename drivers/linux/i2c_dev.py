@@ -182,7 +182,7 @@ class I2cDev:
         asked = f"{self.path}: {_asked(address, write, read_size)}"
         match error.errno:
             case _ if not Path(self.path).exists():
-                self._close()  # now: whoever holds the bus may go on trying
+                self._close()  # now: another holder of the bus may go on trying
                 return BusMissing(f"{asked}: the bus is gone")
             case errno.EACCES | errno.EPERM:
                 return NotPermitted(f"{asked}: {_NO_PERMISSION}")

@@ -23,7 +23,7 @@ from drivers.errors import BadReply, DriverError, NoReply, NotConnected, NotPerm
 
 _MOST_AT_ONCE = 4096  # the kernel's line discipline holds no more (N_TTY_BUF_SIZE)
 _MOST_TENTHS = 255  # VTIME is a byte
-_BABBLE_READS = 1024  # 4 MiB that nobody asked for is no answer any more
+_BABBLE_READS = 1024  # 4 MiB that were not asked for are no answer any more
 
 
 class SerialLine:
@@ -146,7 +146,7 @@ class SerialLine:
             fcntl.ioctl(self._writing, termios.TIOCNXCL)
         with contextlib.suppress(OSError):
             os.close(self._reading)
-        # The numbers may soon be somebody else's files.
+        # The numbers may soon be another owner's files.
         self._reading = self._writing = -1
         self._wait_ms = self._refuse
         self._received = b""

@@ -76,7 +76,7 @@ def _open_now(
             if address in (None, device.address):  # else it was there before this one
                 return PyusbDevice(device, sysfs)
     except usb.core.NoBackendError as error:
-        raise NotPermitted(  # not an empty port: nobody can look whether it is
+        raise NotPermitted(  # not an empty port: that cannot be seen
             f"USB port {port}: libusb is missing; `apt install libusb-1.0-0` brings it"
         ) from error
     except usb.core.USBError as error:

@@ -103,7 +103,7 @@ class PyusbDevice:
             raise (OutOfReach(*ours.args) if type(ours) is NotConnected else ours) from error
 
     def is_there(self) -> bool:
-        """Whether this device is still at its port, as far as libusb and the kernel know."""
+        """Tell whether this device is still at its port, as far as libusb and the kernel know."""
         if self._gone or self._sysfs is None:
             return not self._gone
         return address_at(self._place, self._sysfs) == int(self._device.address)
@@ -261,7 +261,7 @@ class PyusbDevice:
         )
 
     def _answers(self) -> bool:
-        """Whether the device answers GET_STATUS, as every device must (USB 2.0, 9.4.5)."""
+        """Tell whether the device answers GET_STATUS, as every device must (USB 2.0, 9.4.5)."""
         if self._mute:
             return False
         try:

@@ -20,5 +20,5 @@ class BenchOutput:
         return max(0.0, self.set_v - excess_a * CONSTANT_CURRENT_OHM)
 
     def limits(self, current_a: float) -> bool:
-        """Whether it holds the current rather than the voltage."""
+        """Tell whether it holds the current rather than the voltage."""
         return self.on and current_a >= self.limit_a

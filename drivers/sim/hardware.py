@@ -19,7 +19,7 @@ class I2cDevice(Protocol):
     """The far end of one I²C address."""
 
     def transfer(self, write: bytes, read_size: int) -> bytes:
-        """One transaction as on the wire. Raise `Nak` when the chip would not acknowledge."""
+        """Make one transaction as on the wire. Raise `Nak` when the chip would not acknowledge."""
 
 
 class Nak(Exception):

@@ -1,4 +1,4 @@
-"""What fingers press: the keys of whatever keyboard is under them."""
+"""The fingers of a simulated key actuator: they press keys of the keyboard under them."""
 
 from typing import Protocol
 

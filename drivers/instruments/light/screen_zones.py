@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 ZONES = 9  # three rows of three
 
 ATTEMPTS = 3
-"""To find each meter's range, before the light is measured in whatever one it has come to."""
+"""To find each meter's range, before the light is measured in the range that was found."""
 
 
 class ZoneMeter(Protocol):

@@ -114,7 +114,7 @@ class Veml7700(LightMeter):
         return self._told(counts, used) if self._range == used else None
 
     def tell_anyway(self) -> float:
-        """Return the lux since `begin` in whatever range, as for light that flickers.
+        """Return the lux since `begin` in any range, as for light that flickers.
 
         Raises `BadReply` as `read_illuminance_lux`.
         """

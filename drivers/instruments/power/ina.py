@@ -1,4 +1,4 @@
-"""What the INA power monitors of Texas Instruments have in common: I²C, a shunt, one conversion.
+"""The common part of TI's INA power monitors: I²C, a shunt, one conversion for each reading.
 
 A chip is its constants, an `InaChip`. Each reading is one triggered conversion of the shunt and the
 bus, so that voltage and current belong together. The power is their product: finer than the chips'
@@ -25,7 +25,7 @@ Shunt = Annotated[float, Between(LEAST_OHM, MOST_OHM), "the shunt on the board"]
 
 
 class InaIdentity(NamedTuple):
-    """Where a chip says what it is. The low four bits of its die are the revision."""
+    """The registers of a chip's identity. The low four bits of its die are the revision."""
 
     maker: Register
     die: Register
@@ -49,7 +49,7 @@ class InaChip(NamedTuple):
     """The configuration for one conversion of shunt and bus, without averaging."""
 
     averages: Mapping[int, int]
-    """What each number of averages adds to the configuration."""
+    """The bits that each number of averages adds to the configuration."""
 
     conversion_s: float
     """The longest time for one sample of shunt and bus."""
@@ -90,7 +90,7 @@ class InaChip(NamedTuple):
 
 
 class InaScale(NamedTuple):
-    """How one chip with one shunt is calibrated."""
+    """The calibration of one chip with one shunt."""
 
     shunt_ohm: float
     max_a: float

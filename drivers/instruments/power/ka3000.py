@@ -194,7 +194,7 @@ class Ka3000(PowerSupply, PowerMeter):
         return reply
 
     def _command(self, text: str) -> None:
-        """Send what is never answered, whatever was lost before."""
+        """Send a command that is never answered, even after a reply was lost."""
         self._send(text)
         on_the_wire_s = len(text) * BITS_PER_BYTE / self.BAUDRATE
         self._rest(on_the_wire_s + (SLOW_PACING_S if self._slow else PACING_S))

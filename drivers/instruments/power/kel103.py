@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class BatteryProgress(NamedTuple):
-    """How far the battery test in the instrument has come."""
+    """The progress of the battery test in the instrument."""
 
     running: bool
     duration_s: float

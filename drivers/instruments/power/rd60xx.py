@@ -42,7 +42,7 @@ SILENCE_S = 0.00175  # MODBUS over Serial Line V1.02, 2.5.1.1: above 19200 baud
 
 
 class Scale(NamedTuple):
-    """What one count in a register is worth, and how far the output goes."""
+    """The worth of one count in a register, and the limits of the output."""
 
     voltage_v: float
     current_a: float

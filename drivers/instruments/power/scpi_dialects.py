@@ -38,7 +38,7 @@ Forms = tuple[Annotated[str, AnswerForm()], ...]
 
 
 class Dialect(Table):
-    """What supplies and loads have in common. An empty text says: this family has no such words.
+    """The common part of a supply's and a load's dialect. Empty text: no such words.
 
     In a text that is sent, `{channel}`, `{value}`, `{state}` and `{range}` are filled in.
     """
@@ -68,7 +68,7 @@ class Dialect(Table):
     switch: Annotated[str, SetState]
     ask_switch: Annotated[str, Ask]
     states: tuple[str, ...] = ("OFF", "ON")
-    """What `{state}` becomes."""
+    """The words that `{state}` becomes."""
     off_answers: tuple[str, ...] = ("0", "OFF")
     on_answers: tuple[str, ...] = ("1", "ON")
     answers_v: Forms = ("{number}",)
@@ -93,7 +93,7 @@ class Dialect(Table):
 
 
 class Protection(Table):
-    """How one protection is set, switched, and asked for both."""
+    """The words that set one protection, switch it, and ask for both."""
 
     set_level: Annotated[str, SetValue]
     ask_level: Annotated[str, Ask]
@@ -102,7 +102,7 @@ class Protection(Table):
 
 
 class Rating(Table):
-    """What an output delivers, where the instrument does not tell."""
+    """The rating of an output, where the instrument does not tell it."""
 
     model: Annotated[str, Pattern()]
     """Regular expression on the model in `*IDN?`."""
@@ -122,7 +122,7 @@ class OutputRange(Table):
 
 
 class SupplyDialect(Dialect):
-    """How a family of supplies is spoken to."""
+    """The words of a family of supplies."""
 
     set_voltage: Annotated[str, SetValue]
     set_current: Annotated[str, SetValue]
@@ -164,7 +164,7 @@ class SupplyDialect(Dialect):
 
 
 class LoadRating(Table):
-    """What a model takes. `model` is a regular expression on the model in `*IDN?`."""
+    """The rating of a model. `model` is a regular expression on the model in `*IDN?`."""
 
     model: Annotated[str, Pattern()]
     max_v: Volts
@@ -185,7 +185,7 @@ class Limits(Table):
 
 
 class Mode(Table):
-    """How one quantity is held: what selects it, and what `ask_function` may then answer."""
+    """One mode of a load: the words that select it, and the answers to `ask_function` then."""
 
     function: Annotated[str, Ask]
     level: Annotated[str, SetValue]
@@ -194,7 +194,7 @@ class Mode(Table):
 
 
 class LoadDialect(Dialect):
-    """How a family of loads is spoken to."""
+    """The words of a family of loads."""
 
     current: Mode
     voltage: Mode
@@ -205,7 +205,7 @@ class LoadDialect(Dialect):
     measure_power: Annotated[str, Ask] = ""
     ask_function: Annotated[str, Ask] = ""
     prepare: tuple[Annotated[str, Ask], ...] = ()
-    """What brings a load that somebody else has used into plain operation, in its widest range."""
+    """The commands that bring a load from any state into plain operation, in its widest range."""
     ratings: tuple[LoadRating, ...] = ()
     limits: Limits | None = None
     resolution_v: Volts = 0.001

@@ -1,4 +1,4 @@
-"""One channel of an instrument that is spoken to in a SCPI dialect, whatever it does."""
+"""One channel of an instrument that is spoken to in a SCPI dialect, of any function."""
 
 import functools
 import re
@@ -45,7 +45,7 @@ class ScpiSpeaker:
         self.scpi.name = f"{self.identity.maker} {self.identity.model}".strip()
         if dialect.channels > 1:
             self.scpi.name += f" output {channel}"
-        self.scpi.read_errors()  # of somebody before us
+        self.scpi.read_errors()  # of an earlier user
         if dialect.remote:
             self.scpi.command(dialect.remote)
 

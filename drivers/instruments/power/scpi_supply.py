@@ -39,7 +39,7 @@ class ScpiSupply(PowerSupply, PowerMeter):
     """
 
     BAUDRATE = 9600
-    """What most are delivered with; the dialect's own is in `SupplyDialect.baudrate`."""
+    """The usual baud rate on delivery; the dialect's own is in `SupplyDialect.baudrate`."""
     PLAIN_TEXT = True
 
     def __init__(

@@ -34,7 +34,7 @@ class KeyMatrix:
         }
 
     def is_ambiguous(self, keys: Set[int]) -> bool:
-        """Whether there are four keys at the corners of a rectangle, and no diodes.
+        """Tell whether there are four keys at the corners of a rectangle, and no diodes.
 
         Any three of the four would look the same.
         """

@@ -141,7 +141,7 @@ class SimulatedKeyboard(UsbFunction):
         return self.ambient_lux + (self.led_lux if "caps" in self.leds else 0.0)
 
     def current_at(self, voltage_v: float) -> float:
-        """A `drivers.sim.world.Sink`: its regulator drops out below 3 V."""
+        """Return a `drivers.sim.world.Sink`'s current: its regulator drops out below 3 V."""
         if voltage_v < self.LOWEST_V:
             return 0.0
         return self.IDLE_A + self.LED_A * len(self.leds)
@@ -268,7 +268,7 @@ class SimulatedKeyboard(UsbFunction):
         self._last[self._endpoint] = report
         queue = self._queues[self._endpoint]
         if len(queue) == QUEUE_REPORTS:
-            queue.pop()  # nobody listens: keep the oldest, and how it is now
+            queue.pop()  # no host listens: keep the oldest, and how it is now
         queue.append(report)
 
     def _down(self) -> tuple[int, list[int]]:

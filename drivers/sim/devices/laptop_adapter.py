@@ -53,7 +53,7 @@ class SimulatedAdapter:
         self._settled_s = time.monotonic()
 
     def voltage_at(self, current_a: float) -> float:
-        """Implements `drivers.sim.world.Source`."""
+        """Return the output's voltage, as a `drivers.sim.world.Source`."""
         if self.dead or self._time.monotonic() < self._off_until_s:
             return 0.0
         sagging_v = self.resistance_ohm * current_a + self.hot_drop_v * self._warmth
@@ -61,7 +61,7 @@ class SimulatedAdapter:
         return max(0.0, self.open_voltage_v - sagging_v - 400.0 * over_a)
 
     def settle(self, voltage_v: float, current_a: float) -> None:
-        """The world has come to rest at this point: warm up, or trip."""
+        """Warm up, or trip, as the world has come to rest at this point."""
         now_s = self._time.monotonic()
         target = min(1.0, self._current_a / self._rated_current_a)
         share = 1.0 - math.exp(-(now_s - self._settled_s) / WARM_UP_S)
@@ -71,7 +71,7 @@ class SimulatedAdapter:
             self._off_until_s = math.inf if self.latches_off else now_s + self.recovery_s
 
     def load_at(self, voltage_v: float) -> MainsLoad:
-        """Implements `drivers.sim.mains.MainsConsumer`, for the current that flows now."""
+        """Return the load of the current that flows now, as a `drivers.sim.mains.MainsConsumer`."""
         output_w = self.voltage_at(self._current_a) * self._current_a
         losses_w = 0.0 if self.dead else self.idle_w
         power_w = output_w / self.efficiency + losses_w

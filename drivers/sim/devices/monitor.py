@@ -144,11 +144,11 @@ class SimulatedMonitor:
         return self.on_power_w * (0.25 + 0.75 * self._backlight())
 
     def load_at(self, voltage_v: float) -> MainsLoad:
-        """On the mains: its converter takes the same power at any voltage."""
+        """Return the load on the mains: its converter takes the same power at any voltage."""
         return MainsLoad(self.power_w, power_factor=0.6)
 
     def current_at(self, voltage_v: float) -> float:
-        """On a DC adapter: as at its rated voltage, until below three quarters of it it fades."""
+        """Return the load on DC: as at the rated voltage, but it fades below three quarters."""
         rated_a = self.power_w / self.rated_voltage_v
         return rated_a * min(1.0, max(0.0, voltage_v) / (0.75 * self.rated_voltage_v))
 

@@ -28,7 +28,7 @@ _TABLE = _crc_table()
 
 
 def with_crc(frame: bytes) -> bytes:
-    """The frame as it goes on the wire, from the table in "Appendix B: CRC Generation"."""
+    """Return the frame with its CRC, by the table in "Appendix B: CRC Generation"."""
     crc = 0xFFFF
     for byte in frame:
         crc = crc >> 8 ^ _TABLE[crc & 0xFF ^ byte]

@@ -1,4 +1,4 @@
-"""What SCPI instruments have in common, for their twins.
+"""The common part of SCPI instruments' twins.
 
 From SCPI-1999 and IEEE 488.2: long and short forms in any case, optional nodes, numeric suffixes,
 several commands in a line, the error queue.
@@ -33,7 +33,7 @@ class ScpiError(Exception):
 
 
 def matcher(notation: str) -> re.Pattern[str]:
-    """What a manual writes as `[SOURce<n>:]VOLTage[:LEVel]?`, as a regular expression."""
+    """Return a regular expression for a manual's `[SOURce<n>:]VOLTage[:LEVel]?`."""
 
     def translate(token: re.Match[str]) -> str:
         if token["short"]:
@@ -76,7 +76,7 @@ class Call(NamedTuple):
         return words[word]
 
     def choice(self, choices: Mapping[str, str], index: int = 0) -> str:
-        """The value in `choices` whose key, as a manual writes it, the argument is."""
+        """Return the value in `choices` whose key, as a manual writes it, the argument is."""
         for notation, value in choices.items():
             if matcher(notation).fullmatch(self.argument(index)):
                 return value
@@ -150,7 +150,7 @@ class SimulatedScpi:
             self.errors[-1] = -350
 
     def next_error(self, call: Call) -> str:
-        """For `SYSTem:ERRor?`."""
+        """Answer `SYSTem:ERRor?`."""
         if not self.errors:
             return self.no_error
         code = self.errors.popleft()

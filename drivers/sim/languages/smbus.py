@@ -24,7 +24,7 @@ class SimulatedSmbusChip:
     """Fault: its packet error codes are not those of its answers."""
 
     count_says: int | None = None
-    """Fault: what it puts in front of a block, whatever its length."""
+    """Fault: what it puts in front of a block, of any length."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class SimulatedSmbusChip:
             self.blocks[write[0]] = write[2:]
 
     def _size(self, write: bytes) -> int:
-        """Of a message that begins like this, without its packet error code."""
+        """Return the size of a message that begins like this, without its packet error code."""
         command, data = write[0], write[1:]
         if command in self.values and data:
             return 1 + len(self.values[command])

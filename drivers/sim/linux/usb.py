@@ -209,7 +209,7 @@ class SimulatedUsbBackend(SimulatedUsb, IBackend):  # type: ignore[misc]  # pyus
         return handle.plugged
 
     def _check_recipient(self, handle: Handle, setup: Setup) -> None:
-        """Requests to an interface need it, except a vendor's and GET_DEVICE_ID of a printer."""
+        """Refuse requests that need the interface claimed: all but a vendor's and GET_DEVICE_ID."""
         plugged = self._present(handle)
         if setup.request_type & 0x60 == 0x40:
             return
@@ -233,7 +233,7 @@ class SimulatedUsbBackend(SimulatedUsb, IBackend):  # type: ignore[misc]  # pyus
             raise _error(errno.EBUSY)
 
     def _endpoint(self, handle: Handle, address: int) -> tuple[int, float]:
-        """Bytes in a packet, seconds between two polls."""
+        """Return the bytes in a packet, and the seconds between two polls."""
         with self._lock:
             for alternates in interfaces_of(self._present(handle)):
                 for endpoint in alternates[0].endpoints:

@@ -1,6 +1,6 @@
 """The cables and the kernel of a simulated USB: devices come and go, and drivers take them.
 
-After how Linux binds its drivers to interfaces and hears what nobody has claimed.
+After how Linux binds its drivers to interfaces and hears what no program has claimed.
 """
 
 import threading
@@ -88,11 +88,11 @@ class SimulatedUsb:
         return plugged.device if plugged is not None else None
 
     def held_by_kernel(self, port: str) -> frozenset[int]:
-        """The interfaces there that a kernel driver listens to."""
+        """Return the interfaces there that a kernel driver listens to."""
         return frozenset(self._plugged[port].kernel)
 
     def claimed(self, port: str) -> frozenset[int]:
-        """The interfaces there that some program has claimed."""
+        """Return the interfaces there that some program has claimed."""
         return frozenset(self._plugged[port].claims)
 
     @property
@@ -123,7 +123,7 @@ class SimulatedUsb:
                 self._bind(plugged, alternates[0].bInterfaceNumber)
 
     def _bind(self, plugged: Plugged, interface: int) -> bool:
-        """Whether the kernel has a driver for it."""
+        """Bind the kernel's driver to the interface; return whether the kernel has one."""
         for alternates in interfaces_of(plugged):
             first = alternates[0]
             if first.bInterfaceNumber == interface and first.bInterfaceClass in (
@@ -166,7 +166,7 @@ class SimulatedUsb:
 
 
 def interfaces_of(plugged: Plugged) -> list[list[SimpleNamespace]]:
-    """By index, the alternate settings of each interface of the first configuration."""
+    """Return the alternate settings of each interface of the first configuration, by index."""
     if not plugged.configurations:
         return []
     interfaces: list[list[SimpleNamespace]] = plugged.configurations[0].interfaces

@@ -38,15 +38,15 @@ class SimulatedUsbDevice(Protocol):
         """Power-up or a bus reset: forget everything the host has set."""
 
     def control(self, setup: Setup, data: bytes) -> bytes:
-        """A transfer on endpoint 0. `Silence` when it should never be answered."""
+        """Make a transfer on endpoint 0. Raises `Silence` when it should never be answered."""
 
     def transfer_in(self, endpoint: int) -> bytes | None:
-        """One report or transfer for the host, or None: nothing to say now."""
+        """Return one report or transfer for the host; None: nothing to say now."""
 
     def transfer_out(self, endpoint: int, data: bytes) -> None: ...
 
     def keys_in(self, endpoint: int, report: bytes) -> frozenset[int]:
-        """The keys that a kernel would find down in this report."""
+        """Return the keys that a kernel would find down in this report."""
 
 
 class UsbFunction:

@@ -60,7 +60,7 @@ class SimulatedTcs34725:
         self.brown_out()
 
     def brown_out(self) -> None:
-        """Its supply failed for a moment: everything is as after power-on."""
+        """Lose the supply for a moment: everything is as after power-on."""
         self._registers = bytearray(0x20)
         self._registers[0x01] = self._registers[0x03] = 0xFF
         self._registers[0x12] = self._identity

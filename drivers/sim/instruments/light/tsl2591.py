@@ -32,7 +32,7 @@ class SimulatedTsl2591:
         self.brown_out()
 
     def brown_out(self) -> None:
-        """Its supply failed for a moment: everything is as after power-on."""
+        """Lose the supply for a moment: everything is as after power-on."""
         self._registers = bytearray(0x20)
         self._registers[0x12] = 0x50
         self._pointer = 0

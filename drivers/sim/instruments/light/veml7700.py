@@ -43,7 +43,7 @@ class SimulatedVeml7700:
         self.brown_out()
 
     def brown_out(self) -> None:
-        """Its supply failed for a moment: shut down, and nothing measured."""
+        """Lose the supply for a moment: shut down, and nothing measured."""
         self._words = {0: 0x0001, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: self._identity or 0}
         self._ready_at_s: float | None = None
 

@@ -1,4 +1,4 @@
-"""What the simulated INA power monitors have in common. From TI's data sheets, not from the driver.
+"""The common part of the INA power monitors' twins. From TI's data sheets, not from the driver.
 
 A pointer that the first byte written sets, conversions that take their time, and the circuit that
 they look at. A chip adds its registers, what a count is worth, and how its modes are set.
@@ -12,7 +12,7 @@ from drivers.sim.world import Circuit
 
 
 class Mode(NamedTuple):
-    """What a chip is set to measure, whether again and again, and how long it takes."""
+    """A chip's mode: what it measures, whether again and again, and how long it takes."""
 
     shunt: bool
     bus: bool
@@ -123,5 +123,5 @@ class SimulatedIna:
 
 
 def fits(current: int, power: int, bits: int) -> bool:
-    """Tell whether a signed current and an unsigned power fit into registers of so many bits."""
+    """Tell whether a signed current and an unsigned power fit into registers of `bits`."""
     return -(1 << bits - 1) <= current < 1 << bits - 1 and power < 1 << bits

@@ -62,7 +62,7 @@ class SimulatedKel103(SimulatedScpi):
         return super().obey(line)
 
     def complain(self, code: int) -> None:
-        """It has no error queue."""
+        """Ignore an error, for the instrument has no error queue."""
 
     def _by_the_book(self) -> dict[str, Callable[[Call], str | None]]:
         return {

@@ -70,7 +70,7 @@ class LoadInput:
         return self._regulated_a
 
     def _look(self) -> tuple[float, ...]:
-        """Enough of the rest of the circuit to notice that it has changed."""
+        """Return figures of the rest of the circuit that tell whether it has changed."""
         if (source := self.circuit.source) is None:
             return (self.levels["CW"],)
         probes_a = (0.0, self._regulated_a / 2, self._regulated_a, self._regulated_a * 1.1)
@@ -80,7 +80,7 @@ class LoadInput:
         return (self.levels["CW"], *volts, *amps)
 
     def _regulate(self) -> None:
-        """From no load upwards: finds the operating point on the high-voltage side."""
+        """Find the operating point on the high-voltage side, from no load upwards."""
         self._regulated_a = 0.0
         for _ in range(MOST_ROUNDS):
             voltage_v = self.circuit.voltage_v
@@ -93,7 +93,7 @@ class LoadInput:
 class SimulatedScpiLoad(SimulatedScpi):
     """The load of the book `dialect`, one of `LOAD_BOOKS`. Its input `channel` is on the circuit.
 
-    It comes as somebody left it, in its low current range if it has one. The Rigol sends a piece of
+    It comes as a user left it, in its low current range if it has one. The Rigol sends a piece of
     what else is in its buffer after some answers; `remnant` is that piece. With a `time`, lines
     that come too fast for it are lost.
     """

@@ -1,4 +1,4 @@
-"""What the books of SCPI loads say, for their twins. From the manuals, not from the dialects.
+"""The manuals of SCPI loads, for their twins. From the manuals, not from the dialects.
 
 Rigol DL3000 programming guide; Siglent SDL1000X programming guide (E02B); B&K Precision 8600 and
 ITECH IT8500+ programming manuals; Keysight EL30000 programming guide; EastTester ET54 as public
@@ -25,19 +25,19 @@ class LoadBook(NamedTuple):
     functions: Mapping[str, str]
     """The mode of each parameter of `function`."""
     told: Mapping[str, str]
-    """What `function?` answers, by mode."""
+    """The answers to `function?`, by mode."""
     others: tuple[str, ...]
     """Headers that it takes and that change nothing here."""
     max_v: float = 150.0
     low_range_a: float = 0.0
-    """The range that somebody left it in; 0 if it has one range only."""
+    """The range that the last user left it in; 0 if it has one range only."""
     range: str = ""
     function: str = "[SOURce:]FUNCtion"
     input: str = "[SOURce:]INPut[:STATe]"
     measure: str = "MEASure[:SCALar]:{}[:DC]"
     measured: tuple[str, str, str] = ("VOLTage", "CURRent", "POWer")
     where: str = NONE
-    """How it is told which input is meant: not at all, in the header, by a list `(@1)`."""
+    """The way of naming an input: not at all, in the header, by a list `(@1)`."""
     form: str = "{:.6f}"
     on: tuple[str, str] = ("0", "1")
     errors: str = "SYSTem:ERRor[:NEXT]"
@@ -45,7 +45,7 @@ class LoadBook(NamedTuple):
     remnant: bool = False
     """A piece of what else is in its buffer follows some answers."""
     answers: Mapping[str, Any] = {}
-    """How its answers differ: attributes of `SimulatedScpi`."""
+    """Its own answers: attributes of `SimulatedScpi` that differ."""
 
 
 _WORDS = {"CURRent": CC, "VOLTage": CV, "RESistance": CR, "POWer": CW}

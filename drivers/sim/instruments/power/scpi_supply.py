@@ -210,7 +210,7 @@ class SimulatedScpiSupply(SimulatedScpi):
         self.selected = self._named(text, "{}")
 
     def _register(self, call: Call) -> str:
-        """For `SYSTem:STATus?` of Siglent: how each output regulates, and which are on."""
+        """Answer Siglent's `SYSTem:STATus?`: how each output regulates, and which are on."""
         bits = 0x04  # independent
         for index, (output, circuit) in enumerate(zip(self.outputs, self.circuits, strict=True)):
             bits |= output.limits(circuit.current_a) << index
@@ -218,7 +218,7 @@ class SimulatedScpiSupply(SimulatedScpi):
         return f"0x{bits:x}"
 
     def _execution_error(self, call: Call) -> str:
-        """For `EER?` of Aim-TTi, which tells the last error and forgets it."""
+        """Answer Aim-TTi's `EER?`, which tells the last error and forgets it."""
         out_of_range = -222 in self.errors
         self.errors.clear()
         return str(RANGE_ERROR if out_of_range else 0)

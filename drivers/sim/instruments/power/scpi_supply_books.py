@@ -1,4 +1,4 @@
-"""What the books of SCPI supplies say, for their twins. From the manuals, not from the dialects.
+"""The manuals of SCPI supplies, for their twins. From the manuals, not from the dialects.
 
 Rigol DP800, DP700 and DP900 programming guides; Siglent SPD3303X quick start (EN_02A); OWON SP/SPE
 series, GW Instek PSW and GPP programming manuals; Agilent N6705B and E3634A user's guides; Aim-TTi
@@ -42,9 +42,9 @@ class Book(NamedTuple):
     words: tuple[Word, ...]
     ranges: tuple[Range, ...] = ()
     strict: bool = True
-    """Whether it complains about a value out of range, or ignores it."""
+    """True if it complains about a value out of range, and does not just ignore it."""
     answers: Mapping[str, Any] = {}
-    """How its answers differ: attributes of `SimulatedScpi`."""
+    """Its own answers: attributes of `SimulatedScpi` that differ."""
 
 
 _SCIENTIFIC = "{:+.5E}"
