@@ -123,12 +123,14 @@ def test_a_chip_with_pec_talks_to_who_has_none(word: int, block: bytes) -> None:
 
 
 @given(block=bytes_of_a_block, at=st.integers(0, 33 * 8 - 1), burst=st.integers(1, 0xFF))
-def test_a_burst_of_eight_bits_in_an_answer_is_always_noticed(
+def test_a_burst_of_eight_bits_behind_the_count_of_an_answer_is_always_noticed(
     block: bytes, at: int, burst: int
 ) -> None:
+    """With another count, another byte is taken for the code: one in 256 of those fits."""
+
     def disturb(_: bytes, answer: bytes) -> bytes:
         bits = (len(block) + 2) * 8
-        number = int.from_bytes(answer[: bits // 8], "big") ^ burst << min(at, bits - 8)
+        number = int.from_bytes(answer[: bits // 8], "big") ^ burst << min(at, bits - 16)
         return number.to_bytes(bits // 8, "big") + answer[bits // 8 :]
 
     twin = battery(pec=True)

@@ -60,7 +60,7 @@ def test_totals_cost_the_same_however_many_runs_there_are(file_store: Store) -> 
     before = instructions(file_store)
     keep(file_store, *(example_record("a", sequence) for sequence in range(1, 400)))
     assert file_store.counts().runs == 400
-    assert instructions(file_store) == before > 10
+    assert 10 < instructions(file_store) <= before  # SQLite 3.46 has a shorter way to the second
 
 
 def test_totals_are_true_after_repeats_conflicts_and_rebuilding(store: Store) -> None:
