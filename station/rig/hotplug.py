@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 HUB = 0x09  # bInterfaceClass: USB 2.0, 11.23.1
 MOST_CHARACTERS = tags.MOST_CHARACTERS + 1  # with the mark of a cut: what was cut is no tag
 HUB_FINDS_S = 10.0
-"""Who comes so soon after its hub was behind it already: nobody has just plugged it in."""
+"""A device that follows its hub within so many s was behind the hub when that was plugged."""
 
 
 class Door(Protocol):
-    """What is told; `StationService` is one. May be called from the watch's thread."""
+    """The listener to devices: `StationService` is one. May be called from the watch's thread."""
 
     def plugged(self, slot: str, device: PluggedDevice, *, just_now: bool) -> None: ...
     def unplugged(self, slot: str) -> None: ...
@@ -39,7 +39,7 @@ def watching(
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
-    """Tells `door` what is in the slots and what comes and goes, while the context lasts.
+    """Tell `door` which devices are in the slots, come and go, while the context lasts.
 
     Where nobody can watch, that is logged, and the operator's scans start runs as ever.
     """
@@ -59,7 +59,7 @@ def watching(
 
 
 def describe(found: UsbPeripheral) -> PluggedDevice:
-    """What the device says, cut short: it may say 126 characters, and anything."""
+    """Return the device's words, cut short: it may say 126 characters, and anything."""
     return PluggedDevice(
         usb_id=f"{found.vendor_id:04x}:{found.product_id:04x}",
         maker=clean(found.maker, MOST_CHARACTERS),

@@ -1,4 +1,4 @@
-"""Who answers on a wire: every driver of that wire is tried there."""
+"""The search for the driver of a wire's instrument: each driver of that wire is tried there."""
 
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Hardware on which nobody answers, for rehearsing a configuration.
+"""Hardware on which no instrument answers, for rehearsing a configuration.
 
 A driver refuses wrong figures with a `ValueError` before it sends anything, so that building it
 here finds every one of them without an instrument, and without saying their ranges twice.
@@ -76,7 +76,7 @@ class Nowhere:
 
 
 class StandIn:
-    """Stands for a part of an instrument: it can be counted, and nobody answers in it."""
+    """Stands for a part of an instrument: it can be counted, and nothing in it answers."""
 
     def __getattr__(self, name: str) -> NoReturn:
         _nobody()

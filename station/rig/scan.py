@@ -1,4 +1,4 @@
-"""What is plugged into this machine, as the beginning of a `station.toml`."""
+"""The devices plugged into this machine, as the beginning of a `station.toml`."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,12 +24,12 @@ SAYS: dict[Switching, str] = {
 
 
 def found() -> tuple[Found, ...]:
-    """Serial ports, USB devices, I²C buses and video outputs of this machine."""
+    """Return serial ports, USB devices, I²C buses and video outputs of this machine."""
     return scan()
 
 
 def as_data(items: Iterable[Found]) -> list[dict[str, Any]]:
-    """The same for programs: every fact, and what kind of thing it is."""
+    """Return the same for programs: every fact, and what kind of thing it is."""
     return [{"what": type(item).__name__, **item._asdict()} for item in items]
 
 
@@ -133,7 +133,7 @@ def _others(items: list[Found], hardware: Hardware | None) -> Iterator[str]:
 
 
 def _hub(port: str, hardware: Hardware | None) -> str:
-    """What it says; whether that is so only a meter can tell."""
+    """Return the hub's words; only a meter can tell whether they are true."""
     if hardware is None:
         return "a hub"
     try:

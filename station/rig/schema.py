@@ -38,7 +38,7 @@ COMMON = (
 
 
 class Whole(NamedTuple):
-    """What an instrument is made of: `size` parts, or any number, in the parameter `name`."""
+    """The parts of an instrument: `size` of them, or any number, in the parameter `name`."""
 
     name: str
     schema: "Schema"
@@ -57,7 +57,7 @@ class Whole(NamedTuple):
 
 @dataclass(frozen=True)
 class Schema:
-    """What a table may say of a driver, and which of its parameters that goes to.
+    """The keys of a driver's table, and the driver's parameter for each.
 
     `keys` are all keys of a table but that of `parts`. `settings` are the parameters that get a
     value as it stands there, `named` those that get an object of that name, `injected` those that
@@ -78,7 +78,7 @@ class Schema:
 
     @property
     def device(self) -> bool:
-        """Whether this is the device under test itself."""
+        """True of the device under test itself."""
         return issubclass(self.kind, Instrument) and self.kind.under_test
 
     @functools.cached_property

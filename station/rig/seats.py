@@ -1,4 +1,4 @@
-"""What is plugged into a slot, and whether its plan begins by itself. No threads, no USB here."""
+"""The device in each slot, and whether its plan begins by itself. No threads, no USB here."""
 
 from typing import NamedTuple
 
@@ -8,21 +8,21 @@ from records import tags
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 
 RETURNS_WITHIN_S = 2.0
-"""Who is back so soon has not been away: a loose contact, or its run that let go of it."""
+"""A device back within so many s was not away: a loose contact, or its run let go of it."""
 
 STARTS_WITHIN_S = 10.0
-"""Who comes so soon after its port has got its power back was plugged in before."""
+"""A device that comes within so many s after its port got its power back was there before."""
 
 NO_TAG = "it states no serial number that could be its asset tag"
 SWAPPED = "it came in the middle of another device's run, which is stopped"
 
 
 def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:
-    """Whether the two cannot be one device, whatever happened to it meanwhile.
+    """Tell whether the two cannot be one device, whatever happened meanwhile.
 
-    One that starts anew may say less than before, but nothing else: a serial number that is the
-    same proves nothing, as makers give one to all that they make. A hub is there twice, once for
-    each speed, as two products of one vendor.
+    A device that starts anew may say less than before, but nothing else: a serial number that is
+    the same proves nothing, as makers give one to all their products. A hub is there twice, once
+    for each speed, as two products of one vendor.
     """
     if one.serial_number and other.serial_number and one.serial_number != other.serial_number:
         return True
@@ -59,9 +59,9 @@ class Seat:
         self._power_back_s = float("-inf")
 
     def came(self, device: PluggedDevice, now_s: float, *, just_now: bool) -> str:
-        """Returns the asset tag to begin with, or nothing: then it waits for somebody.
+        """Take a device in; return the asset tag to begin with, or "": then it waits for a person.
 
-        Not `just_now` was it there already, and nobody has asked for a run by plugging it in.
+        If not `just_now` it was there already: no run was asked for by plugging it in.
         """
         if device == self.notice.device:
             return ""
@@ -94,7 +94,7 @@ class Seat:
         return tag if begins else ""
 
     def made_safe(self, now_s: float) -> None:
-        """Without a run, as at the start: a port that was left without power has it again."""
+        """Note that a port left without power has it again without a run, as at the start."""
         if self._switched:
             self._power_back_s = now_s
 
@@ -115,7 +115,7 @@ class Seat:
             self._left[self._under_test] = left._replace(at_s=now_s)
 
     def refused(self, reason: str) -> None:
-        """Its plan should have begun, and could not."""
+        """Note why the device's plan, which should have begun, could not."""
         if self.notice.offered:
             self._change(offered=True, reason=reason)
 

@@ -49,7 +49,7 @@ class InstrumentTable:
 
     @property
     def device(self) -> bool:
-        """Whether this is the device under test itself."""
+        """True of the device under test itself."""
         return self.schema.device
 
     @property
@@ -117,7 +117,7 @@ class InstrumentTable:
         if schema.parts is not None:
             arguments[schema.parts.name] = [part.rehearse() for part in self.parts]
         try:
-            if schema.wire is not None:  # without multiplexers: nobody gets past them here
+            if schema.wire is not None:  # without multiplexers: none behind them is reached here
                 with ExitStack() as closing:
                     values = {**self.values, "mux": ()}
                     arguments[schema.wire_name] = schema.wire.open(nowhere, values, 0, closing)

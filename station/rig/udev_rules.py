@@ -1,4 +1,4 @@
-"""Which USB ports belong to slots, as the udev rules that keep what is plugged in there at bay.
+"""The USB ports of slots, as the udev rules that keep what is plugged in there at bay.
 
 What becomes of a device at such a port stands in systemd/udev/65-pace-station.rules and
 90-pace-station.rules. Sources: udev(7); Linux Documentation/ABI/testing/sysfs-bus-usb, for the
@@ -21,7 +21,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str]:
-    """Every USB port at which a device is tested, with its slot. `also`: more, as `left=2-1`.
+    """Return each USB port at which a device is tested, and its slot. `also`: more, as `left=2-1`.
 
     Raises `ConfigError` when there is none, or when an instrument is plugged in at one.
     """
@@ -45,7 +45,7 @@ def slot_ports(config: StationConfig, also: Iterable[str] = ()) -> dict[str, str
 
 
 def rules(ports: Mapping[str, str], devices: Path = DEVICES) -> str:
-    """The text of `RULES_FILE`. `ports` as from `slot_ports`; `devices` as in sysfs."""
+    """Return the text of `RULES_FILE`. `ports` as from `slot_ports`; `devices` as in sysfs."""
     everywhere = {usb_ports.parse(port): slot for port, slot in ports.items()}
     for port, slot in list(everywhere.items()):
         if (peer := _peer(port, devices)) is not None:
@@ -66,7 +66,7 @@ def rules(ports: Mapping[str, str], devices: Path = DEVICES) -> str:
 
 
 def _rule(port: UsbPort, slot: str) -> str:
-    """For the device, its interfaces, what drivers make of them, and all behind it if it is a hub.
+    """Return the rule for the device, its interfaces, their drivers' nodes, and all behind a hub.
 
     KERNELS is the name of the device itself or of any that it hangs on.
     """

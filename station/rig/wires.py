@@ -13,7 +13,7 @@ from drivers.i2c_muxes import behind
 from drivers.wiring import Written
 
 Values = Mapping[str, Any]
-"""What a table says, by key."""
+"""The values of a table, by key."""
 
 REQUIRED: Any = msgspec.NODEFAULT
 NOT_EMPTY = msgspec.Meta(min_length=1)

@@ -1,4 +1,4 @@
-"""The people of a simulated line: somebody brings devices, somebody looks and answers."""
+"""The people of a simulated line: one brings devices, another looks and answers."""
 
 import logging
 import threading
@@ -68,11 +68,11 @@ class SimulatedLine:
             self._next(slot)
 
     def take_over(self) -> None:
-        """The person at the screen operates from now on."""
+        """Let the person at the screen operate from now on."""
         self.running = False
 
     def wait_for(self, runs: int, timeout_s: float) -> bool:
-        """Whether so many runs have finished in time."""
+        """Wait until `runs` have finished; return False if they have not in time."""
         with self._done:
             return self._done.wait_for(lambda: len(self.finished) >= runs, timeout_s)
 
@@ -135,7 +135,7 @@ class SimulatedLine:
         case.plug(world, chance)
 
     def _look(self, slot: str, question: Question) -> str:
-        """What a person would answer."""
+        """Return a person's answer to the question."""
         case, world = self._cases[slot], self._rig.worlds[slot]
         about = question.about
         if about.endswith(".plugged"):
@@ -160,7 +160,7 @@ class SimulatedLine:
         return question.choices[0].key
 
     def _act(self, slot: str, about: str, key: str) -> None:
-        """What the hands do when the mouth has said so."""
+        """Do with the hands what the answer has just said."""
         world = self._rig.worlds[slot]
         if about == "display.probe_here" and key == YES.key:
             self._rig.probe.over = world
@@ -175,7 +175,7 @@ def _count(number: int) -> str:
 
 
 def _type(world: World, usages: Iterable[int]) -> None:
-    """One key after the other, while the station listens: a keyboard keeps only a few reports."""
+    """Type the keys one by one, while the station listens: a keyboard keeps only a few reports."""
     if (keyboard := world.keyboard) is None:
         return
     for usage in sorted(keyboard.keys.intersection(usages)):
@@ -184,7 +184,7 @@ def _type(world: World, usages: Iterable[int]) -> None:
 
 
 def judge(finished: list[tuple[Case, RunRecord]]) -> list[str]:
-    """One line for every record that does not say what its case calls for."""
+    """Return one line for every record that does not say what its case calls for."""
     wrong = []
     for case, record in finished:
         worst = [step.step for step in record.steps if step.verdict is record.verdict]

@@ -41,7 +41,7 @@ class Case:
 
 
 def adapter(**defects: float | bool) -> Callable[[World, Random], None]:
-    """A 65 W adapter, a little different each time."""
+    """Return a function that plugs a 65 W adapter, a little different each time."""
 
     def plug(world: World, chance: Random) -> None:
         usual: dict[str, float | bool] = {
@@ -96,7 +96,7 @@ ADAPTERS = (
 
 
 def monitor(**defects: object) -> Callable[[World, Random], None]:
-    """A 24-inch LCD, a little different each time."""
+    """Return a function that plugs a 24-inch LCD, a little different each time."""
 
     def plug(world: World, chance: Random) -> None:
         usual: dict[str, object] = {
@@ -158,7 +158,7 @@ DISPLAYS = (
 
 
 def keyboard(**defects: object) -> Callable[[World, Random], None]:
-    """An ISO keyboard."""
+    """Return a function that plugs an ISO keyboard."""
 
     def plug(world: World, chance: Random) -> None:
         usual: dict[str, object] = {
@@ -204,7 +204,7 @@ CASES = {"laptop adapter": ADAPTERS, "LCD monitor": DISPLAYS, "USB keyboard": KE
 
 
 def draw(kind: str, chance: Random) -> Case:
-    """The next device of that kind. Raises `LookupError` for a kind nobody simulates."""
+    """Draw the next device of that kind. Raises `LookupError` for a kind that is not simulated."""
     if kind not in CASES:
         raise LookupError(f"no simulated {kind}; there are {', '.join(sorted(CASES))}")
     cases = CASES[kind]

@@ -18,7 +18,7 @@ DARK = (0.3127, 0.3290)  # the chromaticity of nothing: D65, so that no sensor d
 
 
 class HandTime(SimulatedTime):
-    """Simulated time with hands in it: whoever sleeps past its moment sets a hand in motion."""
+    """Simulated time with hands in it: sleep past its moment sets a hand in motion."""
 
     def __init__(self, speed: float = math.inf) -> None:
         super().__init__(speed)
@@ -43,7 +43,7 @@ class HandTime(SimulatedTime):
 
 
 class World:
-    """What is at one slot: the wires, the light, and the device that is plugged in, if any."""
+    """The world at one slot: the wires, the light, and the device that is plugged in, if any."""
 
     def __init__(self, speed: float = math.inf) -> None:
         self.time = HandTime(speed)
@@ -101,7 +101,7 @@ class World:
             self.hubs += twin.hubs
 
     def loosen_lead(self) -> None:
-        """A meter's sense lead has come off its terminal."""
+        """Take a meter's sense lead off its terminal."""
         for meter in self.meters:
             meter.voltage_gain = 0.4
 

@@ -11,7 +11,7 @@ BEFORE = f"# Benchmarks\n\nOf people.\n\n{report.BEGIN}\n\nold\n\n{report.END}\n
 
 
 class Circumstances(report.Circumstances):
-    """Those of a machine that stays the same."""
+    """The circumstances of a machine that stays the same."""
 
     def __init__(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What version 0.1 wrote, this version reads: nothing recorded then is lost or altered."""
+"""Records as version 0.1 wrote them: this version reads all, and nothing is lost or altered."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def sha256(content: bytes) -> str:
 
 @pytest.fixture(params=["closed", "killed"])
 def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
-    """A copy of the outbox: closed in good order, and as SIGKILL left it."""
+    """Yield a copy of the outbox: closed in good order, and as SIGKILL left it."""
     if request.param == "closed":
         shutil.copy(DATA / "outbox.db", tmp_path)
     else:
@@ -45,7 +45,7 @@ def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A copy of the host's database, brought to this version."""
+    """Yield a copy of the host's database, brought to this version."""
     shutil.copy(DATA / "host.db", tmp_path)
     with Store(f"sqlite:///{tmp_path / 'host.db'}") as opened:
         opened.open()

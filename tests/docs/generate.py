@@ -24,7 +24,7 @@ _CONSOLE = re.compile(r"```console\n(?P<text>.*?)```\n", re.S)
 
 
 def fresh(text: str) -> str:
-    """A page as it should be."""
+    """Return a page as it should be."""
 
     def renewed(found: re.Match[str]) -> str:
         body = _body(found["name"], found["given"].strip(), found["body"], text)
@@ -78,7 +78,7 @@ def _code(text: str) -> str:
 
 
 def _help(given: str) -> str:
-    """Every command of a program, each with what its `--help` says."""
+    """Return every command of a program, each with the text of its `--help`."""
     from host_agent import cli as host
     from station import cli as station
 
@@ -95,7 +95,7 @@ def _help(given: str) -> str:
 def commands(
     parser: argparse.ArgumentParser,
 ) -> Iterable[tuple[str, argparse.ArgumentParser]]:
-    """A program and all that it can be told to do, with full names."""
+    """Yield a program and each of its commands, with full names."""
     yield parser.prog, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

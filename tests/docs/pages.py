@@ -42,7 +42,7 @@ def pages() -> list[Path]:
 
 
 def files_of(text: str) -> dict[str, str]:
-    """What a page wants to be a file: the block after `<!-- file: name -->`."""
+    """Return the files that a page asks for: the block after each `<!-- file: name -->`."""
     return {found["name"]: found["text"] for found in _FILE.finditer(text)}
 
 
@@ -61,7 +61,7 @@ def write_files(text: str, folder: Path) -> None:
 
 
 def run_console(block: str, folder: Path) -> str:
-    """The same block with what its commands print now. A command is a line that begins with `$`."""
+    """Return the block with its commands' output of now. A command's line begins with `$`."""
     commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
     return "".join(f"$ {command}\n{_run(command, folder)}" for command in commands)
 
@@ -85,7 +85,7 @@ def _run(command: str, folder: Path) -> str:
 
 
 def _run_here(program: Callable[[list[str]], int], arguments: list[str], folder: Path) -> str:
-    """In this process, which saves starting Python some sixty times."""
+    """Run a command in this process, which saves starting Python some sixty times."""
     told = io.StringIO()
     before = {name: os.environ.get(name) for name in TERMINAL}
     os.environ.update(TERMINAL)

@@ -88,7 +88,7 @@ def _step(one: Step) -> str:
 
 
 def limits(given: str) -> str:
-    """One table for the plans of `given`; where their figures differ, it says whose is whose."""
+    """Return one table for the plans of `given`; where figures differ, it names each one's plan."""
     plans = [load(SHIPPED / f"{plan_id}.toml") for plan_id in given.split()]
     rows = []
     for clause, use, name in _places(plans):

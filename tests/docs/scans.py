@@ -1,4 +1,4 @@
-"""What `pace rig scan` prints for a small bench, from its real code and simulated instruments."""
+"""The output of `pace rig scan` for a small bench, from its real code and simulated instruments."""
 
 from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral
 from drivers.sim.devices.laptop_adapter import AdapterCircuit

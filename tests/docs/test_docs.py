@@ -1,4 +1,4 @@
-"""What the documentation says is so: links, figures, outputs, examples."""
+"""The documentation against the programs: links, figures, outputs, examples."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_what_is_made_from_the_code_is_fresh(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """As GitHub makes them from headings."""
+    """Return a page's anchors as GitHub makes them from headings."""
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     words = (heading.strip().lower() for heading in HEADING.findall(text))
     return {re.sub(r"[^\w\- ]", "", word).replace(" ", "-") for word in words}
@@ -117,7 +117,7 @@ def test_the_screen_of_the_tutorial_says_what_the_screen_says() -> None:
 
 
 def source() -> str:
-    """What the programs may say: their text, with literals joined as Python joins them."""
+    """Return the programs' text, with literals joined as Python joins them."""
     files = [path for name in ("station", "drivers") for path in (ROOT / name).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r'"\s*\n\s*f?"', "", text)

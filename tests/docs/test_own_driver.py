@@ -45,7 +45,7 @@ def test_it_is_one_of_the_light_meters(instrument: LightMeter):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The files of the page, and a rig that its table is in."""
+    """Write the files of the page, and a rig that its table is in."""
     write_files(PAGE, tmp_path)
     found = re.search(r"<!-- part of: station.toml -->\n```toml\n(.*?)```", PAGE, re.S)
     assert found is not None

@@ -23,7 +23,7 @@ RIG = DOCS / "how-to" / "connect-a-rig.md"
 
 
 def judged(config: StationConfig, adapter: dict[str, Any], folder: Path) -> RunRecord:
-    """What a station of this configuration says about one adapter."""
+    """Return a station's record of one adapter, by this configuration."""
     rig = SimulatedRig(config)
     world = rig.worlds["small"]
     world.plug_adapter(

@@ -1,4 +1,4 @@
-"""Types, defaults and tables, in the words of somebody who writes TOML."""
+"""Types, defaults and tables, in the words of TOML."""
 
 import datetime
 import types
@@ -87,7 +87,7 @@ def default_in_words(field: msgspec.structs.FieldInfo, *, hexadecimal: bool = Fa
 
 
 def value_in_words(value: object, *, hexadecimal: bool = False) -> str:
-    """As TOML has it; what is empty or absent stays empty."""
+    """Return the value as TOML has it; an empty or absent one stays empty."""
     match value:
         case None | "" | ():
             return ""

@@ -1,4 +1,4 @@
-"""What a broken bench does to the record of a good device: it ends as ERROR, never as FAIL.
+"""A broken bench and a good device: the run ends as ERROR, never as FAIL.
 
 Whole plans on the simulated rig with its golden units, which pass. Before each step in turn an
 instrument hangs, lies or loses its cable.
@@ -51,7 +51,7 @@ def rig() -> Iterator[TwinRig]:
 
 
 def _run(rig: TwinRig, slot: str, *, before: int, break_it: Callable[[], None]) -> RunRecord:
-    """A plan to its end; `break_it` is called before step `before` of it begins."""
+    """Run a plan to its end; `break_it` is called before step `before` of it begins."""
     opened = rig.open(slot)
     bench = RigBench(opened.slot, opened.places, opened.clock, HonestOperator())
     plan = PLANNED[slot]

@@ -40,7 +40,7 @@ def test_has_a_bench(bench): ...
 
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[str]:
-    """A rig of a name that nobody else uses; none of its instruments is there."""
+    """Yield a rig's name that no other test uses; none of its instruments is there."""
     name = f"test-{uuid.uuid4()}"
     (tmp_path / "station.toml").write_text(RIG.format(station=name))
     yield name

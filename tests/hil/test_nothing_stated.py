@@ -1,4 +1,4 @@
-"""Where QA states nothing, the suites put nothing on a device and draw nothing from it."""
+"""Without QA's statements the suites put nothing on a device and draw nothing from it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What QA states about a rig: complete without a word, and each mistake is one line."""
+"""QA's statements about a rig: complete without a word, and each mistake is one line."""
 
 import re
 from pathlib import Path

@@ -22,7 +22,7 @@ def _lasting_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prog
 
 @pytest.fixture(scope="session")
 def embedded(_lasting_programs: Programs) -> Broker:
-    """The broker that comes with us, for all tests. Stations have names of their own."""
+    """Return the broker that comes with us, for all tests. Stations have names of their own."""
     return _lasting_programs.embedded_broker()
 
 

@@ -47,7 +47,7 @@ _RECONNECT_S = 0.05
 
 
 def example_record(station: str, sequence: int, **changes: object) -> RunRecord:
-    """A plausible adapter: two steps, four measurements, about 1.2 kB of JSON."""
+    """Return a plausible adapter: two steps, four measurements, about 1.2 kB of JSON."""
     now = datetime.now(UTC)
     no_load = (
         Measurement(
@@ -119,7 +119,7 @@ def example_record(station: str, sequence: int, **changes: object) -> RunRecord:
 
 
 def record_ending(verdict: Verdict, station: str, sequence: int, **changes: object) -> RunRecord:
-    """The same adapter, and a last step that decides against it."""
+    """Return the same adapter, with a last step that decides against it."""
     record = example_record(station, sequence)
     last = StepRecord(
         test="adapter.overload",
@@ -134,7 +134,7 @@ def record_ending(verdict: Verdict, station: str, sequence: int, **changes: obje
 
 @dataclass
 class Result:
-    """What one station saw. Times are of one clock for all processes."""
+    """The figures that one station saw. Times are of one clock for all processes."""
 
     done: int = 0
     rejected: int = 0
@@ -162,7 +162,7 @@ class Line:
         self._expect(_SUBACK)
 
     def packets(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The complete packets: type and body."""
+        """Return the complete packets: type and body."""
         found: list[tuple[int, bytes]] = []
         stream = self._rest + data
         at, end = 0, len(stream)
@@ -212,7 +212,7 @@ class Station:
         self.result = Result()
 
     def run(self, broker: tuple[str, int], deadline: float) -> Result:
-        """Until all is done; `TimeoutError` at the deadline. Survives a broker that goes away."""
+        """Work until all is done; `TimeoutError` at the deadline. Survives the broker's absence."""
         self.result.began = time.monotonic()
         while self._packets:
             try:
@@ -312,7 +312,7 @@ def run_load(
     within_s: float = 120.0,
     prefix: str = "",
 ) -> dict[str, float]:
-    """`records` in all, from `stations` processes. What `main` prints."""
+    """Send `records` in all, from `stations` processes; return the figures that `main` prints."""
     spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     ready, go = spawn.Semaphore(0), spawn.Event()
     results: multiprocessing.SimpleQueue[Result | str] = spawn.SimpleQueue()

@@ -30,7 +30,7 @@ needs_mosquitto = pytest.mark.skipif(
 
 
 def eventually(condition: Callable[[], Result], within_s: float = 30.0) -> Result:
-    """The condition's first true answer; a failure when there is none in time."""
+    """Wait for the condition's first true answer and return it; fail when none comes in time."""
     deadline = time.monotonic() + within_s
     while not (answer := condition()):
         if time.monotonic() > deadline:
@@ -70,12 +70,12 @@ class Program:
         self.said: dict[str, str] = json.loads(line)
 
     def kill(self) -> None:
-        """The power goes."""
+        """Kill the process, as when the power goes."""
         self.process.kill()
         self._wait()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Its exit status."""
+        """End the process; return its exit status."""
         self.process.send_signal(number)
         return self._wait()
 
@@ -191,7 +191,7 @@ class Speaker:
         self._client = client
 
     async def say(self, payload: bytes, topic: str = "", *, retain: bool = False) -> None:
-        """A run of this station, unless `topic` says otherwise."""
+        """Publish a run of this station, unless `topic` says otherwise."""
         await self._client.publish(
             topic or topics.run(self.name), payload, qos=1, retain=retain, timeout=20
         )

@@ -25,7 +25,7 @@ HEAVY = {"sqlalchemy", "alembic", "litestar", "uvicorn", "jinja2", "msgspec", "a
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data directory as a host left it: two runs and two messages in quarantine."""
+    """Return a host's data directory: two runs and two messages in quarantine."""
     with Store(f"sqlite:///{tmp_path / 'host.db'}") as store:
         store.open()
         tag = Device(asset_tag="AT\x1b[2J-1", kind="usb-keyboard")

@@ -81,7 +81,7 @@ async def ingesting(
 
 @pytest.fixture(params=["embedded", "mosquitto 3.1.1", "mosquitto 5"])
 def spoken(request: pytest.FixtureRequest) -> tuple[Broker, Version | None]:
-    """A broker, and the version of MQTT to speak with it; None finds out."""
+    """Return a broker, and the version of MQTT to speak with it; None finds out."""
     name, _, version = request.param.partition(" ")
     broker: Broker = request.getfixturevalue(name)
     versions: dict[str, Version | None] = {"": None, "3.1.1": 3, "5": 5}

@@ -42,18 +42,18 @@ def refused(payload: bytes, topic: str = "pace/1/bench-1/run") -> Refusal:
 
 
 def changed(**changes: Any) -> bytes:
-    """The record as any JSON writer might send it, with other values in it."""
+    """Return the record as any JSON writer might send it, with other values in it."""
     return json.dumps({**json.loads(encode(RECORD)), **changes}).encode()
 
 
 def ending(step: str, **changes: Any) -> bytes:
-    """A record whose last step ended so, with other values in it."""
+    """Return a record whose last step ended so, with other values in it."""
     record = record_ending(Verdict(step), "bench-1", 7)
     return json.dumps({**json.loads(encode(record)), **changes}).encode()
 
 
 def with_value(text: str) -> bytes:
-    """The first measurement's value as these characters."""
+    """Return a record with these characters as its first measurement's value."""
     tree = json.loads(encode(RECORD))
     tree["steps"][0]["measurements"][0] = {"name": "voltage", "value": "HERE"}
     return json.dumps(tree).encode().replace(b'"HERE"', text.encode())

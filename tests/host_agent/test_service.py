@@ -44,7 +44,7 @@ def connected(program: Program) -> bool:
 
 
 def stored(data: Path) -> int:
-    """Counted by another process than the host."""
+    """Count the runs from another process than the host's."""
     connection = sqlite3.connect(data / "host.db", timeout=20)
     try:
         return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])

@@ -58,7 +58,7 @@ def keep(store: Store, *records: RunRecord) -> None:
 
 
 class Page(HTMLParser):
-    """What a browser makes of it: its text, elements, and addresses."""
+    """A page as a browser sees it: its text, elements, and addresses."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a demonstration says when not every record is at the host."""
+"""A demonstration's last words when not every record is at the host."""
 
 from station.demo import missing
 

@@ -35,7 +35,7 @@ VOLTAGE = Measurement(
 def step(
     verdict: Verdict = Verdict.PASS, name: str = "power.voltage", **facts: object
 ) -> StepRecord:
-    """A step with one judged measurement."""
+    """Return a step with one judged measurement."""
     usual = StepRecord(
         test="voltage",
         step=name,
@@ -51,7 +51,7 @@ def step(
 
 
 def run(*steps: StepRecord, **facts: object) -> RunRecord:
-    """A run that passed, of `steps` between those of the runner."""
+    """Return a run that passed, of `steps` between those of the runner."""
     whole = (
         StepRecord(test=OPEN, step=OPEN, verdict=Verdict.PASS, started_at=NOW),
         *(steps or (step(),)),

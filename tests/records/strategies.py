@@ -24,7 +24,7 @@ values = st.one_of(finite, integers, st.booleans(), st.text())
 
 
 def limit(**figures: float | str | bool) -> Limit:
-    """A limit by general knowledge, with these figures."""
+    """Return a limit by general knowledge, with these figures."""
     return msgspec.convert({"basis": "general", **figures}, Limit)
 
 

@@ -42,7 +42,7 @@ class Station:
         return made
 
     def copy(self, name: str) -> "Station":
-        """The same card in another station, at its next start."""
+        """Return the same card in another station, at its next start."""
         return Station(name, self.head)
 
 

@@ -17,7 +17,7 @@ METER = InstrumentUsed(role="meter", driver="ina226")
 
 
 def changed(**facts: object) -> StepRecord:
-    """A step whose one measurement has other facts."""
+    """Return a step whose one measurement has other facts."""
     return step(measurements=(msgspec.structs.replace(VOLTAGE, **facts),))
 
 

@@ -1,4 +1,4 @@
-"""What station and host tell systemd."""
+"""The messages of station and host to systemd."""
 
 import logging
 import os

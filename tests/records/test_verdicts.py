@@ -16,7 +16,7 @@ class Judged(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What `conclude` reads of a step, without the rest."""
+    """The facts of a step that `conclude` reads, without the rest."""
 
     verdict: Verdict
     test: str = "test"

@@ -32,7 +32,7 @@ def table_of(driver: str, **raw: Any) -> InstrumentTable:
 
 
 def well() -> None:
-    """Nothing is wrong."""
+    """Accept any state: nothing is wrong."""
 
 
 def silence() -> None:
@@ -75,7 +75,7 @@ class Relay(Actuator):
 
 
 class Socketed:
-    """How one instrument is opened: counts openings and closings, and may refuse."""
+    """An instrument's socket: counts openings and closings, and may refuse."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
@@ -142,7 +142,7 @@ def make_bench(clock: Clock | None = None, **places: Place) -> Bench:
 def planned(
     step: Step, *, stop_on_fail: bool = False, settings: dict[str, Any] | None = None, **limits: Any
 ) -> PlannedStep:
-    """A step of a plan; a limit is `name=(min, max)`, a `Limit`, or what it equals."""
+    """Return a step of a plan; a limit is `name=(min, max)`, a `Limit`, or what it equals."""
     return PlannedStep(
         use=step.name,
         title=step.function.__name__,
@@ -194,7 +194,7 @@ def events(bench: Bench, *steps: PlannedStep) -> Generator[Event, None, None]:
 
 
 def finish(bench: Bench, *steps: PlannedStep) -> RunRecord:
-    """The record of a run that goes through."""
+    """Return the record of a run that goes through."""
     *_, last = events(bench, *steps)
     assert isinstance(last, RunFinished)
     return last.record

@@ -15,7 +15,7 @@ def lasting_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Progr
 
 @pytest.fixture(scope="session")
 def lasting_mosquitto(lasting_programs: Programs) -> BrokerAddress:
-    """One broker for all tests; stations have names of their own."""
+    """Return one broker for all tests; stations have names of their own."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is missing: apt-get install mosquitto")
     host, port = lasting_programs.mosquitto().address
@@ -30,7 +30,7 @@ def lasting_embedded(lasting_programs: Programs) -> BrokerAddress:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that the test may kill and start again."""
+    """Yield a broker that the test may kill and start again."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is missing: apt-get install mosquitto")
     with programs_in(tmp_path) as started:

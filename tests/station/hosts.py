@@ -28,7 +28,7 @@ Address = tuple[str, int]
 
 
 def runs_waiting(outbox: Outbox) -> list[RunRecord]:
-    """The runs that wait for their receipts; plans wait beside them."""
+    """Return the runs that wait for their receipts; plans wait beside them."""
     records = [split(one.body).record for one in outbox.waiting(10_000)]
     return [decode_run(one) for one in records if not one.startswith(PLAN)]
 
@@ -85,7 +85,7 @@ class Host:
         self.say(encode(Receipt(stored=stored, rejected=rejected)))
 
     def say(self, payload: bytes) -> None:
-        """On the station's receipt topic, whatever it is."""
+        """Publish on the station's receipt topic, whatever it is."""
         self._client.publish(topics.receipt(self._station), payload, qos=1)
 
     def wait(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
@@ -118,7 +118,7 @@ class Host:
             self.confirm(last)
 
     def _take(self, body: bytes) -> None:
-        """A piece: as a host, hold what follows on what is here, and say how much that is."""
+        """Take a piece as a host does: hold it behind what is here, and say how much that is."""
         head, data = read_piece(body)
         held = self.attachments.get(head.sha256, b"")
         if head.offset_bytes == len(held):
@@ -126,7 +126,7 @@ class Host:
         self.say(encode(Receipt(attachments=(Held(head.sha256, len(held)),))))
 
     def _keep(self, body: bytes) -> str:
-        """The id of what came: of a run, or of a plan, which is kept apart."""
+        """Keep a run, or apart from it a plan; return its id."""
         record = split(body).record
         if record.startswith(PLAN):
             record_id = hashlib.sha256(record).hexdigest()

@@ -311,7 +311,7 @@ def test_plans_are_checked_all_of_them(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_plan_is_shown_with_the_basis_of_every_limit(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is only this project's proposal must not read like somebody's standard."""
+    """A limit that is only this project's proposal must not read like a standard's."""
     assert main(["plan", "show", path.stem]) == 0
     shown = capsys.readouterr().out
     assert main(["plan", "show", str(path), "--json"]) == 0

@@ -55,7 +55,7 @@ class Cables(threading.Thread):
         self.raised: list[Exception] = []
 
     def do(self, what: Callable[[], None]) -> None:
-        """Returns once it is done."""
+        """Do it in the watch's thread; return once it is done."""
         done = threading.Event()
 
         def noted() -> None:
@@ -139,7 +139,7 @@ class Bench:
         self.now_s += seconds
 
     def port(self, slot: str = "left") -> PluggedNotice | None:
-        """The last that was told of it."""
+        """Return the last notice of the slot."""
         told = [one for one in list(self.notices) if isinstance(one, PluggedNotice)]
         return next((one for one in reversed(told) if one.slot == slot), None)
 
@@ -159,7 +159,7 @@ class Bench:
         )
 
     def record(self, number: int = 1, slot: str = "left") -> RunRecord:
-        """The slot's run of that number, once its thread has ended too."""
+        """Return the slot's run of that number, once its thread has ended too."""
         found = eventually(lambda: self.records(slot)[number - 1 :])[0]
         self.service._slots[slot].join(30)
         return found
@@ -192,7 +192,7 @@ class Gate:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """Of slots that begin; a parameter says otherwise."""
+    """Yield a bench whose slots begin runs; a parameter says otherwise."""
     bench = Bench(tmp_path, getattr(request, "param", "start"))
     yield bench
     bench.close()
@@ -454,7 +454,7 @@ def test_plugging_while_the_station_closes_neither_hangs_nor_raises(tmp_path: Pa
     eventually(lambda: bench.began() > 0)
     assert bench.service.silent(within_s=5.0) == ()
     bench.service.close()
-    bench.plug(ONE)  # somebody comes too late
+    bench.plug(ONE)  # a second device comes too late
     closing.set()
     flickers.join(30)
     assert not flickers.is_alive()

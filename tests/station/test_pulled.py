@@ -66,7 +66,7 @@ class Hands(Operator):
         return last.record
 
     def run_until_the_end_of(self, step: str) -> RunRecord:
-        """That step alone, on a port or a display that has power."""
+        """Run that step alone, on a port or a display that has power."""
         one = next(planned for planned in self.plan.steps if planned.use == step)
         return self.run(self.plan.steps[0], one)
 
@@ -222,7 +222,7 @@ def test_a_display_that_is_replaced_between_two_steps_is_not_judged_under_its_ta
 
 
 def test_a_display_that_is_pulled_while_it_wakes_up_is_an_error(demo: StationConfig) -> None:
-    """Nobody was to be asked: a good display comes back."""
+    """No question was due: a good display comes back."""
     hands = Hands(demo, LCD)
     monitor()(hands.world, Random(1))
     hands.world.time.then(60.0, hands.pull)
@@ -290,7 +290,7 @@ def test_a_display_whose_light_comes_back_while_it_is_asked_about_is_an_error(
 
 
 def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationConfig) -> None:
-    """Somebody may have taken something off the keyboard, and says No because it is gone."""
+    """An operator may have lifted something off the keyboard, and says No because it is gone."""
     hands = Hands(demo, KEYS)
     keyboard()(hands.world, Random(1))
     board = hands.world.keyboard

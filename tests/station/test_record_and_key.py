@@ -21,7 +21,7 @@ OLD = Path(__file__).parents[1] / "data" / "version_0_1"
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Path:
-    """An outbox of two starts with five records in all."""
+    """Return an outbox of two starts with five records in all."""
     path = tmp_path / "station" / "outbox.db"
     for number in (2, 3):
         with closing(Outbox(path)) as opened:
@@ -46,7 +46,7 @@ def key_file(outbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def verified(
     capsys: pytest.CaptureFixture[str], *words: str | Path, code: int = 0
 ) -> dict[str, Any]:
-    """The report on the one place that was asked about."""
+    """Return the report on the one place that was asked about."""
     capsys.readouterr()
     assert main(["record", "verify", "--json", *map(str, words)]) == code
     (report,) = json.loads(capsys.readouterr().out).values()

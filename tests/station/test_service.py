@@ -103,7 +103,7 @@ class Station:
         eventually(lambda: self._started(tag, slot, plan))
 
     def _started(self, tag: str, slot: str, plan: str) -> bool:
-        """Its thread may still be on the way out when a slot has told its verdict."""
+        """Wait for a slot's thread, which may still be ending when its verdict is told."""
         try:
             self.service.start(slot, tag, plan)
         except CommandRefused as refusal:
@@ -348,7 +348,7 @@ def test_what_waits_is_counted_without_a_broker(station: Station) -> None:
 
 
 def test_a_verdict_is_on_disk_before_anybody_hears_it(station: Station, tmp_path: Path) -> None:
-    """Whatever is on disk at that moment is what a power cut would leave."""
+    """The disk's content at that moment is what a power cut would leave."""
 
     def pull_the_plug(slot: str) -> None:
         for suffix in ("", "-wal"):
@@ -365,7 +365,7 @@ def test_a_verdict_is_on_disk_before_anybody_hears_it(station: Station, tmp_path
 
 
 class Full(Outbox):
-    """A disk that is full for so many attempts at a record, and at a beginning."""
+    """A disk that is full for a number of attempts at a record, and at a beginning."""
 
     beginnings = 0
     endings = 0
@@ -626,7 +626,7 @@ def test_a_station_killed_in_the_middle_of_its_runs_comes_back_with_them(
 
 
 def test_a_bench_is_made_safe_before_anything_else(config: StationConfig, tmp_path: Path) -> None:
-    """Nobody knows what the last station left behind when it lost power."""
+    """The last station may have left anything behind when it lost power."""
     station = Station(config, tmp_path / "outbox.db")
     loads = [
         sink

@@ -41,7 +41,7 @@ def needs(tool: str, package: str) -> str:
 
 
 class Client:
-    """Somebody at the broker, by MQTT 5, which says why not."""
+    """A client of the broker, by MQTT 5, which gives reasons for a refusal."""
 
     def __init__(self, port: int, user: str, password: str, tls: ssl.SSLContext | None) -> None:
         self.messages: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
@@ -69,7 +69,7 @@ class Client:
         self.admitted = admitted.get(timeout=WITHIN_S)
 
     def publish(self, topic: str, payload: bytes = b"{}") -> str:
-        """What the broker says to it."""
+        """Publish, and return the broker's answer."""
         self._client.publish(topic, payload, qos=1)
         return self._answers.get(timeout=WITHIN_S)
 
@@ -145,7 +145,7 @@ def loopback(
 
 @pytest.fixture
 def lan(tmp_path: Path, join: Callable[[int, ssl.SSLContext | None], Join]) -> Iterator[Join]:
-    """As docs/how-to/run-the-host.md sets it up, for pace-host and the stations bench-1 and -2."""
+    """Set the broker up as docs/how-to/run-the-host.md does, for pace-host, bench-1 and bench-2."""
     port = free_port()
     key, certificate = tmp_path / "pace.key", tmp_path / "pace.crt"
     subprocess.run(

@@ -1,4 +1,4 @@
-"""What script/package makes: checked as files always, and installed when PACE_TEST_PACKAGE=1.
+"""The packages of script/package: checked as files, and installed if PACE_TEST_PACKAGE=1.
 
 The life of the packages (install, upgrade, remove, purge) takes some minutes, root, and Debian's
 mirror the first time: in a small Debian of its own, kept as an archive in .cache, without network.
@@ -78,7 +78,7 @@ def test_a_maintainer_script_is_sound_shell_that_stops_at_mistakes(part: str, sc
 
 @dataclass
 class Life:
-    """What was found at each stage of one life, in the order of the fields."""
+    """The findings at each stage of one life, in the order of the fields."""
 
     files_before: set[str]
     installed: dict[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def packages(release: int) -> list[str]:
 
 
 def files(debian: Debian) -> set[str]:
-    """All but the packages that wait to be installed."""
+    """Return all files but the packages that wait to be installed."""
     return {
         str(path.relative_to(debian.root))
         for path in debian.root.rglob("*")

@@ -34,7 +34,7 @@ STATION = ("-m", "station", "station", "simulate", "--broker", "127.0.0.1:9", "-
 HOST = ("-m", "host_agent", "run", "--broker", "127.0.0.1:9", "--listen", "127.0.0.1:0", "--data")
 TWO_SECONDS = {"WATCHDOG_USEC": "2000000"}
 NEVER_S = 0.2
-"""How long nothing has to come for it to be nothing."""
+"""The time, in s, in which nothing must come to count as nothing."""
 
 
 @contextmanager
@@ -147,7 +147,7 @@ class BrokenOutbox(Outbox):
 
 @contextmanager
 def opened(outbox: Outbox) -> Iterator[StationService]:
-    """A station on a simulated rig, at no broker."""
+    """Yield a station on a simulated rig, at no broker."""
     config = load(DEMO_RIG)
     nowhere = msgspec.structs.replace(config.broker, port=9)
     config = msgspec.structs.replace(config, broker=nowhere)
@@ -238,7 +238,7 @@ def test_a_run_hangs_when_it_was_stopped_and_does_not_end() -> None:
     assert not slot.overdue(-1.0)  # nothing runs
     slot.start(begin)
     going.wait()
-    assert not slot.overdue(-1.0)  # nobody has stopped this one, however long it takes
+    assert not slot.overdue(-1.0)  # this one has not been stopped, however long it takes
     slot.cancel()
     assert slot.overdue(-1.0)
     assert not slot.overdue(60.0)

@@ -62,7 +62,7 @@ def pressed(events: Iterable[KeyEvent]) -> list[tuple[int, bool]]:
 
 
 def type_keys(bench: Bench, keyboard: HidKeyboard, *usages: int) -> list[tuple[int, bool]]:
-    """Each is pressed for 60 ms, one after the other."""
+    """Press each key for 60 ms, one after the other."""
     events: list[KeyEvent] = []
     for usage in usages:
         bench.board.press(usage)

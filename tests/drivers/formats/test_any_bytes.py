@@ -19,7 +19,7 @@ LIKE_AN_EDID = st.lists(st.binary(min_size=120, max_size=120), min_size=1, max_s
 
 
 def texts_in(parsed: object) -> Iterator[str]:
-    """Every text that a parser gives, but for groups that are binary by their name."""
+    """Yield every text that a parser gives, but for groups that are binary by their name."""
     match parsed:
         case str():
             yield parsed

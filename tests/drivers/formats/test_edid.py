@@ -19,7 +19,7 @@ GOOD = build_edid(
 
 
 def with_bytes(at: int, new: bytes, data: bytes = GOOD) -> bytes:
-    """The same with other bytes, and with checksums that are right again."""
+    """Return the data with other bytes at a place, and with checksums that are right again."""
     changed = bytearray(data)
     changed[at : at + len(new)] = new
     for end in range(127, len(changed), 128):

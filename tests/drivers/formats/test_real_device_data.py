@@ -1,4 +1,4 @@
-"""The decoders on what real devices say, each against somebody who knows nothing of it.
+"""The decoders on what real devices say, each against an independent decoder.
 
 The data are not part of the project; they are looked for beside the repository.
 """
@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 def samples(name: str) -> list[tuple[str, str]]:
-    """What stands before and after the first tab of each line."""
+    """Return the text before and after the first tab of each line."""
     path = DATA / name
     if not path.exists():
         pytest.skip(f"no ../shared/data/{name} beside the repository")
@@ -30,7 +30,7 @@ def samples(name: str) -> list[tuple[str, str]]:
 
 
 def edid_decode(data: bytes) -> dict[str, Any] | None:
-    """The fields of `Edid` but for its errors. None when edid-decode itself comes to grief."""
+    """Return the fields of `Edid` but for its errors. None when edid-decode fails on them."""
     done = subprocess.run(
         ["edid-decode", "--skip-hex-dump"], input=data.hex().encode(), capture_output=True
     )
@@ -96,7 +96,7 @@ def test_no_field_of_a_real_edid_is_read_otherwise_than_by_edid_decode() -> None
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """A few bytes changed; in half of them the checksums are made right again."""
+    """Return the data with a few bytes changed; half of them with checksums made right again."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 2, 8))):
         at = chance.choice((chance.randrange(8, 128), chance.randrange(8, len(data))))
@@ -149,7 +149,7 @@ def brackets(text: str) -> list[Any]:
 
 
 def groups(tree: list[Any]) -> list[tuple[str, list[Any]]]:
-    """Every word that has something in brackets after it, however deep."""
+    """Return every word that has something in brackets after it, however deep."""
     found = []
     for at, node in enumerate(tree):
         if isinstance(node, list):

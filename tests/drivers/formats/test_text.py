@@ -1,4 +1,4 @@
-"""The words of devices: whatever they say, a record holds it and nobody's terminal obeys it."""
+"""The words of devices: any of them fits a record, and no terminal obeys it."""
 
 import json
 

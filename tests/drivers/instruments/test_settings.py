@@ -1,4 +1,4 @@
-"""What a signature says of a setting is what the constructor takes: no more, and no less."""
+"""A signature's settings are those that the constructor takes: no more, and no less."""
 
 import inspect
 from collections.abc import Iterator, Mapping

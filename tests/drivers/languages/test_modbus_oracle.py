@@ -1,4 +1,4 @@
-"""Our frames against pymodbus, at both ends: somebody else's reading of the specification."""
+"""Our frames against pymodbus, at both ends: another reading of the specification."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ UNIT = 17
 
 @contextmanager
 def null_modem() -> Iterator[tuple[str, str]]:
-    """Two serial ports, connected to each other."""
+    """Yield two serial ports, connected to each other."""
     ends = [pty.openpty(), pty.openpty()]
     for _, port in ends:
         tty.setraw(port)

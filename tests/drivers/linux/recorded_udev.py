@@ -41,7 +41,7 @@ class Recorded:
 
 
 class RecordedMonitor:
-    """Events wait in it until somebody takes them; an exception in it is raised."""
+    """Events wait in it until they are taken; an exception in it is raised."""
 
     def __init__(self) -> None:
         self._waiting = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_NONBLOCK)
@@ -206,7 +206,7 @@ def adapter(bus: int, name: bytes, parent: Recorded | None = None) -> Recorded:
 
 
 def graphics_card(folder: Path) -> dict[str, Recorded]:
-    """A Pi's card with two HDMI outputs, the first of which says where its DDC is."""
+    """Record a Pi's card with two HDMI outputs, the first of which says where its DDC is."""
     card = Recorded("drm", f"{folder}/card1", device_type="drm_minor")
     outputs = {}
     for name, status in (("HDMI-A-1", b"connected\n"), ("HDMI-A-2", b"disconnected\n")):

@@ -1,4 +1,4 @@
-"""What is plugged in, on recorded devices in memory."""
+"""Discovery of plugged devices, on recorded devices in memory."""
 
 from dataclasses import replace
 from pathlib import Path

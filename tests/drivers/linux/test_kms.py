@@ -41,7 +41,7 @@ NOBODY = 65534
 
 
 def mode(width_px: int, height_px: int, kind: int = 0) -> bytes:
-    """A `struct drm_mode_modeinfo`."""
+    """Return a `struct drm_mode_modeinfo`."""
     timing = (width_px, width_px, width_px, width_px, 0, height_px, height_px, height_px, height_px)
     name = f"{width_px}x{height_px}".encode()
     return struct.pack("I10H3I32s", 25175, *timing, 0, 60, 0, kind, name)
@@ -79,7 +79,7 @@ class GraphicsCard:
         self.plugged_between: Callable[[], None] | None = None
 
     def picture(self, crtc: int = 50) -> list[bytes]:
-        """The rows that `crtc` scans out, as R, G, B."""
+        """Return the rows that `crtc` scans out, as R, G, B."""
         fb_id, now = self.crtcs[crtc]
         width, height = struct.unpack_from("H", now, 4)[0], struct.unpack_from("H", now, 14)[0]
         offset, pitch, _ = self.buffers[self.pictures[fb_id]]
@@ -193,13 +193,13 @@ FORMATS = {
 
 
 def put(pointer: int, room: int, numbers: list[int]) -> None:
-    """As the kernel does: all or nothing."""
+    """Commit as the kernel does: all or nothing."""
     if numbers and room >= len(numbers):
         ctypes.memmove(pointer, struct.pack(f"{len(numbers)}I", *numbers), 4 * len(numbers))
 
 
 def find_open(path: Path) -> int:
-    """How many files this program has open there."""
+    """Count the files that this program has open there."""
     links = Path("/proc/self/fd").iterdir()
     return sum(os.path.realpath(link) == str(path.resolve()) for link in links)
 

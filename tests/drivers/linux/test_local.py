@@ -208,7 +208,7 @@ def test_a_bus_that_was_pulled_and_is_back_is_the_same(hardware: LocalHardware, 
 
 
 def find_open(folder: Path) -> set[str]:
-    """The names of this program's files there, and of its serial lines."""
+    """Return the names of this program's files there, and of its serial lines."""
     opened = [Path(os.path.realpath(link)) for link in Path("/proc/self/fd").iterdir()]
     return {path.name for path in opened if path.parent in (folder, Path("/dev/pts"))}
 
@@ -256,7 +256,7 @@ class Opened:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was opened and closed, of two outputs of one card that this machine lacks."""
+    """Return a log of openings and closings, for two outputs of one card that is not here."""
     log: list[str] = []
     opened: Any = partial(Opened, log=log)
     monkeypatch.setattr(drm_card, "find_card", lambda connector: "/dev/dri/card1")

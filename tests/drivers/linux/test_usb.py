@@ -145,7 +145,7 @@ def test_a_device_that_does_not_enumerate_is_not_connected(backend: SimulatedUsb
 
 
 class Kernel:
-    """What sysfs says is plugged in; `later` is done as soon as somebody waits."""
+    """The devices that sysfs says are plugged in; `later` is done as soon as a driver waits."""
 
     def __init__(self, folder: Path, time: SimulatedTime) -> None:
         self.folder = folder
@@ -220,7 +220,7 @@ def test_a_device_that_the_kernel_has_and_libusb_never_gets_is_not_missing(
 def test_a_device_that_comes_anew_and_that_libusb_never_gets_is_not_connected(
     backend: SimulatedUsbBackend, kernel: Kernel
 ) -> None:
-    """It falls off all the time: nobody but the device is to blame for that."""
+    """It falls off all the time: only the device is to blame for that."""
     kernel.has("1-1.4", 7)
     kernel.later.append(lambda: kernel.has("1-1.4", 8))
     with pytest.raises(NotConnected, match=r"the kernel has a device there \(number 8\)"):
@@ -229,7 +229,7 @@ def test_a_device_that_comes_anew_and_that_libusb_never_gets_is_not_connected(
 
 
 class Shut(SimulatedUsbBackend):
-    """What we cannot open, say since too many files are open: nobody asks the device."""
+    """A device that we cannot open, say because too many files are open: it is never asked."""
 
     error = errno.EIO
 

@@ -9,7 +9,7 @@ from tests.host_agent.postgres import PostgresServer
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An open store on each kind of database."""
+    """Yield an open store on each kind of database."""
     url = f"sqlite:///{tmp_path / 'host.db'}"
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
@@ -21,7 +21,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def file_store(tmp_path: Path) -> Iterator[Store]:
-    """An open store on SQLite, for what only a file can show."""
+    """Yield an open store on SQLite, for tests that only a file can show."""
     with Store(f"sqlite:///{tmp_path / 'host.db'}") as opened:
         opened.open()
         yield opened

@@ -1,4 +1,4 @@
-"""What arrives is stored once, whole, and durable; on each kind of database."""
+"""Arriving runs are stored once, whole, and durable; on each kind of database."""
 
 from host_agent import columns
 from host_agent.messages import Other, Run, Sorted, read_run

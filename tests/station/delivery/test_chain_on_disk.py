@@ -29,14 +29,14 @@ from tests.station.benches import make_draft
 
 
 def run_of(outbox: Outbox, plan: bytes = b"") -> str:
-    """A run from beginning to end; its id."""
+    """Keep a run from beginning to end; return its id."""
     begun = outbox.begin(make_draft(), plan)
     outbox.finish(begun)
     return begun.record_id
 
 
 def told(path: Path) -> Report:
-    """What an audit with public keys alone says of everything that was ever signed here."""
+    """Return an audit's report, with public keys alone, on everything ever signed here."""
     known = keys.known(path.parent)
     with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT body FROM message ORDER BY id").fetchall()
@@ -110,7 +110,7 @@ MOMENTS = ["before", "inserted", "head", "commit"]
 def test_a_kill_at_every_point_leaves_no_gap_and_no_fork(
     path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, how: str
 ) -> None:
-    """What is not committed has not happened: the next start goes on from the last commit."""
+    """A change that is not committed has not happened: the next start continues the last commit."""
     first = Outbox(path)
     run_of(first)
     begun = first.begin(make_draft())

@@ -32,7 +32,7 @@ WAYS = ["good", "bad", "marginal", "absent", "fault", "mute", "bug", "stop"]
 
 
 def ended(ways: list[str], stops: list[bool], stuck: bool) -> tuple[RunRecord, list[Event]]:
-    """A run whose steps go these ways, and what it told. The draft is the first of it."""
+    """Return a run whose steps go these ways, and its events. The draft is the first of them."""
     clock, meter = make_clock(), Meter()
 
     def measure(way: str) -> PlannedStep:

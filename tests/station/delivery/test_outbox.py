@@ -66,7 +66,7 @@ def outbox(path: Path) -> Iterator[Outbox]:
 
 
 def complete(outbox: Outbox, verdict: Verdict = Verdict.PASS) -> RunRecord:
-    """A run from beginning to end."""
+    """Keep a run from beginning to end, and return it."""
     begun = outbox.begin(make_draft())
     record = make_draft(record_id=begun.record_id, sequence=begun.sequence, verdict=verdict)
     outbox.finish(record)
@@ -81,7 +81,7 @@ DIGESTS: dict[str, str] = {}
 
 
 def receipt(outbox: Outbox, stored: Sequence[str], rejected: Sequence[str] = ()) -> Counts:
-    """What becomes of a receipt of these records, as they wait; a digest goes with each."""
+    """Take a receipt of these records, as they wait, with a digest each; return the counts."""
     digests = DIGESTS
     digests.update((one.record_id, one.sha256) for one in outbox.waiting())
     outbox.receipt(
@@ -263,7 +263,7 @@ def test_whatever_happens_every_run_is_in_one_place(
 
 
 def cut(outbox: Outbox, path: Path) -> Outbox:
-    """As if the power had gone: whatever was committed is all there is."""
+    """Copy the file as if the power had gone: only committed data are in it."""
     outbox.counts()  # what was noted before is committed with this
     copy = path.with_name("copy.db")
     for suffix in ("", "-wal"):
@@ -359,7 +359,7 @@ def test_only_what_belongs_into_a_record_is_written_down(outbox: Outbox, path: P
 
 
 def test_a_journal_that_another_version_wrote_keeps_no_station_from_starting(path: Path) -> None:
-    """What cannot be read any more is kept for people, and the rest comes back."""
+    """An unreadable journal is kept for people, and the rest comes back."""
     outbox = Outbox(path)
     bad, good = outbox.begin(make_draft()), outbox.begin(make_draft())
     outbox.note(good.record_id, StepStarted(0, "A", "a.a"))

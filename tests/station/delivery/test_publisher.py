@@ -68,7 +68,7 @@ class Line:
         return begun
 
     def until(self, *counts: int, connected: bool = True) -> None:
-        """These are delivered, waiting and rejected."""
+        """Wait until these are delivered, waiting and rejected."""
         wanted = Delivery(connected, *counts)
         eventually(lambda: self.deliveries[-1:] == [wanted])
 
@@ -78,7 +78,7 @@ Lines = Callable[..., Line]
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[Lines]:
-    """Makes stations' ends of the line, and closes them."""
+    """Yield a maker of stations' ends of the line, and close them."""
     made: list[Line] = []
 
     def make(broker: BrokerAddress, station: str = "pi-1", kind: type[Publisher] = Quick) -> Line:
@@ -109,7 +109,7 @@ def address(mosquitto: Mosquitto) -> BrokerAddress:
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[Callable[[str], Mosquitto]]:
-    """A broker that has this line in its configuration, too."""
+    """Yield a maker of brokers that have this line in their configuration, too."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is missing: apt-get install mosquitto")
     with programs_in(tmp_path) as started:
@@ -195,7 +195,7 @@ def test_what_waited_on_disk_is_sent_when_there_is_a_broker_at_last(
 
 
 def test_the_brokers_word_is_not_the_hosts(lasting_mosquitto: BrokerAddress, lines: Lines) -> None:
-    """Acknowledged by the broker, and nobody there who would store it: it stays."""
+    """Acknowledged by the broker, but no host is there to store it: it stays."""
     name = next(NAMES)
     broker = lasting_mosquitto
     with Host((broker.host, broker.port), name, confirming=False) as host:
@@ -474,7 +474,7 @@ def test_a_flood_of_live_events_neither_blocks_nor_holds_up_records(
 
 
 class Ailing(Outbox):
-    """A disk that fails so many times at each of these calls."""
+    """A disk that fails a given number of times at each of these calls."""
 
     failures = 0
 

@@ -37,7 +37,7 @@ ROLES: dict[str, type[object]] = {
     "light": LightMeter,
     "port_power": PortPower,
 }
-"""What plays each role on a bench that has everything."""
+"""The instrument that plays each role on a bench that has everything."""
 
 ADAPTER = {"output_v": 19.5, "output_a": 3.33, "efficiency_mark": "VI"}
 

@@ -19,7 +19,7 @@ FOLDERS = ("equipment", "profiles", "sites")
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A copy of the shipped files and of those with every feature, in one folder."""
+    """Return a copy of the shipped files and of those with every feature, in one folder."""
     for origin in (SHIPPED, EVERYTHING):
         for name in FOLDERS:
             for path in (origin / name).glob("*.toml"):
@@ -53,7 +53,7 @@ ALL = "profiles/everything.toml"
 SITE = "sites/workshop.toml"
 SOURCES = "profiles/sources.toml"
 
-# file, what is there, what somebody wrote, what is said after file and line
+# file, what is there, what its author wrote, what is said after file and line
 MISTAKES = [
     (ADAPTER, 'id = "laptop-adapter"', 'id = "adapter"',
      "id is 'adapter', and the file's name says 'laptop-adapter'"),
@@ -291,7 +291,7 @@ def test_a_kind_that_there_is_not_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_every_figure_we_ship_says_where_it_comes_from() -> None:
-    """A figure without a text at hand may be used, and may not be passed off as somebody's."""
+    """A figure without a text at hand may be used, and may not be passed off as quoted."""
     standards = ("IEC", "ISO", "EN ", "Reg.", "TCO", "Level", "mark", "R2", "USB", "VESA")
     for key, file in Files().sources.items():
         text = file.table.text

@@ -1,4 +1,4 @@
-"""A model's label is asked for once, and changed only by somebody who says so twice."""
+"""A model's label is asked for once, and changed only by an operator who says so twice."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What is typed from a label has to agree with itself, within the rounding of the label."""
+"""The figures typed from a label have to agree, within the rounding of the label."""
 
 import pytest
 from hypothesis import assume, given

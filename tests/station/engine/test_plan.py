@@ -32,7 +32,7 @@ LIMIT_HERE = HERE + "limits.no_load_voltage"
 
 
 def complaint(folder: Path, text: str | bytes) -> str:
-    """What `load` says about a plan p.toml with this text, after the file's name."""
+    """Return the mistake that `load` finds in a plan p.toml of this text, without its name."""
     path = folder / "p.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(PlanError) as caught:
@@ -65,7 +65,7 @@ def test_every_plan_we_ship_loads_and_judges_something(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED_PLANS, ids=lambda path: path.stem)
 def test_every_limit_we_ship_says_where_it_comes_from(path: Path) -> None:
-    """A figure without a text at hand may be used, and may not be passed off as somebody's."""
+    """A figure without a text at hand may be used, and may not be passed off as quoted."""
     standards = ("IEC", "ISO", "EN ", "Reg.", "TCO", "Level VI", "R2", "USB", "VESA", "data sheet")
     for planned in load(path).steps:
         for name, limit in planned.limits.items():

@@ -438,7 +438,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def test_every_kind_has_a_plan_by_every_profile_on_every_bench(
     equipment: str, profile: str, site: str, roles: set[str], data: st.DataObject
 ) -> None:
-    """Whatever a bench lacks and nobody has told: each test is done or says why not."""
+    """On a bench that lacks anything, with nothing told, each test is done or says why not."""
     told = KINDS[equipment]
     known = data.draw(st.sets(st.sampled_from(sorted(told)))) if told else set()
     label = {name: told[name] for name in known}

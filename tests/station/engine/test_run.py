@@ -60,7 +60,7 @@ from tests.station.benches import (
 
 @step(volts="V", amperes="A")
 def measure(relay: Actuator, meter: PowerMeter, clock: Clock) -> Yields:
-    """Closes the relay, and reads."""
+    """Close the relay, and read."""
     assert isinstance(relay, Relay)
     relay.close_contact()
     clock.sleep(1.0)
@@ -318,7 +318,7 @@ def test_what_was_measured_before_a_step_gave_up_still_counts(rig: Rig) -> None:
 
 
 def test_a_step_cannot_skip_the_limits_that_are_left_after_it_has_passed_one(rig: Rig) -> None:
-    """It would be a pass with a limit that nobody measured."""
+    """It would be a pass with a limit that was not measured."""
 
     @step(volts="V", amperes="A")
     def halfway(meter: PowerMeter) -> Yields:
@@ -634,7 +634,7 @@ def test_the_record_says_why_a_run_was_stopped_first(rig: Rig) -> None:
 def test_no_fail_stands_where_the_device_may_have_been_replaced(
     rig: Rig, volts: float, verdict: Verdict
 ) -> None:
-    """Which of the two devices failed nobody knows."""
+    """It is not known which of the two devices failed."""
     rig.meter.voltage_v = volts
     for event in events(rig.bench, GOOD, GOOD):
         if isinstance(event, StepFinished) and event.record.step.endswith("measure"):
@@ -713,7 +713,7 @@ def test_a_test_that_is_optional_may_stay_without_proof(rig: Rig) -> None:
 
 
 def test_a_run_is_stopped_while_the_operator_is_asked(rig: Rig) -> None:
-    """The question is asked in the slot's thread, and nobody will ever answer it."""
+    """The question is asked in the slot's thread, and it will never be answered."""
 
     @step(volts="V")
     def asks(operator: Operator) -> Yields:
@@ -891,7 +891,7 @@ def test_a_shared_instrument_is_free_again_after_trouble(trouble: Callable[[], N
 
 
 def finished(bench: Bench, *steps: PlannedStep) -> dict[str, StepRecord]:
-    """How each step ended, by the last part of its name."""
+    """Return how each step ended, by the last part of its name."""
     return {
         event.record.step.rpartition(".")[2]: event.record
         for event in events(bench, *steps)

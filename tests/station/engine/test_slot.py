@@ -20,7 +20,7 @@ STARTED = StepStarted(0, "one")
 
 
 class Watch:
-    """What a slot told, and from which thread."""
+    """A listener that keeps what a slot told, and from which thread."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Event, str]] = []

@@ -1,4 +1,4 @@
-"""A device is condemned only when somebody has looked, and what was seen has been seen again."""
+"""A device is condemned only when a person has looked, and what was seen has been seen again."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def saying(answer: str) -> Answers:
 
 
 def fault_of(move: Callable[[], object]) -> tuple[str, frozenset[str]] | None:
-    """What the bench is blamed for, and by which roles; None when the device is not cleared."""
+    """Return the bench's fault and the roles at fault; None when the device is not cleared."""
     try:
         move()
     except BenchFault as fault:

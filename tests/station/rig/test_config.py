@@ -66,7 +66,7 @@ EIGHT = ", ".join(HOP.format(0x70, n) for n in range(8))
 
 
 def complaint(folder: Path, text: str | bytes) -> str:
-    """What `load` says about a station.toml with this text, after the file's name."""
+    """Return the mistake that `load` finds in a station.toml of this text, without its name."""
     path = folder / "station.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError) as caught:

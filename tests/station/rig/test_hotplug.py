@@ -1,4 +1,4 @@
-"""From udev's events to a slot: who is told what, in which order, and when nobody can watch."""
+"""From udev's events to a slot: what the slot is told, in which order, and without a watch."""
 
 import logging
 import queue
@@ -152,7 +152,7 @@ def test_a_device_that_goes_on_at_its_sockets_other_speed_is_not_gone(
 
 
 class Hasty(RecordedUdev):
-    """Somebody pulls the plug while the station is still looking at what is there."""
+    """A device that is pulled while the station is still looking at what is there."""
 
     def monitor(self) -> RecordedMonitor:
         made = super().monitor()

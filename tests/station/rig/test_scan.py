@@ -50,7 +50,7 @@ def test_without_being_asked_to_a_scan_only_looks() -> None:
 
 
 class MuteLine:
-    """A serial line with nothing at its end; counts how often somebody asked in vain."""
+    """A serial line with nothing at its end; counts the questions asked in vain."""
 
     def __init__(self) -> None:
         self.asked = 0

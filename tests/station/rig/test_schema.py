@@ -24,7 +24,7 @@ class Pair(NamedTuple):
 
 
 class Driver(PowerMeter):
-    """What the drivers of these tests have in common."""
+    """The common part of these tests' drivers."""
 
     identity = Identity("ACME", "Driver")
 

@@ -1,4 +1,4 @@
-"""What is plugged in, and whether its plan begins by itself."""
+"""The device in a seat, and whether its plan begins by itself."""
 
 import pytest
 from hypothesis import given
@@ -172,7 +172,7 @@ def test_one_that_appears_anew_right_after_its_run_has_had_its_run() -> None:
 
 
 def test_one_whose_port_a_run_has_switched_is_offered_however_late_it_is_back() -> None:
-    """Nobody has plugged it in: it needs long to start. Else it would be tested without end."""
+    """No person plugged it in: it needs long to start. Else it would be tested without end."""
     port = Port(switched=True)
     port.plug(ONE)
     port.pull()

@@ -162,7 +162,7 @@ def test_what_parts_have_in_common_stands_once_and_a_part_may_differ(
 
 
 class _Line(Nowhere):
-    """A line on which nobody answers, and which knows whether it was closed."""
+    """A line on which no instrument answers, and which knows whether it was closed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ meter = {{ driver = "ina219", bus = 1, address = {address}, shunt_ohm = 0.1, max
 
 
 def station(folder: Path, *slots: tuple[str, str, str]) -> Path:
-    """Of slots as (name, port of the keyboard, port of the supply)."""
+    """Write a station.toml of slots: (name, port of the keyboard, port of the supply)."""
     path = folder / "station.toml"
     tables = (
         SLOT.format(slot=slot, port=port, supply=supply, address=0x40 + number)

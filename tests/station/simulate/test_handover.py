@@ -9,7 +9,7 @@ from station.simulate.handover import LOOK_S, SAYS_EVERY_S, STANDS_STILL_S, Hand
 
 
 class SleptTime:
-    """Time that passes only where somebody sleeps."""
+    """Time that passes only where the program sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

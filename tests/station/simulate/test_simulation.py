@@ -63,7 +63,7 @@ class Rig:
 
     def start(self, slot: str, tag: str, plan: str = "") -> None:
         def started() -> bool:
-            """Its thread may still be on the way out when a slot has told its verdict."""
+            """Wait for a slot's thread, which may still be ending when its verdict is told."""
             try:
                 self.service.start(slot, tag, plan)
             except CommandRefused as refusal:
@@ -83,7 +83,7 @@ def demo() -> StationConfig:
 
 @pytest.fixture(scope="module")
 def rig(demo: StationConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """One for many devices, one after the other: the bench mends between them."""
+    """Yield one line for many devices, one after the other: the bench mends between them."""
     rig = Rig(demo, tmp_path_factory.mktemp("simulation") / "outbox.db")
     yield rig
     rig.service.close()
@@ -158,11 +158,11 @@ BY_HAND = {
     "does not enumerate": (Verdict.FAIL, "keyboard.enumeration"),
     "not plugged in": (Verdict.ERROR, "keyboard.enumeration"),
     "unplugged in the middle": (Verdict.ERROR, "keyboard.every_key_by_hand"),
-    # nobody uses the fingers
+    # the fingers are not used
     "broken finger of the actuator": (Verdict.PASS, ""),
     # this plan has no such step
     "stopped by the operator": (Verdict.PASS, ""),
-    # what a hand cannot find, because nobody knows which key it meant, or how often it pressed
+    # what a hand cannot find, because it is not known which key it meant, or how often it pressed
     "swapped keys": (Verdict.PASS, ""),
     "chattering key": (Verdict.PASS, ""),
     "ghosting matrix": (Verdict.PASS, ""),

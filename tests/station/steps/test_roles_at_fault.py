@@ -13,7 +13,7 @@ PATHS = sorted(path for path in STEPS.rglob("*.py") if path.stem != "__init__")
 
 
 def blames(path: Path) -> Iterator[tuple[int, set[str]]]:
-    """The line and the roles of every fault of the bench that a module may raise."""
+    """Yield the line and the roles of every fault of the bench that a module may raise."""
     name = ".".join(["station.steps", *path.relative_to(STEPS).with_suffix("").parts])
     module = importlib.import_module(name)
     for node in ast.walk(ast.parse(path.read_text())):

@@ -32,7 +32,7 @@ PLUGGED = "adapter.plugged"
 
 
 class Adapter:
-    """What comes out of it: `law` gives volts for the amperes that are asked of it."""
+    """An adapter's output: `law` gives volts for the amperes that are asked of it."""
 
     def __init__(self) -> None:
         self.law: Callable[[float], float] = lambda amperes: 19.6 - 0.05 * amperes

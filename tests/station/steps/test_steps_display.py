@@ -50,7 +50,7 @@ FULL_HD = 1920 * 1080
 
 
 class Display:
-    """What stands on the bench."""
+    """A display on the bench, with its instruments."""
 
     def __init__(self) -> None:
         self.edid = build_edid(manufacturer="DEL", name="OFFICE", year=2015, serial_text="S1")

@@ -590,7 +590,7 @@ def test_a_finger_that_slipped_onto_the_neighbour_too_condemns_no_keyboard(
 
 
 def test_a_hand_that_is_not_there_at_once_is_listened_for(rig: Rig) -> None:
-    """What is pressed while the question waits may be lost: nobody listens then."""
+    """A key pressed while the question waits may be lost: the station does not listen then."""
     rig.fingers.broken = {E}
     rig.person.presses_after_s = 4.0
     record = rig.measure(PLAN["every_key"])
@@ -648,7 +648,7 @@ def test_keys_that_were_forgotten_are_asked_for_by_name_and_can_be_pressed_then(
 
 
 def test_what_a_hand_cannot_find_is_not_claimed(rig: Rig) -> None:
-    """Nobody knows which key a hand meant, or how often it pressed.
+    """A hand does not say which key it meant, or how often it pressed.
 
     Swapped keys and chatter pass by hand: the record must not say that they were looked for.
     """

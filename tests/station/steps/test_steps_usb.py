@@ -245,7 +245,7 @@ def test_a_device_that_is_found_only_when_its_port_was_off_and_on_has_come(rig: 
 
 
 def test_a_port_without_a_meter_where_no_device_was_found_is_the_benchs_fault(rig: Rig) -> None:
-    """It may have no power, whatever its hub says: nobody can tell which of the two is dead."""
+    """It may have no power, whatever its hub says: either of the two may be dead."""
     rig.hub.unplug(4)
     record = rig.measure(usb.power_cycle_unverified)
     assert record.verdict is Verdict.ERROR
@@ -254,7 +254,7 @@ def test_a_port_without_a_meter_where_no_device_was_found_is_the_benchs_fault(ri
 
 
 def test_without_a_meter_it_is_never_called_verified(rig: Rig) -> None:
-    rig.vbus.welded = True  # and nobody can see it
+    rig.vbus.welded = True  # and it cannot be seen
     record = rig.measure(usb.power_cycle_unverified)
     assert record.verdict is Verdict.PASS
     assert values(record)["vbus_verified"] is False

@@ -1,4 +1,4 @@
-"""What the screen costs: `python tests/station/ui/measure_ui.py [pairs]` prints one JSON line.
+"""The screen's costs: `python tests/station/ui/measure_ui.py [pairs]` prints one JSON line.
 
 first_paint     seconds from exec to the last line of the first screen on a pty of 80x24, ours (four
                 slots) against a hello-world Textual program, alternating, medians and their ratio
@@ -116,7 +116,7 @@ def live_values(columns: int, lines: int, seconds: float = 8.0) -> tuple[float, 
 
 
 def live(count: int) -> None:
-    """The program that is measured: `count` values, each new ten times a second."""
+    """Run the program that is measured: `count` values, each new ten times a second."""
     from station.engine.events import Measured, StepStarted
     from station.ui.app import StationApp
     from tests.station.ui.fake_console import FakeConsole, measurement, started

@@ -26,7 +26,7 @@ GOOD = measurement("output_voltage", 19.5, low=18.5, high=20.5)
 
 
 def seen(app: StationApp) -> str:
-    """What the terminal would show."""
+    """Return the text that the terminal would show."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
@@ -57,7 +57,7 @@ def long_asked(app: StationApp) -> None:
 
 
 def burst(app: StationApp, *keys: str) -> None:
-    """Keys at the speed of a scanner."""
+    """Press keys at the speed of a scanner."""
     for key in keys:
         app.post_message(Key(key, key if len(key) == 1 else None))
 

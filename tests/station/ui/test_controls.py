@@ -1,4 +1,4 @@
-"""What the keys do. The promises: no answer and no tag ever goes where nobody looked."""
+"""The keys' commands. The promises: no answer and no tag ever goes to a slot not looked at."""
 
 import pytest
 

@@ -156,7 +156,7 @@ def test_a_bench_that_does_not_become_safe_dominates_everything() -> None:
 
 
 def over(verdict: Verdict, *reached: str) -> RunFinished:
-    """A run that has opened the instruments of these roles."""
+    """Return a run that has opened the instruments of these roles."""
     event = finished(verdict, bench_ready(), step("No load", verdict), made_safe())
     used = tuple(InstrumentUsed(role, "it8500", "", "", "", "", "") for role in reached)
     return RunFinished(msgspec.structs.replace(event.record, instruments=used))

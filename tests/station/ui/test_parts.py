@@ -222,7 +222,7 @@ def drawn(keys: KeysSeen, width: int = 75, height: int = 8) -> list[Line]:
 
 
 def cap(strips: list[Line], legend: str) -> str | None:
-    """The colour of the cap with this legend."""
+    """Return the colour of the cap with this legend."""
     for row in strips[:-1]:
         for segment in row:
             if segment.text.strip(" []!") == legend and segment.style and segment.style.bgcolor:

@@ -39,7 +39,7 @@ GOOD = measurement("output_voltage", 19.5, low=18.5, high=20.5)
 
 
 class Sight:
-    """A controls with somebody looking at it."""
+    """A controls with an operator looking at it."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Sight:
         return "\n".join(self.lines())
 
     def words(self) -> str:
-        """Everything on the screen with single spaces: for texts that may be wrapped."""
+        """Return everything on the screen with single spaces: for texts that may be wrapped."""
         return " ".join(self.text().split())
 
 
@@ -361,7 +361,7 @@ def test_the_list_follows_the_run_until_somebody_scrolls() -> None:
 
 
 def listed(sight: Sight) -> str:
-    """The list below the head of the enlarged slot."""
+    """Return the list below the head of the enlarged slot."""
     return "\n".join(sight.lines()[7:])
 
 

@@ -56,7 +56,7 @@ class Kernel:
         return kind, sequence, status, self.connection.recv(wanted, socket.MSG_WAITALL)
 
     def written(self) -> tuple[int, int, int]:
-        """The answer to what went out: sequence number, status, and how much was taken."""
+        """Return the answer to sent data: sequence number, status, and how much was taken."""
         head = self.connection.recv(48, socket.MSG_WAITALL)
         _, sequence, _, _, _, status, actual = struct.unpack(">5Iii", head[:28])
         return sequence, status, actual

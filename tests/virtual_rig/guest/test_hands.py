@@ -8,7 +8,7 @@ from virtual_rig.guest import hands
 @pytest.mark.parametrize(
     ("made", "there"),
     [
-        ("1-1/1-1:1.0/ttyUSB0", False),  # that nobody may open, as there is none in /dev
+        ("1-1/1-1:1.0/ttyUSB0", False),  # that cannot be opened, as there is none in /dev
         ("1-1/1-1:1.0/null", False),  # no tty's place
         ("1-1/1-1:1.0/tty/null", True),
         ("1-1/1-1:1.1/tty/null", True),

@@ -1,4 +1,4 @@
-"""Whoever plugs things in, and what he is told; without a guest."""
+"""The attendant that plugs things in, and its commands; without a guest."""
 
 import json
 from collections.abc import Iterator

@@ -33,7 +33,7 @@ def disk_in(folder: Path) -> Path:
 
 
 def seen(disk: Path) -> str:
-    """One letter a sector."""
+    """Return the disk's content, one letter a sector."""
     return disk.read_bytes()[::SECTOR].decode()
 
 

@@ -1,4 +1,4 @@
-"""What a cycle is made of: parts that run side by side, and one junit.xml of all."""
+"""The parts of a cycle, which run side by side, and one junit.xml of all."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from virtual_rig.qemu.root_disk import ROOT
 
 
 def collected() -> set[str]:
-    """As pytest sees them: `test_file.py::test_name`."""
+    """Return the tests as pytest sees them: `test_file.py::test_name`."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, "hil_tests"], cwd=ROOT, capture_output=True, text=True, check=True

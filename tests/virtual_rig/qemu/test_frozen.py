@@ -1,4 +1,4 @@
-"""When a frozen guest is of no use any more, and how it is told to go on."""
+"""A frozen guest: when it is of no use any more, and how it is told to go on."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What QEMU is told, how a run ends, and what has to be installed."""
+"""QEMU's command line, the end of a run, and the packages that must be installed."""
 
 import contextlib
 import subprocess
@@ -85,7 +85,7 @@ def test_a_guest_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
 
 
 def _is_dead(number: int) -> bool:
-    """Nobody may be there to wait for it."""
+    """Tell whether a process is dead; there may be no parent here that waits for it."""
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return True

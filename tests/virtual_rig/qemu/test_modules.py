@@ -1,4 +1,4 @@
-"""Which modules are loaded, and in which order."""
+"""The modules that are loaded, and their order."""
 
 import pytest
 

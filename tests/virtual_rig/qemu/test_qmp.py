@@ -17,7 +17,7 @@ GREETING = {"QMP": {"version": {"qemu": {"major": 7}}, "capabilities": []}}
 
 @contextmanager
 def qemu(*answers: list[dict[str, Any]]) -> Iterator[tuple[socket.socket, list[dict[str, Any]]]]:
-    """Answers each request with the next lines; their `id` is put in where it says so."""
+    """Answer each request with the next lines; their `id` is put in where it says so."""
     ours, theirs = socket.socketpair()
     asked: list[dict[str, Any]] = []
 

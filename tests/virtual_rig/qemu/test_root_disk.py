@@ -1,4 +1,4 @@
-"""What is gathered for the guest's root, and in which places."""
+"""The files gathered for the guest's root, and their places."""
 
 import os
 from pathlib import Path

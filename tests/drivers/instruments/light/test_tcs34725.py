@@ -35,7 +35,7 @@ def connect(device: I2cDevice, time: SimulatedTime) -> Tcs34725:
 
 
 def canned(*counts: int) -> Registers:
-    """A sensor at gain 1 and 64 cycles that saw clear, red, green, blue."""
+    """Return a sensor at gain 1 and 64 cycles that saw clear, red, green, blue."""
     data = b"".join(count.to_bytes(2, "little") for count in counts)
     settings = {0xA0: b"\x03", 0xA1: b"\xc0", 0xAF: b"\x00"}
     return Registers({0xB2: b"\x44", 0xB3: b"\x01", 0xB4: data} | settings)

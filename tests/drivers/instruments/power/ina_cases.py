@@ -29,7 +29,7 @@ class Case(NamedTuple):
     kind: Callable[..., PowerMeter]
     twin: Callable[..., SimulatedIna]
     settings: dict[str, Any]
-    """What the driver is given for the example."""
+    """The settings that the driver is given for the example."""
 
     twin_settings: dict[str, Any]
     source_v: float

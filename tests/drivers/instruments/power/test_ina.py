@@ -206,7 +206,7 @@ def test_another_part_at_its_address_is_refused_before_anything_is_written(
         ("INA219", {"max_a": -1.0}),
         ("INA219", {"shunt_ohm": float("nan"), "max_a": 1.0}),
         ("INA219", {"shunt_ohm": 0.0, "max_a": 1.0}),
-        ("INA219", {"shunt_ohm": 100.0, "max_a": 0.001}),  # somebody's milliohms
+        ("INA219", {"shunt_ohm": 100.0, "max_a": 0.001}),  # meant as milliohms
         ("INA219", {"averages": 3}),
         ("INA219", {"averages": 256}),
         ("INA226", {"max_a": 0.83}),  # 83 mV

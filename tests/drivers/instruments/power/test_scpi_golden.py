@@ -1,4 +1,4 @@
-"""What each SCPI dialect puts on the wire, byte for byte. Golden lines: the programming manuals.
+"""Each SCPI dialect's lines on the wire, byte for byte. Golden lines: the programming manuals.
 
 In the texts `|` parts two lines, and `!` after a line is the question for errors that follows it.
 """
@@ -35,7 +35,7 @@ class Golden(NamedTuple):
 
 
 class Recorded:
-    """What was sent over a cable, and what is at its far end."""
+    """A cable that keeps what was sent over it, and the twin at its far end."""
 
     def __init__(self, device: SerialDevice) -> None:
         self.sent: list[bytes] = []

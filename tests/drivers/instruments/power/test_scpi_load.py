@@ -20,7 +20,7 @@ NAMES = list(LOAD_BOOKS)
 
 
 class Cable:
-    """What was sent over it, and what is at its far end."""
+    """A cable that keeps what was sent over it, and the twin at its far end."""
 
     def __init__(self, device: SerialDevice) -> None:
         self.device = device

@@ -23,7 +23,7 @@ UNLIMITED = ["generic", "generic-channels", "aim-tti-mx"]  # max_v and max_a mus
 
 
 class Cable:
-    """What was sent over it, and what is at its far end."""
+    """A cable that keeps what was sent over it, and the twin at its far end."""
 
     def __init__(self, device: SerialDevice) -> None:
         self.device = device
