@@ -1,4 +1,4 @@
-"""What station and host agree on, and all that they share: records, receipts, keys, and words.
+"""The agreement of station and host, and all that they share: records, receipts, keys, and words.
 
 run.py         what a station says about a device, and how a verdict is concluded (verdicts.py)
 messages.py    what else they tell each other

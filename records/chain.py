@@ -19,7 +19,7 @@ from records.signing import Header
 
 
 class Link(NamedTuple):
-    """What is kept of a signed message. `digest` is that of the message as it was sent."""
+    """The facts of a signed message that are kept. `digest` is that of the message as sent."""
 
     chain: str
     position: int
@@ -119,7 +119,7 @@ def _inside(chain: str, positions: Mapping[int, set[Link]]) -> list[Finding]:
 
 
 def _between(chains: Chains, digests: set[str]) -> list[Finding]:
-    """What the first links say of the chains before them."""
+    """Return the findings of the first links about the chains before them."""
     firsts = [one for its in chains.values() for one in its.get(1, ())]
     inner = {
         one.previous: one
@@ -151,7 +151,7 @@ def _between(chains: Chains, digests: set[str]) -> list[Finding]:
 
 
 def _before(first: Link, positions: Mapping[int, set[Link]]) -> list[Finding]:
-    """What is missing of the chain that `first` goes on from."""
+    """Return the findings about the end of the chain that `first` goes on from."""
     last = max(positions, default=0)
     if first.after_position > last:
         return [_missing(first.after_chain, last + 1, first.after_position)]

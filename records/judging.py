@@ -174,5 +174,5 @@ def _of_its_uncertainty(one: Measurement, place: str) -> Iterator[Contradiction]
 
 
 def _utc(when: datetime) -> datetime:
-    """The contract's times are UTC; one that says no zone is taken for that."""
+    """Return a time in UTC, as the contract's are; without a zone it is taken for UTC."""
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

@@ -70,7 +70,7 @@ def endorse(fresh: PublicKey, by: SigningKey) -> PublicKey:
 
 
 def check_endorsement(fresh: PublicKey, by: VerifyKey) -> None:
-    """Raises `NotGenuine` where `by` did not endorse `fresh`."""
+    """Raise `NotGenuine` where `by` did not endorse `fresh`."""
     try:
         by.verify(_what_is_endorsed(fresh), decoded(fresh.endorsement.encode()))
     except Exception as error:

@@ -9,7 +9,7 @@ from records.words import Value
 
 
 class Basis(OpenEnum):
-    """Where a limit comes from. Only `SOURCE` may be printed as somebody's text."""
+    """The basis of a limit. Only `SOURCE` may be printed as the text of a standard or a maker."""
 
     SOURCE = "source"  # read at the place that `source` names
     GENERAL = "general"  # general engineering knowledge, no text at hand
@@ -95,5 +95,5 @@ class LimitInFile(Limit, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _sort(value: Value) -> type[object]:
-    """Text, truth or number: `True == 1` in Python, and yet one error is not `true`."""
+    """Return the sort of a value: `True == 1` in Python, and yet one error is not `true`."""
     return type(value) if isinstance(value, str | bool) else float

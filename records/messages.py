@@ -1,4 +1,4 @@
-"""What else station and host tell each other: receipts, requests, states, plans, events, pieces.
+"""The messages of station and host besides runs: receipts, requests, states, plans, events, pieces.
 
 A version is in the tag of each; a field that a reader does not know is passed over.
 """
@@ -30,7 +30,7 @@ class Rejected(Record, frozen=True):
 
 
 class Held(Record, frozen=True):
-    """How many bytes from the beginning of an attachment the host holds. Whole at `size_bytes`."""
+    """The count of an attachment's first bytes that the host holds. Whole at `size_bytes`."""
 
     sha256: str
     held_bytes: int
@@ -54,7 +54,7 @@ class Wanted(Record, frozen=True):
 
 
 class Request(Record, frozen=True, tag_field="schema", tag="pace.request/1"):
-    """What the host asks its station to send again."""
+    """The messages that the host asks its station to send again."""
 
     records: tuple[Wanted, ...] = ()
     plans: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class KeySet(Record, frozen=True):
 
 
 class SlotState(Record, frozen=True):
-    """What a slot is doing, for people who are not at the station."""
+    """The state of a slot, for people who are not at the station."""
 
     slot: str
     asset_tag: str = ""
@@ -94,7 +94,7 @@ class SlotState(Record, frozen=True):
 
 
 class Head(Record, frozen=True):
-    """How far a station's chains have come. `digest` is that of the last message."""
+    """The end of a station's chain. `digest` is that of the last message."""
 
     chain: str
     position: int
@@ -133,7 +133,7 @@ class PlannedTest(Record, frozen=True):
 
 
 class PlanRecord(Record, frozen=True, tag_field="schema", tag="pace.plan/1"):
-    """What a device was tested by. Its id is the SHA-256 of these bytes, in a run `plan_sha256`.
+    """The plan that a device was tested by. Its id, in a run `plan_sha256`, is its bytes' SHA-256.
 
     `words` are the texts of a plan from outside, by language and id. `origins` says for each value
     which file and line it comes from; it is not part of what is hashed.
@@ -169,7 +169,7 @@ LONGEST_PIECE_BYTES = 256 * 1024
 
 
 class PieceHead(Record, frozen=True, tag_field="schema", tag="pace.piece/1"):
-    """What a piece of an attachment is; its bytes follow after the newline of this line."""
+    """The place of a piece in its attachment; its bytes follow after the newline of this line."""
 
     sha256: str
     size_bytes: int
@@ -181,7 +181,7 @@ encode = msgspec.json.Encoder(order="deterministic").encode
 """Any record as JSON bytes; the same record always as the same bytes."""
 
 decode_receipt = msgspec.json.Decoder(Receipt | Request).decode
-"""What a host publishes for a station; a receipt of version 1 is none of it."""
+"""The messages that a host publishes for a station; a receipt of version 1 is none of them."""
 decode_state = msgspec.json.Decoder(StationState).decode
 decode_plan = msgspec.json.Decoder(PlanRecord).decode
 decode_event = msgspec.json.Decoder(EventRecord).decode

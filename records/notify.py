@@ -1,4 +1,4 @@
-"""What a service tells systemd, as in sd_notify(3): a datagram, without libsystemd."""
+"""A service's messages to systemd, as in sd_notify(3): datagrams, without libsystemd."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def sd_notify(state: str) -> None:
-    """Say `READY=1` and the like to whoever started us, if that is somebody who listens."""
+    """Say `READY=1` and the like to the service manager, if one listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
@@ -25,9 +25,9 @@ def sd_notify(state: str) -> None:
 
 
 def watchdog_period_s() -> float | None:
-    """How often to say `WATCHDOG=1`: three times as often as systemd asks for.
+    """Return the seconds between two `WATCHDOG=1`: a third of what systemd allows.
 
-    None when nobody waits for that.
+    None when systemd does not wait for that.
     """
     allowed_us = os.environ.get("WATCHDOG_USEC", "")
     meant_for = os.environ.get("WATCHDOG_PID", str(os.getpid()))

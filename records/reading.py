@@ -22,7 +22,7 @@ _KIND = re.compile(r"pace\.(run|plan|event)/([1-9][0-9]{0,3})")
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What every version says of a record: enough to keep it."""
+    """The fields that a record has in every version: enough to keep it."""
 
     schema: str = ""
     record_id: str = ""
@@ -33,7 +33,7 @@ _decode_head = msgspec.json.Decoder(Head).decode
 
 
 class Kind(NamedTuple):
-    """What a record is: `run`, `plan` or `event`, and its version."""
+    """The kind of a record: `run`, `plan` or `event`, and its version."""
 
     name: str
     version: int

@@ -1,4 +1,4 @@
-"""What a station says about a device: `pace.run/2`, the contract with the host.
+"""A station's report on a device: `pace.run/2`, the contract with the host.
 
     Reading ─► Measurement ─► StepRecord ─► RunRecord ─► signed ─► MQTT ─► host ─► report
     (a step)   (+ limit,      (+ verdict,   (+ device,   (chained)
@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reading(NamedTuple):
-    """What a step yields. Its unit was declared once, where the step was."""
+    """The result of a step. Its unit was declared once, where the step was."""
 
     name: str
     value: Value
@@ -76,7 +76,7 @@ LONGEST_SERIES = 1200
 
 
 class Series(Record, frozen=True):
-    """How a value went over time, at most `LONGEST_SERIES` points; both lists are as long."""
+    """The course of a value over time, at most `LONGEST_SERIES` points; both lists are as long."""
 
     name: str
     at_s: tuple[float, ...]
@@ -92,7 +92,7 @@ class Chance(Record, frozen=True):
 
 
 class StepRecord(Record, frozen=True):
-    """What one test came to. Each planned test has one, also when it was not tested.
+    """The outcome of one test. Each planned test has one, also when it was not tested.
 
     `test` is the plan's id of the test, `step` the step's name (`adapter.regulation`), `method`
     what did it. `required` and `proof` are what the profile asks for and what was given. `roles`

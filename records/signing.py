@@ -30,7 +30,7 @@ class NotGenuine(Exception):
 
 
 class UnknownKey(NotGenuine):
-    """No known key made the signature, so nobody can say whether it fits."""
+    """No known key made the signature, so it is unknown whether it fits."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

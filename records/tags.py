@@ -15,7 +15,7 @@ def strip(text: str) -> str:
 
 
 def is_tag(text: str) -> bool:
-    """Whether `text` can be an asset tag as it stands."""
+    """Tell whether `text` can be an asset tag as it stands."""
     return 0 < len(text) <= MOST_CHARACTERS and text.isprintable() and text == strip(text)
 
 

@@ -28,7 +28,7 @@ _PLACE = re.compile(r"""\.?(?:("(?:\\.|[^"\\])*")|([A-Za-z0-9_-]+)|\[(\d+)\])"""
 
 
 class Document(NamedTuple):
-    """What a TOML file holds. `name` is what messages call the file."""
+    """The content of a TOML file. `name` is the file's name in messages."""
 
     name: str
     data: dict[str, Any]

@@ -97,7 +97,7 @@ def inside(place: str, key: str) -> str:
 
 
 class _Right(NamedTuple):
-    """What is right at a place: the type without `Annotated` and `None`, and what marks it."""
+    """The rule of a place: the type without `Annotated` and `None`, and its marks."""
 
     hint: Any
     bare: Any

@@ -1,4 +1,4 @@
-"""Where messages go on the broker. `station` is one topic level: letters, digits, `-`, `_`, `.`."""
+"""The topics on the broker. `station` is one topic level: letters, digits, `-`, `_`, `.`."""
 
 import re
 
@@ -31,11 +31,11 @@ def state(station: str) -> str:
 
 
 def live(station: str) -> str:
-    """Station to whoever listens: lists of events as they happen, QoS 0, lost when nobody does."""
+    """Station to any listener: lists of events as they happen, QoS 0, lost without one."""
     return f"{PREFIX}/{station}/live"
 
 
 def station_of(topic: str) -> str:
-    """The station a topic belongs to; empty when it is not one of ours."""
+    """Return the station a topic belongs to; empty when it is not one of ours."""
     parts = topic.split("/")
     return parts[2] if len(parts) == 4 and topic.startswith(f"{PREFIX}/") else ""

@@ -22,7 +22,7 @@ class OpenEnum(StrEnum):
 
 
 class Verdict(OpenEnum):
-    """What a step or a run came to. A step is as bad as its worst measurement, in this order."""
+    """The outcome of a step or a run. A step is as bad as its worst measurement, in this order."""
 
     NOT_TESTED = "not_tested"  # of a step: this bench cannot, a value is unknown, or it never came
     SKIPPED = "skipped"  # of a step: the device has no such part
@@ -50,7 +50,7 @@ OF_A_RUN = (Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.ABORTED, Verdict.
 
 
 class Proof(OpenEnum):
-    """How much a method proves, weakest first."""
+    """The strength of a method's proof, weakest first."""
 
     NONE = ""
     LOOK = "look"  # a pair of eyes
@@ -73,7 +73,7 @@ be said of a run that was stopped or broke off between its tests."""
 
 
 class Judged(Protocol):
-    """What `conclude` reads of a measurement."""
+    """The part of a measurement that `conclude` reads."""
 
     @property
     def verdict(self) -> Verdict | None: ...
@@ -82,7 +82,7 @@ class Judged(Protocol):
 
 
 class Step(Protocol):
-    """What `conclude` reads of a step's record."""
+    """The part of a step's record that `conclude` reads."""
 
     @property
     def step(self) -> str: ...
@@ -160,7 +160,7 @@ def conclude(
 def _meet(
     gave: Sequence[str], at_fault: Sequence[str], shares: Mapping[str, Iterable[str]]
 ) -> bool:
-    """Whether an error of `at_fault` casts doubt on what the roles `gave`."""
+    """Tell whether an error of `at_fault` casts doubt on what the roles `gave`."""
     if not at_fault or not gave:
         return True
     return not _with_shared(gave, shares).isdisjoint(_with_shared(at_fault, shares))
@@ -174,7 +174,7 @@ def _with_shared(roles: Iterable[str], shares: Mapping[str, Iterable[str]]) -> s
 
 
 def _unproved(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The tests that were required, and not proved as far; a part that is not there needs none."""
+    """Return the tests that were required, and not proved as far; an absent part needs no proof."""
     required: dict[str, int] = {}
     given: dict[str, int] = {}
     for step in steps:
@@ -188,7 +188,7 @@ def _unproved(steps: Sequence[Step]) -> tuple[str, ...]:
 
 
 def _has_passed(steps: Sequence[Step]) -> bool:
-    """Whether a measurement was judged and found good."""
+    """Tell whether a measurement was judged and found good."""
     return any(
         measurement.verdict is Verdict.PASS for step in steps for measurement in step.measurements
     )

@@ -44,7 +44,7 @@ class Trouble(NamedTuple):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `troubles` are in the order of chains and positions, the first one first."""
+    """The findings. `troubles` are in the order of chains and positions, the first one first."""
 
     messages: int
     verified: int
@@ -166,7 +166,7 @@ def _head(source: Source, links: Sequence[Link]) -> Link | None:
 
 
 def _is_tail(finding: Finding, links: Sequence[Link]) -> bool:
-    """Whether what is missing comes after the last link that is here: it was never put away."""
+    """Tell whether the missing part follows the last link that is here: it was never put away."""
     last = max((one.position for one in links if one.chain == finding.chain), default=0)
     return finding.first > last > 0
 
