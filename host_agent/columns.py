@@ -21,7 +21,7 @@ Row = tuple[object, ...]
 
 
 class Of(NamedTuple):
-    """Where a column's value stands in the record, and what is made of it.
+    """The place of a column's value in the record, and what is made of it.
 
     Without this mark the value stands in the record under the column's own name.
     """
@@ -31,7 +31,7 @@ class Of(NamedTuple):
 
 
 class Mark(StrEnum):
-    """What else is to be said of a column."""
+    """The other properties of a column."""
 
     NUMBER = "number"  # the database numbers the rows, in the order of commits
     ARRIVAL = "arrival"  # comes of the message, and not of what the record says
@@ -84,12 +84,12 @@ class Column(NamedTuple):
 
     @property
     def taken(self) -> bool:
-        """Whether the value stands in the record, from which it can be derived again."""
+        """True if the value stands in the record, from which it can be derived again."""
         return not self.marks & {Mark.NUMBER, Mark.ARRIVAL}
 
     @property
     def path(self) -> str:
-        """Where the value stands, as what the databases' drivers take at once.
+        """The value's path, in the form that the databases' drivers take at once.
 
         `sqlite3` asks its adapters about a `bool`, at half a microsecond each; its `real` is 0 or
         1, and no `bool`.

@@ -34,7 +34,7 @@ class Tls(_Section, frozen=True):
 
 
 class BrokerConfig(_Section, frozen=True):
-    """Where the MQTT broker is, and how the host logs in there.
+    """The MQTT broker's address, and the host's login there.
 
     Without `mqtt_version` the host tries 5, then 3.1.1.
     """
@@ -79,7 +79,7 @@ class WebConfig(_Section, frozen=True):
 
 
 class LimitsConfig(_Section, frozen=True):
-    """What a message may have at most, in bytes; a larger one goes to the quarantine."""
+    """The most that a message may have, in bytes; a larger one goes to the quarantine."""
 
     message_bytes: Annotated[
         int,

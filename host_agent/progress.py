@@ -4,29 +4,29 @@ import time
 from dataclasses import dataclass, field
 
 STANDS_STILL_S = 60.0
-"""When runs wait so long without any being derived, something is wrong; a portion takes 20 ms."""
+"""Runs that wait so long without any being derived are a trouble; a portion takes 20 ms."""
 
 
 @dataclass
 class Progress:
-    """How the ingest is since its start. One loop writes it, and any thread may read it."""
+    """The state of the ingest since its start. One loop writes it, and any thread may read it."""
 
     connected: bool = False
     broker_trouble: str = ""
-    """Why the broker cannot be used, while that is so and the reason is known."""
+    """The reason why the broker cannot be used, while that is so and it is known."""
 
     broker_refusals: dict[str, str] = field(default_factory=dict)
-    """Why the broker refuses what the host publishes, by topic."""
+    """The reason why the broker refuses what the host publishes, by topic."""
 
     stored: int = 0
     stored_again: int = 0
     refused: int = 0
     waiting: int = 0
     store_trouble: str = ""
-    """Why nothing can be stored, while that is so."""
+    """The reason why nothing can be stored, while that is so."""
 
     derive_trouble: str = ""
-    """Why steps and measurements cannot be derived, while that is so and the reason is known."""
+    """The reason why steps and measurements cannot be derived, while that is so and it is known."""
 
     behind_since_s: float | None = None
     """Since when the derived tables have stood still, by the monotonic clock; None: complete."""

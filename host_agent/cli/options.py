@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from host_agent.store import Store
 
 Commands = Any
-"""What argparse's `add_subparsers` returns and does not name in public."""
+"""The result of argparse's `add_subparsers`, which has no public name."""
 
 _MOST_DIGITS = 18  # what every database holds: 63 bits
 

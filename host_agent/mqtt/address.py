@@ -10,7 +10,7 @@ Version = Literal[3, 5]
 
 @dataclass(frozen=True)
 class Address:
-    """Where the broker is, how the host logs in there, and what it takes from it."""
+    """The broker's address, the host's login there, and the topics that it takes."""
 
     host: str
     port: int
@@ -23,7 +23,7 @@ class Address:
     """Messages that the broker may have under way to us; a 3.1.1 broker has a number of its own."""
 
     session_expiry_s: int = 86_400
-    """How long the broker keeps our session after the connection; MQTT 5 only. 0: begin anew."""
+    """The life of our session at the broker after the connection; MQTT 5 only. 0: begin anew."""
 
     message_limit_bytes: int = 1_048_576
     """Payload above which only the beginning of a message is kept."""

@@ -7,7 +7,7 @@ REFUSED = 0x80
 """A reason code from here on is a refusal (MQTT 5.0, 2.4); in 3.1.1 it is SUBACK's only one."""
 
 UNSUPPORTED_VERSION = {3: 0x01, 5: 0x84}
-"""What CONNACK says when the broker does not speak the version that was asked for."""
+"""The code in CONNACK when the broker does not speak the version that was asked for."""
 
 _REFUSALS_3 = {  # MQTT 3.1.1, table 3.1: in CONNACK
     1: "unacceptable protocol version",

@@ -19,7 +19,7 @@ _SIZES = {  # MQTT 5.0, 2.2.2.2: the properties of fixed size that a CONNACK may
     0x29: 1,  # subscription identifier available
     0x2A: 1,  # shared subscription available
 }
-_TEXTS = {0x12: 1, 0x15: 1, 0x16: 1, 0x1A: 1, 0x1C: 1, 0x1F: 1, 0x26: 2}  # so many texts each
+_TEXTS = {0x12: 1, 0x15: 1, 0x16: 1, 0x1A: 1, 0x1C: 1, 0x1F: 1, 0x26: 2}  # texts in each
 
 
 def encode_text(text: str) -> bytes:

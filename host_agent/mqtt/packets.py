@@ -22,7 +22,7 @@ from host_agent.mqtt.encoding import (
 from host_agent.mqtt.errors import MqttError, UnsupportedVersion
 
 HEAD_KEPT_BYTES = 65_536
-"""What is kept of a payload that is larger than the limit."""
+"""The bytes that are kept of a payload that is larger than the limit."""
 
 _LEVEL: dict[int, int] = {3: 4, 5: 5}  # 3.1.2.2: the protocol level of MQTT 3.1.1 and of 5.0
 _MOST_UNDER_WAY = 0xFFFF  # 3.2.2.3.3: when CONNACK does not say otherwise
@@ -62,7 +62,7 @@ class Cut(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """What a broker that accepts a connection asks for; `keep_alive_s` None: what we said."""
+    """The demands of a broker that accepts a connection; `keep_alive_s` None: what we said."""
 
     receive_maximum: int
     keep_alive_s: int | None

@@ -17,7 +17,7 @@ _IDS_PER_QUERY = 500
 
 
 class Kept(NamedTuple):
-    """What a commit did. `conflicts` are in the quarantine, with the refusals."""
+    """The result of a commit. `conflicts` are in the quarantine, with the refusals."""
 
     conflicts: list[Refusal]
     new: int

@@ -30,7 +30,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NUMBER_IN_QUARANTINE = sa.select(sa.func.count()).where(schema.quarantine.c.released_at.is_(None))
-"""Selects the number of messages that nobody has released; an index alone answers it."""
+"""Selects the number of messages that are not released; an index alone answers it."""
 
 
 class Quarantine(Keeping):
@@ -52,7 +52,7 @@ class Quarantine(Keeping):
         return None if row is None else (_quarantined(row), row.payload)
 
     def quarantined_number(self) -> int:
-        """Return how many messages nobody has released."""
+        """Return how many messages are not released."""
         with self._engine.connect() as connection:
             return connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
 

@@ -22,7 +22,7 @@ class StoredRun(NamedTuple):
 
 
 class RunFilter(msgspec.Struct, frozen=True):
-    """Which runs are wanted; empty means any. `asset_tag` is compared as a whole."""
+    """The runs that are wanted; empty means any. `asset_tag` is compared as a whole."""
 
     station: str = ""
     verdict: Verdict | None = None
@@ -40,7 +40,7 @@ class RunFilter(msgspec.Struct, frozen=True):
 
 
 class StationSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a station last said of itself at `received_at`; a broker tells that it is gone."""
+    """A station's last words on itself, of `received_at`; a broker tells that it is gone."""
 
     station: str
     online: bool

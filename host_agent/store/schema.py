@@ -104,7 +104,7 @@ measurements = Table(
     Column("limit_guard", Float),
     Column("basis", Text),  # null: no limit
     Column("source", Text),
-    Column("verdict", Text),  # null: nobody judged it
+    Column("verdict", Text),  # null: not judged
     Column("marginal", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -115,7 +115,7 @@ projection = Table(
     Column("name", Text, primary_key=True),
     Column("run_id", _Id, nullable=False),
 )
-"""How far the lane that derives has come. `measurements`: the last run whose steps and measurements
+"""The progress of the lane that derives. `measurements`: the last run whose steps and measurements
 are in their tables. `columns`: the last run whose columns an older version wrote, so that the lane
 writes them again; 0 when there is none."""
 

@@ -45,7 +45,7 @@ class RunPage(msgspec.Struct, frozen=True):
 
 
 class RunDetail(msgspec.Struct, frozen=True):
-    """What the host knows of a run, and what its station said."""
+    """The host's knowledge of a run, and the record of its station."""
 
     summary: RunSummary
     record: RunRecord
@@ -86,7 +86,7 @@ def runs(
     limit: Limit = 50,
     before: Before = None,
 ) -> RunPage:
-    """The latest runs, newest first."""
+    """Return the latest runs, newest first."""
     found = store.latest_runs(
         RunFilter(station, Verdict(verdict) if verdict else None, asset_tag),
         limit=limit,
@@ -97,38 +97,38 @@ def runs(
 
 @get("/runs/{record_id:str}", sync_to_thread=True)
 def run(store: TheStore, record_id: FromPath[str]) -> RunDetail:
-    """One run in full."""
+    """Return one run in full."""
     stored = find_run(store, record_id)
     return RunDetail(stored.summary, decode_run(stored.record))
 
 
 @get("/runs/{record_id:str}/record", media_type="application/json", sync_to_thread=True)
 def record(store: TheStore, record_id: FromPath[str]) -> bytes:
-    """The record byte for byte as its station sent it."""
+    """Return the record byte for byte as its station sent it."""
     return find_run(store, record_id).record
 
 
 @get("/summary", sync_to_thread=True)
 def summary(store: TheStore, station: StationName = "") -> dict[str, int]:
-    """How many runs ended with which verdict; `marginal` ones count as `pass` too."""
+    """Count the runs that ended with each verdict; `marginal` ones count as `pass` too."""
     return store.verdicts(station)
 
 
 @get("/stations", sync_to_thread=True)
 def stations(store: TheStore) -> Stations:
-    """What the stations last said of themselves."""
+    """Return the last words of the stations on themselves."""
     return Stations(store.stations())
 
 
 @get("/quarantine", sync_to_thread=True)
 def quarantine(store: TheStore, limit: Limit = 50) -> QuarantinePage:
-    """Messages that are no records of the contract, newest first, and why."""
+    """Return the messages that are no records of the contract, newest first, and why."""
     return QuarantinePage(store.quarantined(limit=limit))
 
 
 @get("/quarantine/{number:int}/payload", media_type="application/octet-stream", sync_to_thread=True)
 def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
-    """What is kept of such a message's bytes."""
+    """Return the part of such a message's bytes that is kept."""
     found = store.quarantined_message(number) if abs(number) <= MOST else None
     if found is None:
         raise NotFoundException(f"nothing in the quarantine has the number {number}")
@@ -138,7 +138,7 @@ def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
 
 @get("/health", sync_to_thread=True)
 def health(store: TheStore, progress: TheProgress) -> Health:
-    """Whether records come in, are stored and become tables, and what is wrong if not."""
+    """Tell whether records come in, are stored and become tables, and what is wrong if not."""
     troubles = progress.troubles()
     return Health(
         status="degraded" if troubles else "ok",

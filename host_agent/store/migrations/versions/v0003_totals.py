@@ -1,4 +1,4 @@
-"""Totals that nobody has to count, an index of the quarantine, and columns derived again."""
+"""Totals that need no counting, an index of the quarantine, and columns derived again."""
 
 import sqlalchemy as sa
 from alembic import op
