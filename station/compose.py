@@ -67,7 +67,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
 
 
 def simulate_station(asked: Simulation) -> int:
-    """Run the station on a simulated rig. With `runs`: test so many, deliver, report on stdout.
+    """Run the station on a simulated rig. With `runs`: test that many, deliver, report on stdout.
 
     Exit code 0 when every verdict was the one its device calls for and everything was delivered.
     """

@@ -1,4 +1,4 @@
-"""The one door between the station and whoever operates it: a screen, a simulated operator.
+"""The one door between the station and its operator: a screen, a simulated operator.
 
 Notices go out, commands come in. Nothing here knows of instruments, threads or MQTT.
 """
@@ -50,7 +50,7 @@ class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 WhenPlugged = Literal["offer", "start", "ignore"]
-"""What a slot does when a device is plugged into its port."""
+"""The reaction of a slot to a device that is plugged into its port."""
 
 
 class PluggedDevice(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Demo:
-    """What `pace demo` was asked for."""
+    """The options of `pace demo`."""
 
     headless: bool = False
     runs: int = 40
@@ -128,7 +128,7 @@ def missing(code: int, runs: int, told: dict[str, Any], here: set[str]) -> str:
 
 
 def _run_station(command: list[str], *, pipe: bool) -> tuple[int, bytes]:
-    """The station's exit code and what it said. Whoever ends us ends it first, in good order."""
+    """Run the station; return its exit code and output. A signal to us ends the station first."""
     station = subprocess.Popen(
         command, stdout=subprocess.PIPE if pipe else None, preexec_fn=_die_with_parent
     )
@@ -148,7 +148,7 @@ def _run_station(command: list[str], *, pipe: bool) -> tuple[int, bytes]:
 
 
 def _restore_terminal() -> None:
-    """A screen that was killed leaves its alternate buffer, its modes and no cursor behind."""
+    """Undo a killed screen's alternate buffer and modes, and show the cursor again."""
     sys.stdout.write("\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[0m\r\n")
     sys.stdout.flush()
     subprocess.run(["stty", "sane"], check=False)
@@ -192,7 +192,7 @@ def _host(*arguments: str) -> list[str]:
 
 @contextmanager
 def _kept_running(command: list[str], folder: Path) -> Iterator[None]:
-    """A service, started again whenever it ends, as systemd would."""
+    """Keep a service running: start it again whenever it ends, as systemd would."""
     name = f"{command[2]} {command[3]}"
     log_path = folder / f"{command[2]}-{command[3]}.log"
     ending = threading.Event()
@@ -230,7 +230,7 @@ def _kept_running(command: list[str], folder: Path) -> Iterator[None]:
 
 
 def _die_with_parent() -> None:
-    """In the child, before it becomes the service: no service outlives its demonstration."""
+    """Tie the child to its parent before it becomes the service: none outlives the demo."""
     set_parent_death_signal = 1  # prctl(2), PR_SET_PDEATHSIG
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""What a signature costs: a record of 40 measurements, signed and verified as station and host do.
+"""The cost of a signature: a record of 40 measurements, signed and verified as in service.
 
 arguments: rounds. Prints the seconds of one signature and of one verification, medians of five.
 """

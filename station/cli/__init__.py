@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # our reader has gone; there is nobody left to complain to
+        sys.stderr.close()  # our reader has gone; there is no reader to complain to
         return 1
     except OSError as error:
         _forget_output()

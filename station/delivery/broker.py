@@ -1,4 +1,4 @@
-"""Where the broker is: the table `broker` of `station.toml`."""
+"""The broker's address: the table `broker` of `station.toml`."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the broker is, and who we are there. `password_file` holds one line.
+    """The broker's address, and the station's login there. `password_file` holds one line.
 
     Its name may hold variables, as in `$CREDENTIALS_DIRECTORY/mqtt-password`.
     """

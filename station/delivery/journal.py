@@ -82,7 +82,7 @@ def break_off(
 
 
 class _Heard(NamedTuple):
-    """What a journal tells: the tests that ended, by number, and the one that was under way."""
+    """A journal's content: the tests that ended, by number, and the one that was under way."""
 
     tests: dict[int, StepRecord]
     of_runner: list[StepRecord]

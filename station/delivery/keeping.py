@@ -19,7 +19,7 @@ _RECORDS = "kind <> 'plan'"
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long records stay at the station after the host has stored them.
+    """The time and room for records at the station after the host has stored them.
 
     A restored host can ask for them again. Beyond either limit the oldest go first; what waits for
     its receipt is never thrown away, and plans stay. `attachments_mib` is the room for photographs
@@ -179,7 +179,7 @@ def _count(db: sqlite3.Connection, name: str, more: int) -> None:
 
 
 def _count_record(db: sqlite3.Connection, kind: str, size_bytes: int, more: int) -> None:
-    """A plan is no record: it stays, and nobody waits for its delivery."""
+    """Count a record; a plan is none: it stays, and its delivery is not waited for."""
     if kind != "plan":
         _count(db, "kept_bytes", more * size_bytes)
         _count(db, "delivered", more)

@@ -179,7 +179,7 @@ class Outbox:
         self._db.close()
 
     def _key(self) -> None:
-        """Raises `OutboxError` where the station's key cannot be used."""
+        """Load the station's key, or raise `OutboxError` where it cannot be used."""
         try:
             self._signer.load()
         except Exception as error:  # `KeyTrouble`; its module is not imported before it is needed
@@ -289,7 +289,7 @@ def _is_here(db: sqlite3.Connection, record_id: str) -> bool:
 
 
 def _finish(db: sqlite3.Connection, signer: Signer, record: RunRecord) -> None:
-    """From journal to outbox. Doing it again changes nothing."""
+    """Move a run from journal to outbox. Doing it again changes nothing."""
     if not _is_here(db, record.record_id):
         signer.store(db, record.record_id, "run", record.station, encode(record))
     db.execute("DELETE FROM draft WHERE record_id = ?", (record.record_id,))

@@ -35,7 +35,7 @@ NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class Delivery(NamedTuple):
-    """How the station is connected, and how many records it has delivered."""
+    """The state of the connection, and the number of records delivered."""
 
     connected: bool
     delivered: int
@@ -122,7 +122,7 @@ class Publisher:
     def _on_record(self) -> None:
         self._records_wake.set()
         self._piece_settled.set()
-        if not self._connected:  # nobody sends it, and yet somebody wants to see it waiting
+        if not self._connected:  # it is not sent, and yet it is to be seen waiting
             self._report()
 
     def _run(self) -> None:
@@ -212,7 +212,7 @@ class Publisher:
     async def _hear_host(self, client: aiomqtt.Client) -> None:
         ours = {topics.receipt(name) for name in self._names()}
         async for message in client.messages:
-            if str(message.topic) not in ours:  # some brokers send what nobody subscribed to
+            if str(message.topic) not in ours:  # some brokers send what was not subscribed to
                 continue
             try:
                 said = _decode_from_host(bytes(message.payload))
@@ -248,7 +248,7 @@ class Publisher:
                     await self._records_wake.wait()
 
     def _topic(self, record: Waiting) -> str:
-        """A record travels under the name that it says: the host refuses it under any other."""
+        """Return the topic of the name that a record says: the host refuses it under any other."""
         return topics.run(record.station or self._station)
 
     async def _send_pieces(self, client: aiomqtt.Client) -> None:

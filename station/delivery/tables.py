@@ -13,7 +13,7 @@ from records.reading import head_of, kind_of
 from records.signing import digest
 
 VERSION = 1
-"""What `PRAGMA user_version` says. 0 is a new file, or one of version 0.1."""
+"""The number in `PRAGMA user_version`. 0 is a new file, or one of version 0.1."""
 
 _OF_0_1 = """
 CREATE TABLE IF NOT EXISTS draft (record_id TEXT PRIMARY KEY, body BLOB NOT NULL);
@@ -99,7 +99,7 @@ def insert(
 
 
 def _take_over(db: sqlite3.Connection) -> None:
-    """What waits in a file of 0.1 keeps its bytes, and stays unsigned."""
+    """Move the records that wait in a file of 0.1; they keep their bytes, and stay unsigned."""
     rows = db.execute("SELECT record_id, body, rejected FROM outbox_of_0_1 ORDER BY sequence")
     for record_id, body, rejected in rows.fetchall():
         try:
@@ -112,7 +112,7 @@ def _take_over(db: sqlite3.Connection) -> None:
 
 
 def _script(db: sqlite3.Connection, script: str) -> None:
-    """Like `executescript`, which would commit first."""
+    """Run the statements, as `executescript` does, but without its commit at the beginning."""
     for statement in script.split(";"):
         if statement.strip():
             db.execute(statement)

@@ -41,7 +41,7 @@ class SharedLock:
 
 @dataclass(frozen=True)
 class Place:
-    """How a role is filled.
+    """A role's place on the bench, and how it is filled.
 
     `open` builds the driver, which verifies who answers, and leaves with the stack what gives
     back what it holds.
@@ -164,7 +164,7 @@ class Bench:
         return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
 
     def _opened_by_name(self, name: str) -> Instrument:
-        """Return the instrument. An error names its role: a port alone tells nobody what it is."""
+        """Return the instrument. An error names its role: a port alone does not tell what it is."""
         try:
             return self._opened(name)
         except DriverError as error:

@@ -17,12 +17,13 @@ class Cancelled(BaseException):
 
 
 class Clock:
-    """What a step waits with. `cancel` may be called from any thread and wakes a sleeper.
+    """The clock that a step waits with. `cancel` may be called from any thread and wakes a sleeper.
 
     `speed` is how many times faster than ours the time of `source` runs. A source that is not the
     real time has infinite speed unless told otherwise: it is slept on, because nothing else moves
-    it, and as that takes no time nobody need be woken. `reason` is why it was first cancelled, and
-    `in_doubt` whether what was measured may be another device's: then no FAIL of the run stands.
+    it, and as that takes no time no sleeper need be woken. `reason` is why it was first cancelled,
+    and `in_doubt` whether what was measured may be another device's: then no FAIL of the run
+    stands.
     """
 
     def __init__(self, source: Time = time, *, speed: float | None = None) -> None:

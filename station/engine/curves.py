@@ -11,7 +11,7 @@ from math import log
 Curve = Callable[..., float | None]
 
 HIGHEST_W = 250.0
-"""Of the marks III, IV and V; VI goes on, with figures that nobody here has read."""
+"""Of the marks III, IV and V; VI goes on, with figures that have not been read here."""
 
 
 def level_3_efficiency(*, output_w: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What happens during a run, as it happens. Small frozen facts; a listener may live anywhere."""
+"""The events of a run, as they happen. Small frozen facts; a listener may live anywhere."""
 
 import msgspec
 
@@ -52,7 +52,7 @@ class Choice(_Event, frozen=True):
 
 
 class Question(_Event, frozen=True):
-    """What the operator is asked.
+    """A question to the operator.
 
     `about` names the fact for programs (`display.bright_pixels`), `text` asks people. Keys are
     single characters, unique within the question.

@@ -13,7 +13,7 @@ import msgspec
 from station.engine.library.tables import Told
 
 Teller = Literal["operator", "edid", "usb", "scan"]
-"""Who said it: a person, or the device itself."""
+"""The origin of a label: a person, or the device itself."""
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     models: tuple[Remembered, ...] = ()
 
     def find(self, equipment: str, maker: str, model: str) -> Remembered | None:
-        """Return the label of a model; None when nobody has told it, or no model is named."""
+        """Return the label of a model; None when it has not been told, or no model is named."""
         key = (equipment, _plain(maker), _plain(model))
         return next((one for one in self.models if one.key == key), None) if key[2] else None
 

@@ -1,4 +1,4 @@
-"""What a device's label says, and whether what was typed from it can be true.
+"""The ratings on a device's label, and whether those that were typed can be true.
 
 Nameplates are dangerous when they are mistyped: an adapter is loaded by what its label says. Volts
 and amperes have to agree with the watts that are printed, within the rounding of the label. Where
@@ -22,7 +22,7 @@ COARSEST_W = 0.5
 
 
 class Unknown(Exception):
-    """Ratings that nobody has told."""
+    """Ratings that have not been told."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
@@ -30,7 +30,7 @@ class Unknown(Exception):
 
 
 class Label:
-    """What is known of a device's nameplate.
+    """The known ratings of a device's nameplate.
 
     Raises `LookupError` for a rating that there is not, and `ValueError` for what cannot be.
     """
@@ -76,7 +76,7 @@ class Label:
 
 
 class Typed(NamedTuple):
-    """A figure as somebody typed it from a label: its value, and half of its last digit."""
+    """A figure as typed from a label: its value, and half of its last digit."""
 
     value: float
     half_digit: float

@@ -73,7 +73,7 @@ class Plan:
     guideline: str
     steps: tuple[PlannedStep, ...]
     record: bytes = field(init=False, repr=False)
-    """What the plan says, as the host keeps it: `records.PlanRecord` as JSON."""
+    """The plan's content, as the host keeps it: `records.PlanRecord` as JSON."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "record", encode(_record(self)))
@@ -113,7 +113,7 @@ def _record(plan: Plan) -> PlanRecord:
 
 
 def load(path: Path) -> Plan:
-    """Raises `PlanError` with the first mistake."""
+    """Return the plan of a file. Raises `PlanError` with the first mistake."""
     try:
         text = path.read_bytes()
         table = convert(tomllib.loads(text.decode()), _PlanTable)
@@ -182,7 +182,7 @@ def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
 
 
 def find(plan_id: str, folders: Iterable[Path] = (SHIPPED,)) -> Plan:
-    """The plan of that id from the first folder that has it."""
+    """Return the plan of that id from the first folder that has it."""
     searched = list(folders)
     for folder in searched:
         if (path := folder / f"{plan_id}.toml").is_file():

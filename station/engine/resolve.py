@@ -24,7 +24,7 @@ OF_EVERY_SLOT = ("clock", "operator")
 
 
 class Spoken(NamedTuple):
-    """What a limit is of: a measurement of a test or of a step, which may have the same name."""
+    """The subject of a limit: a measurement of a test or of a step, which may share its name."""
 
     test: str
     step: str
@@ -88,7 +88,7 @@ class _Method(NamedTuple):
 
 @dataclass
 class _Judged:
-    """What judges the measurements of a test, and what does not."""
+    """The limits on the measurements of a test, and those that do not apply."""
 
     limits: dict[str, Limit] = field(default_factory=dict)
     not_judged: dict[str, NotTested] = field(default_factory=dict)

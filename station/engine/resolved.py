@@ -15,15 +15,15 @@ LANGUAGE = "en"
 
 
 class Reason(StrEnum):
-    """Why something is not tested."""
+    """The reasons why something is not tested."""
 
     NO_SUCH_PART = "no_such_part"  # the device has none, or no figure is known for one like it
     NOT_POSSIBLE_HERE = "not_possible_here"  # this bench cannot
-    VALUE_UNKNOWN = "value_unknown"  # somebody could tell
+    VALUE_UNKNOWN = "value_unknown"  # a person could tell
 
 
 class NotTested(NamedTuple):
-    """Why something is not tested. `values` are the ratings that would help if they were told."""
+    """A reason why something is not tested. `values` are the ratings that would help if told."""
 
     reason: Reason
     why: str
@@ -85,7 +85,7 @@ class ResolvedTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is tested on one device, in order. `sha256` is that of what it says."""
+    """The tests of one device, in order. `sha256` is that of the plan's content."""
 
     equipment: str
     profile: str
@@ -104,7 +104,7 @@ class Plan:
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """Return the ratings that would help if somebody told them, each once."""
+        """Return the ratings that would help if told, each once."""
         found: dict[str, None] = {}
         for test in self.tests:
             whys = [test.not_tested, *test.not_judged.values()]

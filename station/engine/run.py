@@ -35,7 +35,7 @@ STOPPED = "run.stopped"
 
 
 def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
-    """Always ends with the bench made safe and, unless closed early, one `RunFinished`.
+    """Run the plan; end with the bench made safe and, unless closed early, one `RunFinished`.
 
     `draft` is the record as it would be if the power went now: ABORTED, with nothing reached.
     """
@@ -120,7 +120,7 @@ def _run_steps(
 
 
 def _has_stopped(done: Sequence[StepRecord]) -> bool:
-    """Whether a step says already that the run was stopped."""
+    """Tell whether a step says already that the run was stopped."""
     return any(record.reason is not None and record.reason.id == STOPPED for record in done)
 
 
@@ -258,7 +258,7 @@ def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
 
 
 def _make_safe(plan: Plan, bench: Bench) -> Stepping:
-    """Let go of the device. What the run did not reach nobody has made safe, so it says so."""
+    """Let go of the device. Roles that the run did not reach are not made safe, and it says so."""
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
     verdict, reason, at_fault = Verdict.PASS, None, frozenset[str]()
     try:

@@ -44,7 +44,7 @@ STEPS = Path(__file__).parents[1] / "steps"
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-"""What a setting may be, for annotations in a step's signature."""
+"""The range of a setting, for annotations in a step's signature."""
 
 
 class NotApplicable(Exception):
@@ -84,7 +84,7 @@ class Socket(Protocol[Kind_co]):
 
 Yielded = Reading | Learned | KeysSeen
 Yields = Generator[Yielded, None, None]
-"""What a step function returns, in its signature."""
+"""The result of a step function, in its signature."""
 
 StepFunction = Callable[..., Yields]
 

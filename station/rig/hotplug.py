@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 HUB = 0x09  # bInterfaceClass: USB 2.0, 11.23.1
 MOST_CHARACTERS = tags.MOST_CHARACTERS + 1  # with the mark of a cut: what was cut is no tag
 HUB_FINDS_S = 10.0
-"""A device that follows its hub within so many s was behind the hub when that was plugged."""
+"""A device that follows its hub within this time was behind the hub when that was plugged."""
 
 
 class Door(Protocol):

@@ -8,10 +8,10 @@ from records import tags
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 
 RETURNS_WITHIN_S = 2.0
-"""A device back within so many s was not away: a loose contact, or its run let go of it."""
+"""A device back within this time was not away: a loose contact, or its run let go of it."""
 
 STARTS_WITHIN_S = 10.0
-"""A device that comes within so many s after its port got its power back was there before."""
+"""A device that comes within this time after its port got its power back was there before."""
 
 NO_TAG = "it states no serial number that could be its asset tag"
 SWAPPED = "it came in the middle of another device's run, which is stopped"

@@ -36,7 +36,7 @@ from station.service.runs import SOFTWARE, Runs
 log = logging.getLogger(__name__)
 
 STOPS_WITHIN_S = 60.0
-"""How long a run that was stopped may take to its end before it hangs."""
+"""The time in which a stopped run must end; after it the run counts as hanging."""
 ENDS_WITHIN_S = 2.0
 SWAPPED = "another device was plugged in in the middle of the run"
 
@@ -193,7 +193,7 @@ class StationService:
     def take_over(self) -> None:
         self._take_over()
 
-    # What is plugged in, from whoever watches the ports, in one thread for each slot
+    # What is plugged in, from the watch of the ports, in one thread for each slot
 
     def plugged(self, slot: str, device: PluggedDevice, *, just_now: bool = True) -> None:
         """Offer the plan for a device at the slot's port, or begin it, as the slot says.

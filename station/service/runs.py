@@ -123,7 +123,7 @@ class Runs:
         )
 
     def _save(self, slot: str, save: Callable[[], Result]) -> Result:
-        """Try until the disk takes it. Nobody sees a verdict that is not on disk."""
+        """Try until the disk takes it. No verdict is shown that is not on disk."""
         told = ""
         while True:
             try:

@@ -8,7 +8,7 @@ from station.console import DeliveryNotice, Notice
 from station.delivery.outbox import Counts
 
 STANDS_STILL_S = 60.0
-"""After so many seconds without progress, waiting ends."""
+"""After this time without progress, waiting ends."""
 SAYS_EVERY_S = 10.0
 LOOK_S = 0.05
 

@@ -147,7 +147,7 @@ def _compare(meter: Power, load: Power, wanted_a: float) -> None:
 def mains(
     mains_meter: MainsMeter, *, nominal_v: Positive = 230.0, tolerance_percent: NotNegative = 15.0
 ) -> Yields:
-    """The mains that the adapter is about to be judged on. Bad mains is the bench's fault."""
+    """Check the mains that the adapter is about to be judged on. Bad mains is the bench's fault."""
     sample = mains_meter.read_mains()
     if abs(sample.voltage_v - nominal_v) > nominal_v * tolerance_percent / 100:
         raise BenchFault(

@@ -79,7 +79,7 @@ class MeteredPort(NamedTuple):
         return seen
 
     def check_still_off(self) -> None:
-        """Raise `BenchFault` when somebody has switched the port on again."""
+        """Raise `BenchFault` when the port has been switched on again."""
         check_still_off(self.port)
 
     def _watch(self, start_s: float, within_s: float, low_v: float, high_v: float) -> Vbus:
@@ -93,7 +93,7 @@ class MeteredPort(NamedTuple):
 
 
 def check_still_off(port: PortPower) -> None:
-    """Raise `BenchFault` when somebody has switched the port on again."""
+    """Raise `BenchFault` when the port has been switched on again."""
     if port.read_state().powered:
         raise BenchFault(
             f"{port.name} was switched off, and is on again: something else on this computer uses"
@@ -152,10 +152,10 @@ def power_cycle_unverified(
     off_s: Positive = 2.0,
     comes_back_s: NotNegative = 10.0,
 ) -> Yields:
-    """The same where there is no meter: what the hub says is all that is known.
+    """Do the same where there is no meter: the hub's word is all that is known.
 
-    `vbus_verified` is always false: nobody has seen that the device was without power. Where no
-    device was found before, nobody knows that the port has any: that is the bench's fault.
+    `vbus_verified` is always false: no meter has seen that the device was without power. Where no
+    device was found before, it is not known that the port has any: that is the bench's fault.
     """
     if not port_power.read_state().device:
         raise BenchFault(

@@ -1,6 +1,6 @@
-"""What the operator does at the screen: keys in, commands out. Knows no terminal.
+"""The operator's actions at the screen: keys in, commands out. Knows no terminal.
 
-Two promises are kept here: a question is answered only by a key pressed alone, by somebody who had
+Two promises are kept here: a question is answered only by a key pressed alone, by a person who had
 it before them; and an asset tag goes to the slot that was selected when its Enter was pressed, and
 to no other. The serial number of what is plugged in is only ever a suggestion in the input line.
 """
@@ -15,7 +15,7 @@ from station.ui.keys import KeyReader
 from station.ui.model import Refused, Select, Start, StationModel
 from station.ui.slot import Mood, OpenQuestion, SlotModel
 
-READ_S = 0.4  # nobody has read a question that has been there for less
+READ_S = 0.4  # no question is read that has been there for less
 MESSAGE_S = 12.0
 QUIT_SURE_S = 10.0
 REPEAT_S = 0.5  # the same key sooner than this is the keyboard's own repetition
@@ -49,7 +49,7 @@ class Controls:
         self.page = 1  # lines of the list on the screen
         self.quitting = False  # once everything that ran is safe
         self.quit_wanted = False
-        self.bell = False  # to be rung and put out by whoever has one
+        self.bell = False  # to be rung and put out by a screen that has one
         self.hint_until_s = 0.0
         self._quit_asked_s: float | None = None
         self._quit_pressed_s = float("-inf")

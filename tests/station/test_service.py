@@ -103,7 +103,7 @@ class Station:
         eventually(lambda: self._started(tag, slot, plan))
 
     def _started(self, tag: str, slot: str, plan: str) -> bool:
-        """Wait for a slot's thread, which may still be ending when its verdict is told."""
+        """Start; False while the slot's thread is still ending, which may outlast its verdict."""
         try:
             self.service.start(slot, tag, plan)
         except CommandRefused as refusal:

@@ -1,4 +1,4 @@
-"""What can be tested and how good it has to be: equipment and profiles, as files say it.
+"""The library: what can be tested and how good it has to be, as files say it.
 
 tables.py   what files may say        files.py     read them, with lines
 check.py    all mistakes of all files (limits.py: those of limits)
@@ -29,7 +29,7 @@ _UNPACKED = msgspec.msgpack.Decoder(Kind)
 
 
 class Library(NamedTuple):
-    """The kinds of equipment that somebody has asked for. `sha256` is that of all files."""
+    """The kinds of equipment that were asked for. `sha256` is that of all files."""
 
     sha256: str
     kinds: Mapping[str, Kind]

@@ -249,7 +249,7 @@ def _addressed(limits: LimitChecks, what: str, address: str, value: str) -> Iter
 
 
 def _lowered(files: Files, document: Document, site: Profile) -> Iterator[str]:
-    """A site asks for more proof than a profile, never for less."""
+    """Yield where a site asks for less proof than a profile; it may only ask for more."""
     for equipment, tests in site.require.items():
         for test, value in tests.items():
             for profile in files.profiles.values():
@@ -261,7 +261,7 @@ def _lowered(files: Files, document: Document, site: Profile) -> Iterator[str]:
 
 
 def _idle(files: Files) -> Iterator[str]:
-    """Yield the sources that nobody cites."""
+    """Yield the sources that no limit cites."""
     profiles = (*files.profiles.values(), *files.sites.values())
     cited = {limit.source for file in profiles for limit in file.table.limit}
     for key, file in files.sources.items():

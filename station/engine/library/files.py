@@ -40,7 +40,7 @@ class File(NamedTuple, Generic[Table]):
 
 
 class Files:
-    """What a library's files say, and the mistakes of those that cannot be read."""
+    """The content of a library's files, and the mistakes of those that cannot be read."""
 
     def __init__(self, folders: Iterable[Path] = (SHIPPED,)) -> None:
         self.mistakes: list[str] = []

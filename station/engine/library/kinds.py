@@ -16,7 +16,7 @@ Words = dict[str, str]
 
 
 class Origin(NamedTuple):
-    """Where a value comes from. A value that stands in no file has line 0."""
+    """The origin of a value. A value that stands in no file has line 0."""
 
     file: str
     line: int = 0
@@ -51,7 +51,7 @@ class LimitAt(msgspec.Struct, frozen=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """What a profile or a site says of one kind; `require`, `depth` and `clause` by address."""
+    """The part of a profile or a site for one kind; `require`, `depth` and `clause` by address."""
 
     id: str
     title: str

@@ -116,7 +116,7 @@ class LimitChecks:
     def _twice(
         self, document: Document, spoken: dict[Spoken, tuple[Limit, int]], limit: Limit, index: int
     ) -> Iterator[str]:
-        """Two limits of one measurement at one address need a `when` each that tells them apart."""
+        """Yield limits of one measurement at one address that no `when` tells apart."""
         for name in dict.fromkeys(limit.of):
             key = (limit.test, limit.step, name)
             before, where = spoken.setdefault(key, (limit, index))

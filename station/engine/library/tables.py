@@ -1,4 +1,4 @@
-"""What equipment, profiles, sites and sources say in their files, typed; no file is read here."""
+"""The tables of equipment, profiles, sites and sources, typed; no file is read here."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -107,7 +107,7 @@ class Entry(_Table, frozen=True, kw_only=True):
 
 
 class Equipment(_Table, frozen=True, kw_only=True):
-    """What there is to test on a kind of thing, and how. A slot has none that `is_part`."""
+    """The tests of a kind of thing, and their methods. A slot has none that `is_part`."""
 
     id: Id
     is_part: bool = False
@@ -144,7 +144,7 @@ class FromCurve(_Table, frozen=True, kw_only=True):
 
 
 class Limit(_Table, frozen=True, kw_only=True, omit_defaults=True):
-    """What judges the measurements `of` a `step` wherever it is used, or of one `test`."""
+    """The judge of the measurements `of` a `step` wherever it is used, or of one `test`."""
 
     of: Annotated[
         tuple[str, ...], msgspec.Meta(min_length=1, description="at least one measurement")
@@ -203,7 +203,7 @@ class Limit(_Table, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Profile(_Table, frozen=True, kw_only=True):
-    """How good a device has to be. A site's overlay is one, too, and says only what differs."""
+    """The demands on a device. A site's overlay is one, too, and says only what differs."""
 
     id: Id
     title: str
@@ -216,7 +216,7 @@ class Profile(_Table, frozen=True, kw_only=True):
 
 
 class Source(_Table, frozen=True, kw_only=True):
-    """Where a figure comes from. Only what is `source` may be printed as somebody's text."""
+    """The source of a figure. Only what is `source` may be printed as its text."""
 
     text: Annotated[str, msgspec.Meta(min_length=1)]
     basis: Literal["source", "general", "proposal"]

@@ -24,7 +24,7 @@ def edid(
     *,
     patience_s: NotNegative = 5.0,
 ) -> Yields:
-    """The display identification data: there, sound, and from a year that can be.
+    """Read the display identification data: there, sound, and from a year that can be.
 
     A mute display is only the display's fault once the operator has looked at the cable, and it
     stays mute for `patience_s` after that. A bus on which nothing can be asked is never its fault.

@@ -51,7 +51,7 @@ def brightness_sweep(
     settle_s: NotNegative = 1.0,
     tolerance_percent: NotNegative = 2.0,
 ) -> Yields:
-    """White at `points` brightness settings from lowest to highest, over DDC/CI.
+    """Show white at `points` brightness settings from lowest to highest, over DDC/CI.
 
     Monotonic: no setting is darker than the one before by more than the tolerance.
     `brightness_range` is highest over lowest luminance. A sweep that falls somewhere is repeated,
@@ -109,7 +109,7 @@ def luminance(
     *,
     settle_s: NotNegative = 2.0,
 ) -> Yields:
-    """White at full brightness, at the centre.
+    """Show white at full brightness, and measure it at the centre.
 
     A display that takes no commands is set to its brightest by the operator.
     """
@@ -163,7 +163,7 @@ def contrast(
     *,
     settle_s: NotNegative = 2.0,
 ) -> Yields:
-    """White over black at the centre, at full brightness.
+    """Compare white with black at the centre, at full brightness.
 
     A black below what the sensors resolve counts as that resolution, 0.002 cd/m². White is shown
     before and after, and the darker one counts: sensors that see nothing see a perfect black.
@@ -208,7 +208,7 @@ def backlight(
     warm_up_s: NotNegative = 60.0,
     settle_s: NotNegative = 3.0,
 ) -> Yields:
-    """The backlight goes off and comes back: light while off, and soon after in % of before."""
+    """Switch the backlight off and on: light while off, and soon after in % of before."""
     need_control(monitor, screen, clock)
     full_brightness(monitor, screen, clock, settle_s)
     before = centre_cd_m2(zones)

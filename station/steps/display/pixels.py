@@ -24,7 +24,7 @@ def pixel_faults(
     *,
     settle_s: NotNegative = 0.5,
 ) -> Yields:
-    """The operator looks at plain screens and counts. Nine stands for nine or more.
+    """Have the operator look at plain screens and count. Nine stands for nine or more.
 
     `bright_pixels` shine on black, `dark_pixels` stay dark on white, red, green or blue (the
     largest count of the four); `pixel_class` is the ISO 13406-2 class that both fit into, 5 for

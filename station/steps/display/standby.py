@@ -1,4 +1,4 @@
-"""What a display draws while it shows white and while it sleeps."""
+"""The power of a display while it shows white and while it sleeps."""
 
 from statistics import fmean
 
@@ -26,7 +26,7 @@ def standby_power(
     samples: Count = 10,
     least_on_w: Positive = 1.0,
 ) -> Yields:
-    """What it draws on white, and when it is told to sleep.
+    """Measure the power on white, and when the display is told to sleep.
 
     A meter that sees less than `least_on_w` on white sees another cable than the display's.
     """

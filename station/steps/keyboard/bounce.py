@@ -21,7 +21,7 @@ def chatter(
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
 ) -> Yields:
-    """The keys that wear most, tapped many times: more downs than taps is chatter.
+    """Tap many times the keys that wear most: more downs than taps is chatter.
 
     Where taps are lost, the first such key is pressed by hand: when it answers, its finger is to
     blame.

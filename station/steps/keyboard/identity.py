@@ -1,4 +1,4 @@
-"""Whether a keyboard is there, what it says of itself, and what it draws."""
+"""The presence of a keyboard, its description of itself, and its current."""
 
 from drivers.capabilities import KeySource, PowerMeter
 from records import Reading
@@ -27,11 +27,11 @@ def enumeration(
     patience_s: NotNegative = 3.0,
     least_idle_a: NotNegative = 0.001,
 ) -> Yields:
-    """It appears on its port as a keyboard. The port's own voltage is checked first.
+    """Expect a keyboard to appear on its port. The port's own voltage is checked first.
 
-    One that does not within `patience_s` gets as long again once the operator has looked. A meter
-    that sees less than `least_idle_a` where a keyboard answers sees another cable than its own: a
-    device may draw half of that even when it is suspended (USB 2.0, 7.2.3).
+    A keyboard that does not within `patience_s` gets as long again once the operator has looked. A
+    meter that sees less than `least_idle_a` where a keyboard answers sees another cable than its
+    own: a device may draw half of that even when it is suspended (USB 2.0, 7.2.3).
     """
     sample = meter.read()
     if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:

@@ -27,7 +27,7 @@ LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 def stuck_keys(
     keyboard: KeySource, operator: Operator, clock: Clock, *, watch_s: Positive = 2.0
 ) -> Yields:
-    """Keys that are down although nobody presses any: not even the actuator, or a cable."""
+    """Find keys that are down although nothing presses any: not even the actuator, or a cable."""
     down: set[int] = set()
     follow(hear(keyboard, clock, watch_s), down)
     ask_what_holds(down, keyboard, operator, clock)
@@ -47,7 +47,7 @@ def every_key(
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
 ) -> Yields:
-    """The actuator taps every key of the layout. Each answers with itself, once, and lets go.
+    """Have the actuator tap every key of the layout. Each answers with itself, once, and lets go.
 
     A key that did not answer to every tap, or brought another, is pressed by hand: only when it
     does so again is it the key, and not the finger above it. No more than three are asked for.
@@ -86,9 +86,9 @@ def every_key_by_hand(
     layout: LayoutName,
     patience_s: NotNegative = 15.0,
 ) -> Yields:
-    """The operator presses every key, and sees them light up on the screen.
+    """Have the operator press every key, and see them light up on the screen.
 
-    After `patience_s` without a new key the operator says whether to go on. Nobody knows which
+    After `patience_s` without a new key the operator says whether to go on. It is not known which
     key a hand meant to press, so a key that answers with another shows as one missing and one
     wrong: outside the layout.
     """
@@ -158,7 +158,7 @@ class _Findings:
         follow(events, self.down)
 
     def listen(self, events: Sequence[KeyEvent]) -> None:
-        """Note keys pressed by hand, nobody knows which."""
+        """Note keys pressed by hand, of which the names are unknown."""
         for event in events:
             if (key := place(self._board, event.usage)) is None:
                 self.wrong.add(event.usage)

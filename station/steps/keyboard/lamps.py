@@ -47,7 +47,7 @@ def leds(
 
 @step(proves=Proof.LOOK, num_led="", caps_led="", scroll_led="")
 def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
-    """Each lock lamp alone, and the operator says which is lit."""
+    """Light each lock lamp alone; the operator says which is lit."""
     witness = Witness(operator, lambda: still_there(keyboard, clock))
     for name in ("num", "caps", "scroll"):
         keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")

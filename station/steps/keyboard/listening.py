@@ -1,4 +1,4 @@
-"""What is heard from a keyboard, and how keys are called."""
+"""Listening to a keyboard, and the names of keys."""
 
 from collections.abc import Iterable
 from contextlib import suppress

@@ -44,7 +44,7 @@ def ghosting(
     hold_s: Positive = 0.08,
     gap_s: Positive = 0.08,
 ) -> Yields:
-    """Several keys at once: two always arrive, and no chord makes a key appear by itself.
+    """Press several keys at once: two always arrive, and no chord makes a key appear by itself.
 
     A keyboard may leave out the third key of a chord; it may not invent one. A key of a pair that
     is silent alone, too, is not blocked: `every_key` finds whose fault that is. The first pair that

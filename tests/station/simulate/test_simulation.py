@@ -63,7 +63,7 @@ class Rig:
 
     def start(self, slot: str, tag: str, plan: str = "") -> None:
         def started() -> bool:
-            """Wait for a slot's thread, which may still be ending when its verdict is told."""
+            """Start; False while the slot's thread is still ending, after its verdict was told."""
             try:
                 self.service.start(slot, tag, plan)
             except CommandRefused as refusal:
