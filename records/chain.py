@@ -3,7 +3,7 @@
 Each start of a station's service opens a new chain, whose first link names the last head that the
 station knew. So the chains of a station make one line, in which these are told apart:
 
-* a gap: a position that nobody has, or a predecessor that nobody has;
+* a gap: a position that no place has, or a predecessor that none has;
 * a fork: two links that name the same predecessor. A copied card runs twice, or a restored one runs
   again from an older state.
 
@@ -38,7 +38,7 @@ Kind = Literal["missing", "fork", "broken"]
 class Finding(NamedTuple):
     """One trouble of a chain. `first` to `last` are positions, both included.
 
-    `missing`: nobody has these. `fork`: two links go on from the same one. `broken`: a link names
+    `missing`: no place has these. `fork`: two links go on from the same one. `broken`: a link names
     another predecessor than the one that is there.
     """
 

@@ -44,7 +44,7 @@ class Cause(Record, frozen=True):
 class Measurement(Record, frozen=True):
     """One value, what is known of its uncertainty, and what it was judged by.
 
-    The uncertainties are in `unit`; they are None where nobody knows them, never 0. `role` names
+    The uncertainties are in `unit`; they are None where they are not known, never 0. `role` names
     the instrument that the value comes from.
     """
 

@@ -126,7 +126,7 @@ def conclude(
     roles at fault in an ERROR, with what they share, meet the roles that gave it, with what those
     share. An ERROR without roles at fault meets every role, and every ERROR meets a FAIL without
     roles. That the bench could not be made safe is a flag of the record beside its verdict, and
-    changes none. What nobody judged never passes.
+    changes none. What is not judged never passes.
     """
     errors = [step for step in steps if step.verdict is Verdict.ERROR and step.step != MAKE_SAFE]
     stands: list[int] = []

@@ -70,7 +70,7 @@ class PluggedDevice(msgspec.Struct, frozen=True):
 class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
     """The device in a slot's port now; None when the port is empty.
 
-    `offered`: it waits for somebody to scan its label. `suggested_tag` is its serial number where
+    `offered`: it waits for a scan of its label. `suggested_tag` is its serial number where
     that can be an asset tag. `reason` is why its plan has not begun by itself, where it should, or
     that the run it came into is stopped.
     """

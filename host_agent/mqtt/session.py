@@ -37,7 +37,7 @@ class Session(asyncio.Protocol):
         """Done when the connection is gone; its result says why, and is never an exception."""
 
         self.refusals: dict[str, str] = {}
-        """Why the broker refused what we published last, by topic: at most a hundred topics.
+        """The reason why the broker refused our last message, by topic: at most a hundred topics.
 
         MQTT 5 only; a 3.1.1 broker acknowledges what it throws away.
         """

@@ -244,7 +244,7 @@ class Bench:
     def release_everything(self) -> dict[str, str]:
         """Make every actuator safe before the first run, shared ones too. Return troubles by role.
 
-        Nobody knows what the last run left behind. Each is opened for this, and closed again.
+        The last run may have left anything behind. Each is opened for this, and closed again.
         """
         troubles = {}
         for name, place in self.places.items():

@@ -63,7 +63,7 @@ class Slot:
     def overdue(self, grace_s: float) -> bool:
         """Tell whether a run hangs: it goes on, and was stopped more than `grace_s` ago.
 
-        A run that nobody has stopped may take as long as it likes.
+        A run that was not stopped may take as long as it likes.
         """
         stopped_s = self._stopped_s
         return self.busy and stopped_s is not None and time.monotonic() - stopped_s > grace_s

@@ -113,7 +113,7 @@ class Step:
             p.name: _role(hints[p.name]) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD
         }
         self.roles_used = frozenset(self.roles) - {"clock"}
-        """What the verdict of the step rests on. An operator can be wrong, the clock cannot."""
+        """The roles behind the step's verdict. An operator can be wrong, the clock cannot."""
         self.settings = msgspec.defstruct(
             function.__name__,
             [

@@ -1,7 +1,7 @@
 """The moves with which a step gets a witness before it believes silence, or what it saw once.
 
 A device that does not answer may be dead, or not plugged in; a key that is silent may be worn out,
-or its finger may. Decision 10 says why nobody is condemned before somebody has looked. Each move
+or its finger may. Decision 10 says why no device is condemned before a person has looked. Each move
 raises `BenchFault` when the witness clears the device:
 
     ask_when_silent     nothing answers: is it plugged in? Then it gets one more chance
@@ -71,7 +71,7 @@ def ask_when_silent(
 
     A device that is not found within `first_patience_s` gets `patience_s` more after the operator
     has confirmed that it is plugged in: it may be so only since the question. Raises `BenchFault`
-    after a No. Nobody is asked where silence cannot be the device's: no bus, or no hub.
+    after a No. No question is put where silence cannot be the device's: no bus, or no hub.
     """
     try:
         return patiently(ask, clock, first_patience_s) if first_patience_s else ask()

@@ -41,7 +41,7 @@ def watching(
 ) -> Iterator[None]:
     """Tell `door` which devices are in the slots, come and go, while the context lasts.
 
-    Where nobody can watch, that is logged, and the operator's scans start runs as ever.
+    Where ports cannot be watched, that is logged, and the operator's scans start runs as ever.
     """
     ports = {
         port: slot.name

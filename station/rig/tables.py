@@ -89,7 +89,7 @@ class InstrumentTable:
     def open(self, hardware: Hardware, closing: ExitStack) -> Any:
         """Return the driver, which has verified who answers; `closing` gives back what it holds.
 
-        Raises `DriverError`; `BenchFault` where nobody can tell whether a device is there.
+        Raises `DriverError`; `BenchFault` where it cannot be told whether a device is there.
         """
         schema, arguments = self.schema, self._arguments(hardware)
         if schema.parts is not None:

@@ -89,7 +89,7 @@ class Wire(NamedTuple):
     """One kind of wire: its keys in a table, the places that they name, and how it is opened.
 
     `places` gets the addresses that a driver has on a bus, `open` the baud rate that is its own.
-    An error of the type `missing` says that nobody can tell whether a device is there.
+    An error of the type `missing` says that it cannot be told whether a device is there.
     """
 
     words: str

@@ -29,7 +29,7 @@ class Mismatch(Exception):
 class SimulatedLine:
     """Plugs in devices when runs begin, and does with its hands what answers promise.
 
-    Works whoever operates. While `running`, it also operates: scans, looks, answers and stops.
+    Works with any operator. While `running`, it also operates: scans, looks, answers and stops.
     `finished` pairs every record with its case.
     """
 

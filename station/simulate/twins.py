@@ -15,7 +15,7 @@ def twin_of(table: InstrumentTable, world: Mapping[Any, Any]) -> Any:
     `Circuit`; `world` holds those by type. Other parameters get the setting of their name. Of what
     has a name in the file, such as a SCPI dialect, a parameter that is a `str` gets that name.
 
-    Raises `LookupError` where an instrument has no twin, `TypeError` where nobody knows what a
+    Raises `LookupError` where an instrument has no twin, `TypeError` where it is not known what a
     parameter of the twin should be.
     """
     kind = find_twin(table.kind)

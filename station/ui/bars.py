@@ -75,7 +75,7 @@ def notice(controls: Controls, width: int, now_s: float) -> Line:
 def bottom(controls: Controls, width: int) -> list[Line]:
     """Paint question, message or hint, and the input line.
 
-    These are at least `BOTTOM` lines, so that the slots keep their size while nobody asks.
+    These are at least `BOTTOM` lines, so that the slots keep their size without a question.
     """
     slot = controls.selected
     if controls.quit_asked or controls.quitting:

@@ -45,7 +45,7 @@ _HALVES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (Fal
 def big_word(word: str, width: int, height: int, *, half_blocks: bool = True) -> list[str]:
     """Return the equally long lines of `word`, as large as fits; none only when `height` is 0.
 
-    What does not fit as a drawing, or has letters that nobody drew, comes as spaced or plain text.
+    What does not fit as a drawing, or has letters without a drawing, comes as spaced or plain text.
     """
     if height < 1 or width < 1:
         return []

@@ -3,7 +3,7 @@
 A barcode scanner is a keyboard that types fast and ends with Enter. So a printable key answers a
 question only when it stands alone: the input line is empty, nothing was pressed shortly before,
 and nothing follows for `quiet_s`. Everything else is text, which Enter ends. Times are monotonic
-seconds, and those of the keys are when they were pressed, not when somebody came to look.
+seconds, and those of the keys are when they were pressed, not when they were read.
 """
 
 from typing import NamedTuple
@@ -74,7 +74,7 @@ class KeyReader:
     def lone(self, now_s: float) -> Lone | None:
         """Return the key that has stood alone for long enough, once.
 
-        Silence counts only while somebody listens: after a stall of the machine, more keys may
+        Silence counts only while the station listens: after a stall of the machine, more keys may
         have been pressed than have arrived, and the wait begins anew.
         """
         if self._pending is None:

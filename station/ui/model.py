@@ -96,7 +96,7 @@ class StationModel:
         """Return what a scanned or typed line means.
 
         `SLOT:<name>` selects that slot. Anything else is an asset tag for the selected slot, and
-        never for another one: nobody's device may be tested under its neighbour's tag.
+        never for another one: no device may be tested under its neighbour's tag.
         """
         tag = tags.strip(line)
         if tag[: len(SLOT_BARCODE)].upper() == SLOT_BARCODE:

@@ -5,8 +5,8 @@
 Each station is a process with its own connection (MQTT 3.1.1, QoS 1, TCP_NODELAY). Records are
 encoded before the clock starts. `--until receipt` does what a station does: a record is done when
 the host's receipt names it, and is sent again when that does not come. `--until puback` is for
-consumers that send no receipts: a record is done when the broker has it, and whoever measures
-counts the consumer's rows. One line of JSON on stdout.
+consumers that send no receipts: a record is done when the broker has it, and the
+program that measures counts the consumer's rows. One line of JSON on stdout.
 """
 
 import argparse

@@ -57,7 +57,7 @@ class Bench(Control):
 
     @property
     def powered(self) -> bool:
-        """Whether the supply at the keyboard's port is on."""
+        """True while the supply at the keyboard's port is on."""
         source = self.world.circuit.source
         if not isinstance(source, BenchOutput):
             raise TypeError(f"{source} is no supply")

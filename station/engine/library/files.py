@@ -50,7 +50,7 @@ class Files:
         self.sources: dict[str, File[Source]] = {}
         self.sizes: dict[str, int] = {}
         self.lost = False
-        """Whether a file is missing from these tables, which others may name."""
+        """True while a file is missing from these tables, which others may name."""
         for folder in folders:
             for name, path in _paths(folder):
                 try:

@@ -70,8 +70,8 @@ def hear_by_hand(
 ) -> list[KeyEvent]:
     """Return what is heard when a hand presses these keys, together.
 
-    The hand presses after the answer: while nobody listens, a keyboard may keep no more than its
-    newest report.
+    The hand presses after the answer: while the station does not listen, a keyboard may keep no
+    more than its newest report.
     """
     keys = "+".join(usage_name(usage) for usage in usages)
     heard: list[KeyEvent] = []

@@ -1,6 +1,6 @@
 """A console without a station: records commands, and tells what it is told to tell.
 
-`python tests/station/ui/fake_console.py [slots]` plays a busy line for somebody to look at.
+`python tests/station/ui/fake_console.py [slots]` plays a busy line to be looked at.
 """
 
 import itertools
