@@ -17,7 +17,7 @@ from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
 from station.process import hear_endings, logging_to, operate
-from station.rig.config import ConfigError, StationConfig, load
+from station.rig.config import ConfigError, StationConfig, data_of, load
 from station.service import StationService
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     from drivers.linux.local import LocalHardware
     from station.rig.hotplug import watching
 
-    config = load(path)
-    folder = data or config.data
+    folder = data or data_of(path)
+    config = load(path, start_in=folder)
     hardware = LocalHardware()
     ended = hear_endings()
     with logging_to(folder, to_file=ui), _outbox(folder, config) as outbox:
@@ -75,7 +75,7 @@ def simulate_station(asked: Simulation) -> int:
     from station.simulate.operator import SimulatedLine
     from station.simulate.rig import SimulatedRig
 
-    config = _with_broker(load(asked.config or DEMO_RIG), asked)
+    config = _with_broker(load(asked.config or DEMO_RIG, start_in=asked.data), asked)
     speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
     rig = SimulatedRig(config, speed=speed)
     ended = hear_endings() if asked.runs is None else queue.SimpleQueue()

@@ -84,6 +84,7 @@ def _check(chosen: argparse.Namespace) -> int:
                 "slot": slot.name,
                 "kind": slot.kind,
                 "plans": [plan.id for plan in slot.plans],
+                "incomplete": {plan.id: plan.incomplete for plan in slot.plans if plan.incomplete},
                 "roles": {role: named.driver for role, named in slot.roles.items()},
                 "shared": dict(slot.shared),
             }
@@ -98,4 +99,7 @@ def _check(chosen: argparse.Namespace) -> int:
             print(f"    {role}: {named.driver}")
         for role, name in slot.shared.items():
             print(f"    {role}: {name} (shared)")
+        for plan in slot.plans:
+            for why in plan.incomplete:
+                print(f"    {plan.id} cannot end as PASS: {why}")
     return 0

@@ -9,7 +9,16 @@ from typing import Any
 
 import msgspec
 
-from records import Limit, LimitInFile, PlannedTest, PlanRecord, Proof, encode
+from records import (
+    Limit,
+    LimitInFile,
+    Phrase,
+    PlannedTest,
+    PlanRecord,
+    Proof,
+    Verdict,
+    encode,
+)
 from records.toml_tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
 
@@ -44,7 +53,7 @@ class PlannedStep:
     """One step of a plan, with its settings complete and its limits checked.
 
     `test` tells it from others that use the same step; empty, it is called as the step is. A run
-    passes without an `optional` one.
+    passes without an `optional` one; `asked` is the proof that a profile asks for instead.
     """
 
     use: str
@@ -56,6 +65,15 @@ class PlannedStep:
     stop_on_fail: bool = False
     optional: bool = False
     test: str = ""
+    asked: Proof | None = None
+    depth: str = ""
+
+    @property
+    def required(self) -> Proof:
+        """Return the proof without which a run is INCOMPLETE."""
+        if self.asked is not None:
+            return self.asked
+        return Proof.NONE if self.optional else self.proves
 
     @property
     def proves(self) -> Proof:
@@ -64,14 +82,37 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Untested:
+    """A test that is not done: SKIPPED where there is no such part, else NOT TESTED, and why."""
+
+    test: str
+    title: str
+    clause: str
+    required: Proof
+    verdict: Verdict
+    reason: Phrase
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """`kind` is the equipment it is for, `guideline` the profile it follows."""
+    """`kind` is the equipment it is for, `guideline` the profile it follows, in words.
+
+    `untested` are the tests of this kind that the run does not do, and `incomplete` says why it
+    cannot end as PASS, as far as that is known before it starts. `equipment`, `profile`, `rule`
+    and `altered_by_site` are those of a plan that was resolved.
+    """
 
     id: str
     title: str
     kind: str
     guideline: str
     steps: tuple[PlannedStep, ...]
+    untested: tuple[Untested, ...] = ()
+    equipment: str = ""
+    profile: str = ""
+    rule: str = ""
+    altered_by_site: int = 0
+    incomplete: tuple[str, ...] = ()
     record: bytes = field(init=False, repr=False)
     """The plan's content, as the host keeps it: `records.PlanRecord` as JSON."""
 
@@ -94,20 +135,31 @@ def _record(plan: Plan) -> PlanRecord:
         plan=plan.id,
         kind=plan.kind,
         title=plan.title,
-        profile=plan.guideline,
+        equipment=plan.equipment,
+        profile=plan.profile or plan.guideline,
+        guideline=plan.guideline if plan.profile else "",
+        rule=plan.rule,
+        altered_by_site=plan.altered_by_site,
         tests=tuple(
             PlannedTest(
                 test=planned.test or planned.use,
                 step=planned.use,
                 title=planned.title,
                 clause=planned.clause,
-                required=Proof.NONE if planned.optional else planned.proves,
+                required=planned.required,
                 proof=planned.proves,
+                depth=planned.depth,
                 settings=dict(planned.settings),
                 limits=dict(planned.limits),
                 stop_on_fail=planned.stop_on_fail,
             )
             for planned in plan.steps
+        )
+        + tuple(
+            PlannedTest(
+                test=one.test, step="", title=one.title, clause=one.clause, required=one.required
+            )
+            for one in plan.untested
         ),
     )
 

@@ -1,14 +1,15 @@
 """Hold a resolved plan: each test with its method, settings and limits, or why it is not tested."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from records import Limit, PlannedTest, PlanRecord, Proof, encode
+from records import Limit, Phrase, Proof, Verdict
 from station.engine.library.kinds import Origin, Words
 from station.engine.library.tables import DecisionRule, Depth, Told
+from station.engine.plan import Plan as RunnerPlan
+from station.engine.plan import PlannedStep, Untested
 from station.engine.step import Step
 
 LANGUAGE = "en"
@@ -140,38 +141,55 @@ class Plan:
         ]
         return " ".join([self.title.get(language) or self.title[LANGUAGE], *figures])
 
-    def record(self) -> PlanRecord:
-        """Return the plan as a record holds it."""
-        return PlanRecord(
-            plan=self.equipment,
-            kind=self.equipment,
+    def runnable(self, plan_id: str = "") -> RunnerPlan:
+        """Return the plan as it is run and recorded, under an id that a station gives it."""
+        return RunnerPlan(
+            id=plan_id or self.equipment,
             title=self.title_in(),
+            kind=self.equipment,
+            guideline=self.guideline,
+            steps=tuple(_planned(test, test.step) for test in self.tests if test.step),
+            untested=tuple(
+                _untested(test, test.not_tested) for test in self.tests if test.not_tested
+            ),
             equipment=self.equipment,
             profile=self.profile,
-            guideline=self.guideline,
             rule=self.decision_rule,
             altered_by_site=self.altered_by_site,
-            tests=tuple(
-                PlannedTest(
-                    test=test.id,
-                    step=test.use,
-                    title=test.title_in(),
-                    clause=test.clause,
-                    required=test.required,
-                    proof=test.proves,
-                    depth=test.depth,
-                    settings=dict(test.settings),
-                    limits=dict(test.limits),
-                    stop_on_fail=test.stop_on_fail,
-                )
-                for test in self.tests
-            ),
+            incomplete=self.incomplete,
         )
 
     @property
     def sha256(self) -> str:
         """Return the hash of what the plan says, however its files are written."""
-        return hashlib.sha256(encode(self.record())).hexdigest()
+        return self.runnable().sha256
+
+
+def _planned(test: ResolvedTest, step: Step) -> PlannedStep:
+    return PlannedStep(
+        use=step.name,
+        title=test.title_in(),
+        clause=test.clause,
+        step=step,
+        settings=test.settings,
+        limits=test.limits,
+        stop_on_fail=test.stop_on_fail,
+        test=test.id,
+        asked=test.required,
+        depth=test.depth,
+    )
+
+
+def _untested(test: ResolvedTest, why: NotTested) -> Untested:
+    absent = why.reason is Reason.NO_SUCH_PART
+    return Untested(
+        test=test.id,
+        title=test.title_in(),
+        clause=test.clause,
+        required=test.required,
+        verdict=Verdict.SKIPPED if absent else Verdict.NOT_TESTED,
+        reason=Phrase(f"plan.{why.reason.value}", text=why.why),
+    )
 
 
 def _figure(value: float) -> str:

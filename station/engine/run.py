@@ -25,7 +25,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.engine.plan import Plan, PlannedStep
+from station.engine.plan import Plan, PlannedStep, Untested
 from station.engine.step import BenchFault, Learned, NotApplicable
 
 Stepping = Generator[Event, None, StepRecord]
@@ -55,7 +55,9 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
         yield Found(draft.device, tuple(bench.instruments.values()))
         if done[0].verdict is Verdict.PASS:
             yield from _run_steps(plan, bench, draft.device, done, learned)
-        done.extend(not_reached(plan.steps[len(done) - 1 :], bench.clock.now()))
+        now = bench.clock.now()
+        done.extend(not_reached(plan.steps[len(done) - 1 :], now))
+        done.extend(_record_untested(one, now) for one in plan.untested)
         if (concluded := _conclusion(bench.clock, done)) is not None:
             done.append((yield from _finish(concluded)))
         safe = True
@@ -86,6 +88,25 @@ def not_reached(steps: Iterable[PlannedStep], at: datetime) -> tuple[StepRecord,
     return tuple(_record(planned, at, Verdict.NOT_TESTED, reason=NOT_REACHED) for planned in steps)
 
 
+def draft_steps(plan: Plan, at: datetime) -> tuple[StepRecord, ...]:
+    """Return the records of all tests of a plan, as if the run ended before the first."""
+    untested = tuple(_record_untested(one, at) for one in plan.untested)
+    return not_reached(plan.steps, at) + untested
+
+
+def _record_untested(one: Untested, at: datetime) -> StepRecord:
+    return StepRecord(
+        test=one.test,
+        step="",
+        title=Phrase(text=one.title),
+        clause=one.clause,
+        verdict=one.verdict,
+        started_at=at,
+        required=one.required,
+        reason=one.reason,
+    )
+
+
 def _record(
     planned: PlannedStep, at: datetime, verdict: Verdict, reason: Phrase | None = None
 ) -> StepRecord:
@@ -97,7 +118,7 @@ def _record(
         clause=planned.clause,
         verdict=verdict,
         started_at=at,
-        required=Proof.NONE if planned.optional else planned.proves,
+        required=planned.required,
         proof=planned.proves if judged else Proof.NONE,
         roles=tuple(sorted(planned.step.roles_used)),
         reason=reason,

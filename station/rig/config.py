@@ -1,6 +1,6 @@
 """Reads `station.toml`, and says all of its mistakes at once, each with what would be right."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ from records.toml_tables import (
 from station.console import WhenPlugged
 from station.delivery.broker import BrokerAddress
 from station.delivery.keeping import Keep
+from station.engine import library as libraries
 from station.engine import plan as plans
 from station.engine.bench import Bench
 from station.engine.clock import Clock
+from station.engine.library import Library
 from station.engine.plan import Plan, PlanError
 from station.engine.prompts import Prompter
 from station.rig import tables
+from station.rig.offers import LabelTable, Offers, ReadLibrary
 from station.rig.rehearsal import Nowhere
 from station.rig.schema import Schema, schema_of
 from station.rig.slots import SlotConfig, StationConfig, instruments_at, open_bench, place_of
@@ -33,6 +36,7 @@ from station.rig.tables import InstrumentTable
 
 __all__ = ["ConfigError", "SlotConfig", "StationConfig", "load", "open_bench"]
 
+_DATA = "/var/lib/pace-station"
 EVERY_SLOTS = ("clock", "operator")
 _NAME = "up to 63 letters, digits, '-', '_' or '.', a letter or digit first"
 
@@ -42,17 +46,31 @@ class ConfigError(MistakesInFile):
 
 
 class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    kind: str
-    plans: tuple[str, ...]
+    equipment: tuple[str, ...] = ()
+    profile: str = "pace-key"
+    kind: str = ""
+    plans: tuple[str, ...] = ()
     roles: dict[str, Any] = {}
     shared: dict[str, str] = {}
     when_plugged: WhenPlugged = "offer"
+
+    def __post_init__(self) -> None:
+        if bool(self.equipment) == bool(self.plans):
+            raise ValueError(
+                'name `equipment`, such as equipment = ["laptop-adapter"], or at least one of'
+                " `plans`; `pace plan list` shows both"
+            )
+        if bool(self.kind) != bool(self.plans):
+            raise ValueError("`kind` goes with `plans`, and equipment says itself what it is")
 
 
 class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     station: str
     operator: str = ""
-    data: str = "/var/lib/pace-station"
+    data: str = _DATA
+    library_folders: tuple[str, ...] = ()
+    site: str = ""
+    labels: dict[str, LabelTable] = {}
     plan_folders: tuple[str, ...] = ()
     driver_folders: tuple[str, ...] = ()
     broker: BrokerAddress = BrokerAddress()
@@ -62,13 +80,22 @@ class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     slots: dict[str, Any]
 
 
-def load(path: Path) -> StationConfig:
+def load(path: Path, *, start_in: Path | None = None) -> StationConfig:
     """Return what the file describes, checked together with its plans. Touches no hardware.
 
-    Raises `ConfigError` with every mistake.
+    Every file of the library of equipment is read and checked, save at a start: then the compiled
+    kinds in the station's data, the folder `start_in`, are enough. Raises `ConfigError` with every
+    mistake.
     """
+
+    def library(wanted: Sequence[str], folders: Sequence[Path]) -> Library:
+        if start_in is not None:
+            return libraries.load(wanted, folders, start_in / "library")
+        whole = libraries.read(folders)
+        return Library(whole.sha256, {kind: whole.kind(kind) for kind in wanted})
+
     try:
-        reader = _Reader(read(path), path.parent)
+        reader = _Reader(read(path), path.parent, library)
     except TableError as error:
         raise ConfigError(*error.after(path)) from error
     if reader.wrong or reader.config is None:
@@ -76,16 +103,26 @@ def load(path: Path) -> StationConfig:
     return reader.config
 
 
+def data_of(path: Path) -> Path:
+    """Return the folder of a station's data, as its file names it. Raises `ConfigError`."""
+    try:
+        named = read(path).get("data", _DATA)
+    except TableError as error:
+        raise ConfigError(*error.after(path)) from error
+    return Path(named if isinstance(named, str) else _DATA)
+
+
 class _Reader:
     """Reads one file. `wrong` are its mistakes; without any, `config` is what it describes."""
 
-    def __init__(self, raw: dict[str, Any], folder: Path) -> None:
+    def __init__(self, raw: dict[str, Any], folder: Path, library: ReadLibrary) -> None:
         self.wrong = mistakes(raw, _StationTable)
         self.config: StationConfig | None = None
         self._raw = raw
         self._check_name("station", raw.get("station"))
         self._drivers = self._folders("driver_folders", folder)
         self._plans = (*self._folders("plan_folders", folder), plans.SHIPPED)
+        self._offers = self._read_offers(folder, library)
         shared = {
             name: table
             for name, one in self._tables("shared").items()
@@ -111,9 +148,29 @@ class _Reader:
             slots=slots,
             driver_folders=self._drivers,
         )
+        self.wrong += self._offers.wrong
         self.wrong += _twice(self.config)
         devices = {port: slot.name for slot in slots.values() for port in slot.device_ports()}
         self.wrong += instruments_at(devices, self.config)
+
+    def _read_offers(self, beside: Path, library: ReadLibrary) -> Offers:
+        """Return what the slots' equipment offers: its library is read for all slots at once."""
+        named = [one.get("equipment") for one in self._tables("slots").values()
+                 if isinstance(one, dict)]  # fmt: skip
+        lists = [one for one in named if one and not mistakes(one, tuple[str, ...])]
+        labels = {
+            key: convert(one, LabelTable)
+            for key, one in self._tables("labels").items()
+            if not mistakes(one, LabelTable)
+        }
+        site = self._raw.get("site", "")
+        return Offers(
+            labels,
+            site if isinstance(site, str) else "",
+            self._folders("library_folders", beside),
+            tuple(dict.fromkeys(kind for kinds in lists for kind in kinds)),
+            library,
+        )
 
     def _tables(self, key: str) -> Mapping[str, Any]:
         found = self._raw.get(key, {})
@@ -187,9 +244,18 @@ class _Reader:
             return None
         table = convert(raw, _SlotTable, place)
         self.wrong += _wrong_roles(place, table, roles, self._tables("shared"))
-        loaded = self._loaded_plans(place, table)
         right = {role: one for role, one in roles.items() if one is not None}
-        slot = SlotConfig(name, table.kind, loaded, right, table.shared, table.when_plugged)
+        playing = _playing(right, table.shared, shared)
+        if table.equipment:
+            complete = playing.keys() == roles.keys() | table.shared.keys()
+            kinds = {role: place_of(one, Nowhere()).kind for role, one in playing.items()}
+            loaded = (
+                self._offers.plans(place, table.equipment, table.profile, kinds) if complete else ()
+            )
+        else:
+            loaded = self._loaded_plans(place, table)
+        kind = table.kind or ", ".join(table.equipment)
+        slot = SlotConfig(name, kind, loaded, right, table.shared, table.when_plugged)
         if len(right) == len(roles) and slot.when_plugged == "start" and not slot.device_ports():
             self.wrong.append(
                 f"{place}.when_plugged: 'start' is for a slot with a device at a USB port, such as"
@@ -199,9 +265,6 @@ class _Reader:
         return slot
 
     def _loaded_plans(self, place: str, table: _SlotTable) -> tuple[Plan, ...]:
-        if not table.plans:
-            said = "name at least one plan; `pace plan list` shows them"
-            self.wrong.append(f"{place}.plans: {said}")
         loaded = []
         for plan_id in table.plans:
             try:
@@ -230,6 +293,15 @@ def _wrong_roles(
             yield f"{where}: the slot has its own {role}, too"
 
 
+def _playing(
+    own: Mapping[str, InstrumentTable],
+    named: Mapping[str, str],
+    shared: Mapping[str, InstrumentTable],
+) -> dict[str, InstrumentTable]:
+    """Return what plays each role of a slot, its own and shared ones."""
+    return {**own, **{role: shared[name] for role, name in named.items() if name in shared}}
+
+
 def _missing_roles(
     slot: SlotConfig, named: Iterable[str], shared: Mapping[str, InstrumentTable]
 ) -> Iterator[str]:
@@ -237,8 +309,7 @@ def _missing_roles(
 
     A role whose instrument is wrong has been complained of, and is not missing.
     """
-    playing = dict(slot.roles)
-    playing |= {role: shared[name] for role, name in slot.shared.items() if name in shared}
+    playing = _playing(slot.roles, slot.shared, shared)
     nowhere = Nowhere()
     places = {role: place_of(table, nowhere) for role, table in playing.items()}
     bench = Bench(slot.name, places, _NO_CLOCK, _NOBODY)

@@ -17,7 +17,7 @@ from station.engine.clock import Clock, clock_is_synchronised
 from station.engine.events import Event, NotSaved, RunFinished
 from station.engine.plan import Plan
 from station.engine.prompts import Prompter
-from station.engine.run import not_reached, run
+from station.engine.run import draft_steps, run
 from station.rig.config import SlotConfig, StationConfig, open_bench
 
 Result = TypeVar("Result")
@@ -62,7 +62,7 @@ class Runs:
             station=self._config.station,
             slot=slot.name,
             operator=self._config.operator,
-            device=Device(asset_tag=tag, kind=slot.kind),
+            device=Device(asset_tag=tag, kind=plan.kind),
             plan=plan.id,
             plan_sha256=plan.sha256,
             profile=plan.guideline,
@@ -72,7 +72,7 @@ class Runs:
             simulated=self._simulated,
             started_at=now,
             duration_s=0.0,
-            steps=not_reached(plan.steps, now),
+            steps=draft_steps(plan, now),
             verdict=Verdict.ABORTED,
         )
         try:

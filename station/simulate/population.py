@@ -199,7 +199,11 @@ KEYBOARDS = (
          stop_at="keyboard.every_key"),
 )  # fmt: skip
 
-CASES = {"laptop adapter": ADAPTERS, "LCD monitor": DISPLAYS, "USB keyboard": KEYBOARDS}
+CASES = {
+    "laptop-adapter": ADAPTERS,
+    "lcd-monitor": DISPLAYS,
+    "usb-keyboard": KEYBOARDS,
+}
 """By kind of equipment, as slots name it."""
 
 

@@ -16,6 +16,11 @@ STATION = {
     " part of its topics and records, so unique at its broker",
     "operator": "who is named in the records",
     "data": "folder of `outbox.db`, and of `station.log` with `--ui`; `--data` goes before it",
+    "library_folders": "folders of your own [equipment and profiles](library.md), beside the file"
+    " unless absolute",
+    "site": "what this place wants otherwise: an id in `sites` of a library folder",
+    "labels": "`[labels.NAME]`, one for each label of equipment that is known: `equipment`,"
+    " `nameplate` with its ratings, `without` roles that are left aside; NAME is the id of the plan",
     "plan_folders": "folders of your own plans, beside the file unless absolute; searched in this"
     " order, before the shipped plans",
     "driver_folders": "folders of your own drivers, beside the file unless absolute; searched in"
@@ -27,8 +32,11 @@ STATION = {
     "slots": "`[slots.NAME]`, at least one; the order is the order on the screen",
 }
 SLOT = {
-    "kind": "the equipment tested here; must equal the `kind` of each of its plans",
-    "plans": "ids of the plans on offer; the first is the one that runs unless another is chosen",
+    "equipment": "the kinds that are tested here; what is offered follows from the labels",
+    "profile": "how good its equipment has to be",
+    "kind": "with `plans`: the equipment tested here; must equal the `kind` of each of its plans",
+    "plans": "instead of `equipment`: ids of plans of version 0.1; the first is the one that runs"
+    " unless another is chosen",
     "roles": "`[slots.NAME.roles.ROLE]`, one for each instrument of this slot",
     "shared": 'roles played by shared instruments, as in `{ probe = "colour-probe" }`',
     "when_plugged": "what plugging a device into the slot's USB port does: `offer` its first plan"

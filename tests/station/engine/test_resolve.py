@@ -335,7 +335,7 @@ def test_a_site_goes_before_the_profile_and_the_result_says_so() -> None:
     assert tests["hot"].required is Proof.FULL
     assert tests["hot"].altered == ("warm_up_change",)
     assert plan.guideline == "everything, for tests, altered by the site: 3 limits"
-    assert plan.record().altered_by_site == 3
+    assert plan.runnable().altered_by_site == 3
 
 
 def test_a_site_that_says_nothing_of_this_kind_alters_nothing() -> None:

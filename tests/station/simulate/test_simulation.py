@@ -16,7 +16,6 @@ from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
 from station.engine.events import Asked, Question, RunFinished
-from station.engine.plan import find
 from station.rig.config import StationConfig, load
 from station.service import StationService
 from station.simulate.operator import SimulatedLine, judge
@@ -26,7 +25,7 @@ from tests.host_agent.rig import eventually
 from tests.station.benches import make_draft
 
 SEEDS = (1, 2)
-SLOT = {"laptop adapter": "adapter-1", "LCD monitor": "display-1", "USB keyboard": "keyboard-1"}
+SLOT = {"laptop-adapter": "adapter-1", "lcd-monitor": "display-1", "usb-keyboard": "keyboard-1"}
 
 
 class Rig:
@@ -113,7 +112,7 @@ def test_every_case_alone_gets_the_verdict_it_calls_for(rig: Rig, kind: str, cas
         last = record.steps[-1]
         assert (last.step, last.verdict) == ("bench.make_safe", Verdict.PASS)
         assert decode_run(encode(record)) == record
-        left_on = world.circuit.current_a if kind == "laptop adapter" else world.circuit.voltage_v
+        left_on = world.circuit.current_a if kind == "laptop-adapter" else world.circuit.voltage_v
         assert left_on == 0.0
 
 
@@ -169,7 +168,7 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("case", CASES["USB keyboard"], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES["usb-keyboard"], ids=lambda case: case.name)
 def test_every_keyboard_by_hand_gets_the_verdict_that_a_hand_can_find(rig: Rig, case: Case) -> None:
     verdict, step = BY_HAND[case.name]
     record = rig.test("keyboard-1", case, "usb-keyboard-by-hand")
@@ -203,12 +202,12 @@ def test_whoever_takes_over_starts_answers_and_stops_alone(
             answered.set()
 
     rig.service.listen(person)
-    record = rig.test("display-1", CASES["LCD monitor"][0])
+    record = rig.test("display-1", CASES["lcd-monitor"][0])
     assert record.verdict is Verdict.PASS
     assert questions[0].about == "display.probe_here"
     assert len(questions) >= 7
     tags = [one.device.asset_tag for _, one in rig.line.finished]
-    assert tags == [CASES["LCD monitor"][0].name]
+    assert tags == [CASES["lcd-monitor"][0].name]
     rig.service.close()
 
 
@@ -217,7 +216,7 @@ def test_a_question_that_nobody_answers_waits_and_can_be_stopped(
 ) -> None:
     rig = Rig(demo, tmp_path / "outbox.db")
     rig.service.take_over()
-    rig.case = CASES["LCD monitor"][0]
+    rig.case = CASES["lcd-monitor"][0]
     rig.start("display-1", "A-1")
     eventually(
         lambda: any(
@@ -237,7 +236,7 @@ def test_a_device_that_was_stopped_by_the_population_is_not_stopped_by_hand(
     """`stop_at` is what the simulated operator does, and that one has gone."""
     rig = Rig(demo, tmp_path / "outbox.db")
     rig.service.take_over()
-    stopped = next(case for case in CASES["laptop adapter"] if case.stop_at)
+    stopped = next(case for case in CASES["laptop-adapter"] if case.stop_at)
     assert rig.test("adapter-1", stopped).verdict is Verdict.PASS
     rig.service.close()
 
@@ -254,7 +253,7 @@ def test_taking_over_a_real_station_does_nothing(demo: StationConfig, tmp_path: 
 
 def test_two_displays_never_hold_the_probe_at_once(demo: StationConfig, tmp_path: Path) -> None:
     rig = Rig(demo, tmp_path / "outbox.db")
-    good = CASES["LCD monitor"][0]
+    good = CASES["lcd-monitor"][0]
     rig.case = good
     inside: list[str] = []
     both: list[tuple[str, ...]] = []
@@ -284,13 +283,9 @@ def test_two_displays_never_hold_the_probe_at_once(demo: StationConfig, tmp_path
 # The population and its judge
 
 
-def test_every_case_of_the_population_has_a_place_in_its_plan() -> None:
+def test_every_case_of_the_population_has_a_place_in_its_plan(demo: StationConfig) -> None:
     for kind, cases in CASES.items():
-        plan = find(
-            {"laptop adapter": "laptop-adapter-65w", "LCD monitor": "lcd-monitor"}.get(
-                kind, "usb-keyboard"
-            )
-        )
+        plan = demo.slots[SLOT[kind]].plans[0]
         steps: set[str] = {planned.use for planned in plan.steps}
         for case in cases:
             assert case.step in steps | {""}, case.name
@@ -300,7 +295,7 @@ def test_every_case_of_the_population_has_a_place_in_its_plan() -> None:
 
 
 def test_a_kind_that_nobody_simulates_is_told_with_those_there_are() -> None:
-    with pytest.raises(LookupError, match="no simulated toaster; there are LCD monitor, USB"):
+    with pytest.raises(LookupError, match="no simulated toaster; there are laptop-adapter, lcd"):
         draw("toaster", Random(1))
 
 
@@ -346,7 +341,7 @@ def test_a_world_is_as_before_after_unplugging(demo: StationConfig) -> None:
 
 
 def test_a_run_that_finished_is_paired_with_its_own_case(rig: Rig) -> None:
-    dead = next(case for case in CASES["laptop adapter"] if case.name == "dead adapter")
+    dead = next(case for case in CASES["laptop-adapter"] if case.name == "dead adapter")
     record = rig.test("adapter-1", dead)
     assert rig.line.finished[-1] == (dead, record)
     assert any(isinstance(one, SlotNotice) and one.event == RunFinished(record) for one in rig.told)
