@@ -63,6 +63,7 @@ def resolve(
         decision_rule=next(rules),
         nameplate=label.known(),
         units={name: rating.unit for name, rating in kind.ratings.items()},
+        products=frozenset(name for name, rating in kind.ratings.items() if rating.product),
         tests=tests,
     )
 

@@ -96,6 +96,7 @@ class Plan:
     decision_rule: DecisionRule
     nameplate: Mapping[str, Told]
     units: Mapping[str, str]
+    products: frozenset[str]
     tests: tuple[ResolvedTest, ...]
 
     @property
@@ -133,13 +134,13 @@ class Plan:
         return frozenset(name for test in self.tests if test.step for name in test.step.roles)
 
     def title_in(self, language: str = LANGUAGE) -> str:
-        """Return the title for people, such as "Laptop adapter 19.5 V 3.33 A 65 W"."""
-        figures = [
-            f"{_figure(value)} {self.units[name]}"
-            for name, value in self.nameplate.items()
-            if isinstance(value, float) and "." not in name
-        ]
-        return " ".join([self.title.get(language) or self.title[LANGUAGE], *figures])
+        """Return the title for people, such as "Laptop adapter 19.5 V 3.33 A (65 W)"."""
+        words = [self.title.get(language) or self.title[LANGUAGE]]
+        for name, value in self.nameplate.items():
+            if isinstance(value, float) and "." not in name:
+                figure = f"{_figure(value)} {self.units[name]}"
+                words.append(f"({figure})" if name in self.products else figure)
+        return " ".join(words)
 
     def runnable(self, plan_id: str = "") -> RunnerPlan:
         """Return the plan as it is run and recorded, under an id that a station gives it."""

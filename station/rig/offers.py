@@ -6,6 +6,7 @@ profile = "pace-key"                  nameplate = { output_v = 19.5, output_a = 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,11 @@ class Offers:
         """Return what a slot offers, in the order of its equipment and then of the labels."""
         if self._library is None:
             return ()
-        self.wrong += self._useless(place, equipment, roles)
+        for kind in equipment:
+            if self._library.kinds[kind].is_part:
+                self._say(f"{place}: {kind} is only a part of something: name what it is a part of")
+                return ()
+        self.wrong += self._misspelt(place, equipment, roles)
         found = []
         for kind in equipment:
             labels = {key: one for key, one in self._labels.items() if one.equipment == kind}
@@ -109,10 +114,10 @@ class Offers:
         if mistake not in self.wrong:
             self.wrong.append(mistake)
 
-    def _useless(
+    def _misspelt(
         self, place: str, equipment: Sequence[str], roles: Mapping[str, type[object]]
     ) -> Iterator[str]:
-        """Yield the roles that no test needs: a misspelt one would only make a test disappear."""
+        """Yield the roles that no test needs and that read like one: its test would disappear."""
         assert self._library is not None
         needed = {
             role
@@ -121,7 +126,8 @@ class Offers:
             for use in test.entry.use
             for role in steps.find(use).roles
         }
+        lacking = needed - roles.keys() - set(OF_EVERY_SLOT)
         for role in sorted(roles.keys() - needed):
-            known = needed - set(OF_EVERY_SLOT)
-            said = f"no test of {', '.join(equipment)} needs it; {suggest(role, known)}"
-            yield f"{inside(f'{place}.roles', role)}: {said}"
+            if get_close_matches(role, lacking, n=1):
+                said = f"no test of {', '.join(equipment)} needs it; {suggest(role, lacking)}"
+                yield f"{inside(f'{place}.roles', role)}: {said}"

@@ -19,8 +19,8 @@ STATION = {
     "library_folders": "folders of your own [equipment and profiles](library.md), beside the file"
     " unless absolute",
     "site": "what this place wants otherwise: an id in `sites` of a library folder",
-    "labels": "`[labels.NAME]`, one for each label of equipment that is known: `equipment`,"
-    " `nameplate` with its ratings, `without` roles that are left aside; NAME is the id of the plan",
+    "labels": "`[labels.NAME]`, one for each label that is known, see"
+    " [equipment and profiles](library.md#in-stationtoml)",
     "plan_folders": "folders of your own plans, beside the file unless absolute; searched in this"
     " order, before the shipped plans",
     "driver_folders": "folders of your own drivers, beside the file unless absolute; searched in"

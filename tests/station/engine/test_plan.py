@@ -1,7 +1,6 @@
 """A plan that loads has no silly mistakes left; one that does not says where and what."""
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -347,9 +346,3 @@ def _needed(step: Step) -> dict[str, object]:
 
 def test_a_plan_may_name_every_layout_there_is() -> None:
     assert set(get_args(LayoutName)) == set(LAYOUTS)
-
-
-def test_every_shipped_plan_is_used_by_the_demonstration_or_names_a_rating() -> None:
-    table = tomllib.loads((SHIPPED.parent / "demo.toml").read_text())
-    offered = {plan for slot in table["slots"].values() for plan in slot["plans"]}
-    assert offered == {path.stem for path in SHIPPED_PLANS}

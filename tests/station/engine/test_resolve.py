@@ -380,7 +380,7 @@ def test_the_hash_is_that_of_what_the_plan_says() -> None:
 
 
 def test_a_plan_has_a_title_for_people() -> None:
-    assert plan_of("laptop-adapter", ADAPTER).title_in() == "Laptop adapter 19.5 V 3.33 A 65 W"
+    assert plan_of("laptop-adapter", ADAPTER).title_in() == "Laptop adapter 19.5 V 3.33 A (65 W)"
     assert plan_of("laptop-adapter", {"output_v": 5.0}).title_in("de") == "Laptop adapter 5 V"
 
 

@@ -38,10 +38,10 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.engine.plan import PlannedStep
+from station.engine.plan import PlannedStep, Untested
 from station.engine.prompts import Operator, Prompter
-from station.engine.run import NOT_REACHED, run
-from station.engine.step import BenchFault, Learned, NotApplicable, Socket, Yields, step
+from station.engine.run import NOT_REACHED, draft_steps, run
+from station.engine.step import BenchFault, Learned, NotApplicable, Socket, Step, Yields, step
 from tests.station.benches import (
     Answers,
     Meter,
@@ -981,3 +981,50 @@ def test_an_actuator_that_does_not_let_go_is_named_by_its_role(rig: Rig) -> None
     ended = finished(rig.bench, GOOD)
     assert ended["measure"].at_fault == ()
     assert ended["make_safe"].at_fault == ("relay",)
+
+
+# What is not tested
+
+
+@pytest.mark.parametrize(
+    ("verdict", "required", "expected"),
+    [
+        (Verdict.SKIPPED, Proof.FULL, Verdict.PASS),
+        (Verdict.NOT_TESTED, Proof.LOOK, Verdict.INCOMPLETE),
+        (Verdict.NOT_TESTED, Proof.NONE, Verdict.PASS),
+    ],
+)
+def test_a_test_that_is_not_done_has_a_record_with_its_reason(
+    rig: Rig, verdict: Verdict, required: Proof, expected: Verdict
+) -> None:
+    why = Phrase("plan.no_such_part", text="it has none")
+    plan = replace(
+        make_plan(GOOD), untested=(Untested("lamp", "Lamp", "C1", required, verdict, why),)
+    )
+    told = list(run(plan, rig.bench, make_draft()))
+    assert isinstance(told[-1], RunFinished)
+    record = told[-1].record
+    assert record.verdict is expected
+    assert [one.test for one in record.steps][-2:] == ["lamp", "bench.make_safe"]
+    lamp = record.steps[-2]
+    assert (lamp.step, lamp.verdict, lamp.required, lamp.reason) == ("", verdict, required, why)
+    assert contradictions(record) == []
+    assert decode_run(encode(record)) == record
+
+
+def test_the_draft_of_a_run_has_a_record_of_every_test() -> None:
+    why = Phrase("plan.no_such_part", text="it has none")
+    lamp = Untested("lamp", "Lamp", "C1", Proof.NONE, Verdict.SKIPPED, why)
+    clock = make_clock()
+    steps = draft_steps(replace(make_plan(GOOD), untested=(lamp,)), clock.now())
+    assert [(one.test, one.verdict) for one in steps] == [
+        (GOOD.use, Verdict.NOT_TESTED),
+        ("lamp", Verdict.SKIPPED),
+    ]
+
+
+def test_a_profile_asks_for_more_proof_than_a_method_gives_or_for_none(rig: Rig) -> None:
+    assert finish(rig.bench, replace(GOOD, asked=Proof.NONE)).verdict is Verdict.PASS
+    partial = replace(GOOD, step=Step(GOOD.step.function, GOOD.step.units, Proof.PARTIAL))
+    assert finish(Rig().bench, replace(partial, asked=Proof.FULL)).verdict is Verdict.INCOMPLETE
+    assert finish(Rig().bench, replace(partial, asked=Proof.LOOK)).verdict is Verdict.PASS

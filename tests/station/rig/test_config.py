@@ -181,9 +181,9 @@ def test_the_demonstrations_rig_is_good() -> None:
         ("2027-03-31", '"soon"', "shared.probe.calibrated_until: 'soon' is not a date"),
         ("slots.left", 'slots."a b"', "slots: 'a b' is not a name"),
         ("slots.left", 'slots.""', "slots: '' is not a name"),
-        ('kind = "USB keyboard"\n', "", "slots.left: the key `kind` is missing"),
+        ('kind = "USB keyboard"\n', "", "slots.left: `kind` goes with `plans`"),
         ('kind = "USB', 'kind = "PS/2', "slots.left.plans: usb-keyboard-by-hand is for a USB"),
-        ('["usb-keyboard-by-hand"]', "[]", "slots.left.plans: name at least one plan"),
+        ('["usb-keyboard-by-hand"]', "[]", "slots.left: name `equipment`, such as equipment = "),
         ('["usb-keyboard-by-hand"]', '"x"', "slots.left.plans: 'x' is not a list"),
         ("usb-keyboard-by-hand", "keyboard", "slots.left.plans: no plan 'keyboard'; there are la"),
         ("usb-keyboard-by-hand", "usb-keyboard", "slots.left: plan usb-keyboard: keyboard.every_key"
