@@ -362,7 +362,7 @@ def test_a_good_configuration_is_told_in_words_and_as_json(
     "command", [["check"], ["run", "--data", "x"], ["simulate", "--data", "x"]]
 )
 @pytest.mark.parametrize(
-    ("text", "mistakes"), [("", 2), ("[x", 1), ('station = "a"\n[slots.b]\nkind = 3', 2)]
+    ("text", "mistakes"), [("", 2), ("[x", 1), ('station = "a"\n[slots.b]\nkind = 3\nplans = 4', 2)]
 )
 def test_a_bad_configuration_is_one_line_for_each_mistake_and_leaves_nothing_behind(
     tmp_path: Path,
