@@ -1,4 +1,4 @@
-"""The fingers of a simulated key actuator: they press keys of the keyboard under them."""
+"""The keys of the keyboard that is under simulated fingers."""
 
 from typing import Protocol
 
