@@ -1,4 +1,4 @@
-"""What a slot offers that names equipment: one plan for each label that is known, or without one.
+"""The plans of a slot that names equipment: one for each label that is known, or without one.
 
 [slots.left]                          [labels.laptop-adapter-65w]
 equipment = ["laptop-adapter"]        equipment = "laptop-adapter"
