@@ -87,6 +87,9 @@ class Instrument(ABC):
     under_test: ClassVar[bool] = False
     """True of the device under test itself, which is opened when a step first needs it."""
 
+    dead_man: ClassVar[bool] = False
+    """True of an instrument that lets go of the device by itself when the station falls silent."""
+
     identity: Identity
 
 

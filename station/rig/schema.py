@@ -33,6 +33,15 @@ COMMON = (
         Annotated[date | None, "the day until which its calibration holds; goes into every record"],
         None,
     ),
+    Key(
+        "in_common",
+        Annotated[
+            tuple[str, ...],
+            "what it has in common with other instruments besides bus and hubs, such as a mains"
+            " socket: an error of one casts doubt on the others",
+        ],
+        (),
+    ),
 )
 """The keys that every instrument's table may have."""
 

@@ -113,4 +113,6 @@ def place_of(table: InstrumentTable, hardware: Hardware, lock: SharedLock | None
         device=table.device,
         calibrated_until=until.isoformat() if until else "",
         shared=lock,
+        shares=table.shares(),
+        dead_man=table.dead_man,
     )

@@ -11,14 +11,16 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from drivers.buses import Hardware, Time
+from drivers.capabilities import Instrument
 from drivers.errors import DriverError
 from drivers.find import name_of
+from drivers.formats import usb_ports
 from drivers.wiring import Named, OneOf, Written
 from records.toml_tables import inside, mistakes, suggest
 from station.engine.step import BenchFault
 from station.rig.rehearsal import Nowhere, StandIn
 from station.rig.schema import Schema, Whole, mark_of, unwrapped, without_none
-from station.rig.wires import I2C, Key, Place, SerialPort, UsbPort
+from station.rig.wires import I2C, Key, Place, SerialPort, UsbPort, hubs_of
 
 _HEXADECIMAL = re.compile("0[xX][0-9a-fA-F]{1,8}")
 
@@ -53,6 +55,11 @@ class InstrumentTable:
         return self.schema.device
 
     @property
+    def dead_man(self) -> bool:
+        """True of an instrument that lets go by itself when the station falls silent."""
+        return issubclass(self.kind, Instrument) and self.kind.dead_man
+
+    @property
     def calibrated_until(self) -> date | None:
         until: date | None = self.values.get("calibrated_until")
         return until
@@ -66,6 +73,12 @@ class InstrumentTable:
                 addresses = (self.values["address"],)
             found += self.schema.wire.places(self.values, addresses)
         return tuple(found)
+
+    def shares(self) -> tuple[str, ...]:
+        """Return what others have in common with it: bus, hubs, and what its file says."""
+        found = [shared for place in self.places() for shared in place.shares()]
+        found += [hub for port in self.device_ports() for hub in hubs_of(usb_ports.parse(port))]
+        return tuple(dict.fromkeys((*found, *self.values.get("in_common", ()))))
 
     @property
     def serial_port(self) -> str:

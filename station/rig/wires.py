@@ -51,6 +51,11 @@ class SerialPort(NamedTuple):
     def __str__(self) -> str:
         return f"port {self.port}"
 
+    def shares(self) -> tuple[str, ...]:
+        """Return what the port has in common with others: the hubs on the way to it."""
+        at = serial_ports.parse(self.port).usb_port
+        return hubs_of(at) if at is not None else ()
+
 
 class Chip(NamedTuple):
     """An address on an I²C bus, perhaps behind multiplexers."""
@@ -63,6 +68,10 @@ class Chip(NamedTuple):
         way = "".join(f", {hop.address:#04x} channel {hop.channel}" for hop in self.mux)
         return f"I²C bus {self.bus}{way}, address {self.address:#04x}"
 
+    def shares(self) -> tuple[str, ...]:
+        """Return what the chip has in common with others: its bus, which a hung chip stops."""
+        return (f"I²C bus {self.bus}",)
+
 
 class UsbPort(NamedTuple):
     """A USB port, such as `1-1.4`."""
@@ -72,6 +81,10 @@ class UsbPort(NamedTuple):
     def __str__(self) -> str:
         return f"USB port {self.port}"
 
+    def shares(self) -> tuple[str, ...]:
+        """Return what the port has in common with others: the hubs on the way to it."""
+        return hubs_of(usb_ports.parse(self.port))
+
 
 class VideoOutput(NamedTuple):
     """A video output, as the kernel names its connector."""
@@ -80,6 +93,15 @@ class VideoOutput(NamedTuple):
 
     def __str__(self) -> str:
         return f"connector {self.connector}"
+
+    def shares(self) -> tuple[str, ...]:
+        """Return what the output has in common with others: nothing that fails with it."""
+        return ()
+
+
+def hubs_of(port: usb_ports.UsbPort) -> tuple[str, ...]:
+    """Return the hubs between the computer and a USB port; the root hub is the computer itself."""
+    return tuple(f"USB hub {hub}" for hub in port.hubs() if not hub.is_root_hub)
 
 
 Place = SerialPort | Chip | UsbPort | VideoOutput

@@ -308,3 +308,24 @@ def test_a_bus_that_is_not_there_is_named(config: StationConfig) -> None:
         with pytest.raises(NotConnected, match=r"/dev/i2c-\d: no such bus"):
             opened(config.slots["left"].roles[role], hardware)
     assert hardware.buses == [1, 6, 5, 3]
+
+
+@pytest.mark.parametrize(
+    ("driver", "table", "expected"),
+    [
+        ("ina226", {"bus": 1, "shunt_ohm": 0.01, "max_a": 5.0}, ("I²C bus 1",)),
+        ("ka3000", {"port": "usb:1-1.2.3"}, ("USB hub 1-1.2", "USB hub 1-1")),
+        ("ka3000", {"port": "usb:1-1"}, ()),
+        ("ka3000", {"port": "/dev/ttyAMA0"}, ()),
+        ("pzem004t", {"port": "/dev/ttyAMA0", "in_common": ["socket A"]}, ("socket A",)),
+        ("hid_keyboard", {"port": "1-1.4"}, ("USB hub 1-1",)),
+        ("usb_port_power", {"port": "1-1.4"}, ("USB hub 1-1",)),
+        ("ddc_monitor", {"bus": 3}, ("I²C bus 3",)),
+        ("pattern_screen", {"connector": "HDMI-A-1"}, ()),
+    ],
+)
+def test_an_instrument_knows_what_fails_together_with_others(
+    driver: str, table: dict[str, object], expected: tuple[str, ...]
+) -> None:
+    """An ERROR of one casts doubt on what the others have found: see `records.conclude`."""
+    assert table_of(driver, **table).shares() == expected
