@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 from benchmarks import peers
 from benchmarks.children import OURS, PEERS, ROOT, Memory, Service, environment, ours, scratch
@@ -13,15 +14,20 @@ from benchmarks.results import Note, Result, Series, at_most, seconds
 READY = at_most(2)
 ENGINE = at_most(45, "MiB")
 HELP = at_most(2)
+LIBRARY = at_most(20, "ms")
+PLAN = at_most(2, "ms")
 
 SETTLE_S = 1.0
 HELP_RUNS = 5
+PLAN_ROUNDS = 20
+PLAN_KEYS = ("start_s", "plan_s", "first_s")
 
 
 def measure(pairs: int, patience: Patience) -> Iterator[Result | Note]:
     yield _ready(pairs, patience)
     yield _memory(pairs, patience)
     yield _help(pairs, patience)
+    yield from _plans(pairs)
 
 
 def write_config(folder: Path) -> Path:
@@ -87,6 +93,29 @@ def _memory(pairs: int, patience: Patience) -> Result:
             Series("proportional", "MiB", [one.pss for one in resting]),
             Series("after 32 runs", "MiB", [busy]),
         ),
+    )
+
+
+def _plans(pairs: int) -> Iterator[Result]:
+    """Measure what a start loads of 17 kinds × 4 profiles, and the slowest plan of three kinds."""
+    found = []
+    for _ in range(pairs):
+        with scratch() as folder:
+            found.append(ours("plans", folder, PLAN_ROUNDS))
+    starts, plans, firsts = ([1e3 * one[key] for one in found] for key in PLAN_KEYS)
+    yield Result(
+        "start.library",
+        "What a start loads of the library of equipment: 3 of 17 kinds × 4 profiles, compiled",
+        median(starts),
+        LIBRARY,
+        (Series("compiled", "ms", starts), Series("all files read and checked", "ms", firsts)),
+    )
+    yield Result(
+        "start.plan",
+        "One plan resolved and hashed: the slowest of three kinds",
+        median(plans),
+        PLAN,
+        (Series("plan", "ms", plans),),
     )
 
 

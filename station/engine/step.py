@@ -15,6 +15,7 @@ A step yields readings; it may also yield what it learned about the device (`Lea
 operator should see meanwhile (`KeysSeen`). It never judges: only a limit of the plan does.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -163,6 +164,7 @@ def step(*, proves: Proof = Proof.FULL, **units: str) -> Callable[[StepFunction]
     return lambda function: Step(function, units, proves)
 
 
+@functools.cache
 def find(name: str) -> Step:
     """Return the step of that name: `power.idle_power` is the one in `station/steps/power.py`.
 
