@@ -142,8 +142,13 @@ class _Resolver:
         origins = {}
         addressed: dict[str, Any] = {}
         for what in ("require", "depth", "clause"):
-            if found := self._nearest(what, place.names):
+            if found := self._nearest(what, place.names, self.layers):
                 addressed[what], origins[what] = found
+        # A site asks for more proof than its profile, never for less, whatever it addresses.
+        below = self.layers[1:] if self.has_site else ()
+        asked = self._nearest("require", place.names, below)
+        if asked and Proof(asked[0]).rank > Proof(addressed["require"]).rank:
+            addressed["require"], origins["require"] = asked
         judged = judged or _Judged()
         if method:
             origins |= method.origins | judged.origins
@@ -324,8 +329,11 @@ class _Resolver:
                 return NotTested(Reason.NO_SUCH_PART, f"{prefix}{rating} is {told}")
         return None
 
-    def _nearest(self, what: str, names: Sequence[str]) -> tuple[Any, Origin] | None:
-        for layer in self.layers:
+    @staticmethod
+    def _nearest(
+        what: str, names: Sequence[str], layers: Sequence[Layer]
+    ) -> tuple[Any, Origin] | None:
+        for layer in layers:
             said: Mapping[str, tuple[Any, Origin]] = getattr(layer, what)
             for name in names:
                 if name in said:

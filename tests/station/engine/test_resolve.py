@@ -338,6 +338,14 @@ def test_a_site_goes_before_the_profile_and_the_result_says_so() -> None:
     assert plan.runnable().altered_by_site == 3
 
 
+def test_a_site_lowers_no_proof_by_another_address() -> None:
+    with_site = by_id(plan_of("laptop", LAPTOP, site="workshop"))["keyboard.every_key"]
+    assert with_site.required is Proof.FULL
+    assert with_site.origins["require"].file.endswith("profiles/everything.toml")
+    plain = by_id(plan_of("laptop", LAPTOP, site="workshop", profile="pace-key"))
+    assert plain["keyboard.every_key"].required is Proof.LOOK
+
+
 def test_a_site_that_says_nothing_of_this_kind_alters_nothing() -> None:
     plan = plan_of("usb-keyboard", {"layout": "iso-105"}, site="workshop", profile="pace-key")
     assert plan.altered_by_site == 0
@@ -359,7 +367,7 @@ def test_every_value_of_every_plan_says_where_it_comes_from() -> None:
 
 def test_an_origin_is_a_file_and_a_line() -> None:
     test = by_id(plan_of("laptop-adapter", ADAPTER, site="workshop"))["overload"]
-    assert str(test.origins["limits.recovery_time"]).endswith("sites/workshop.toml:7")
+    assert str(test.origins["limits.recovery_time"]).endswith("sites/workshop.toml:9")
     assert test.origins["limits.recovery_time"].note == "everything"
     assert str(test.origins["settings.rated_voltage_v"]) == "equipment/laptop-adapter.toml:38"
     assert test.origins["settings.rated_voltage_v"].note == "@output_v"
