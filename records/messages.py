@@ -105,6 +105,7 @@ class StationState(Record, frozen=True, tag_field="schema", tag="pace.state/1"):
     """Retained on the broker; `online=False` is left behind as the last will.
 
     `key` is the key that the station signs with now, `head` the last record that it signed.
+    `troubles` say in words what is wrong with its disk and the records on it.
     """
 
     station: str
@@ -114,6 +115,7 @@ class StationState(Record, frozen=True, tag_field="schema", tag="pace.state/1"):
     slots: tuple[SlotState, ...] = ()
     key: PublicKey | None = None
     head: Head | None = None
+    troubles: tuple[str, ...] = ()
 
 
 class PlannedTest(Record, frozen=True):

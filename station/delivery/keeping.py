@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from records.messages import Receipt, Request
+from station.delivery import intact
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +55,24 @@ class Waiting(NamedTuple):
 
 
 def waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:
-    """Return what waits, oldest first, without the rejected and without those in `but_not`."""
+    """Return what waits, oldest first, without the rejected and without those in `but_not`.
+
+    A message that is damaged is set aside, and is not among them.
+    """
     rows = db.execute(
-        "SELECT record_id, body, station, sha256 FROM outbox JOIN message USING (id)"
-        " WHERE delivered_at IS NULL AND rejected IS NULL ORDER BY id LIMIT ?",
+        f"SELECT {intact.COLUMNS} FROM outbox LEFT JOIN message USING (id) WHERE delivered_at IS"
+        " NULL AND rejected IS NULL AND damaged IS NULL ORDER BY id LIMIT ?",
         (limit + len(but_not),),
-    )
+    ).fetchall()
     passed_over = frozenset(but_not)
-    return tuple(Waiting(*row) for row in rows if row[0] not in passed_over)[:limit]
+    some = []
+    for found in map(intact.Row._make, rows):
+        if found.record_id in passed_over or len(some) == limit:
+            continue
+        row = intact.checked(db, found)
+        if row is not None and row.record_id not in passed_over:
+            some.append(Waiting(row.record_id, row.body, row.station, row.sha256))
+    return tuple(some)
 
 
 def stations(db: sqlite3.Connection) -> frozenset[str]:
@@ -90,7 +101,8 @@ def settle(db: sqlite3.Connection, receipt: Receipt) -> list[str]:
             )
         else:
             db.execute(
-                "UPDATE outbox SET delivered_at = ?, rejected = NULL WHERE id = ?", (now_s, row.id)
+                "UPDATE outbox SET delivered_at = ?, rejected = NULL, damaged = NULL"
+                " WHERE id = ?", (now_s, row.id)
             )
             _count_record(db, row.kind, row.size_bytes, 1)
             settled.append(stored.record_id)
@@ -144,10 +156,10 @@ def send_again(db: sqlite3.Connection, request: Request) -> int:
 
 
 def counts(db: sqlite3.Connection) -> Counts:
-    """Count the records; plans are none."""
+    """Count the records; plans are none, and damaged ones do not wait."""
     waits, rejected = db.execute(
         "SELECT count(*) FILTER (WHERE rejected IS NULL), count(rejected) FROM outbox"
-        f" WHERE delivered_at IS NULL AND {_RECORDS}"
+        f" WHERE delivered_at IS NULL AND damaged IS NULL AND {_RECORDS}"
     ).fetchone()
     return Counts(_counter(db, "delivered"), waits, rejected)
 

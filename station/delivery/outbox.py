@@ -19,7 +19,7 @@ import msgspec
 from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_run, encode
 from records.messages import EventRecord, PublicKey
 from records.run import Attachment
-from station.delivery import attachments, keeping, signer, tables
+from station.delivery import attachments, intact, keeping, signer, tables
 from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
 from station.delivery.keeping import Counts, Keep, Waiting
@@ -138,6 +138,10 @@ class Outbox:
     def counts(self) -> Counts:
         """Return how many records were delivered, wait, and are rejected."""
         return self._do(keeping.counts)
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return in words what a person should know of this outbox; nothing while all is well."""
+        return self._do(intact.troubles)
 
     def head(self) -> Head | None:
         """Return how far the chain has come."""
@@ -267,11 +271,17 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.text_factory = _text
         tables.prepare(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _text(data: bytes) -> str:
+    """Read text in which bits may have changed: one such row must not hide the others."""
+    return data.decode(errors="replace")
 
 
 def _begin(db: sqlite3.Connection, signer: Signer, draft: RunRecord, plan: bytes) -> RunRecord:

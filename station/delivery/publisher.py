@@ -35,12 +35,13 @@ NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class Delivery(NamedTuple):
-    """The state of the connection, and the number of records delivered."""
+    """The state of the connection, the counts of records, and troubles of the outbox in words."""
 
     connected: bool
     delivered: int
     waiting: int
     rejected: int
+    troubles: tuple[str, ...] = ()
 
 
 class Publisher:
@@ -310,7 +311,9 @@ class Publisher:
 
     def _report(self) -> None:
         try:
-            delivery = Delivery(self._connected, *self._outbox.counts())
+            delivery = Delivery(
+                self._connected, *self._outbox.counts(), self._outbox.troubles()
+            )
         except OutboxError as error:
             log.warning("%s", error)
             return

@@ -12,7 +12,7 @@ import msgspec
 from records.reading import head_of, kind_of
 from records.signing import digest
 
-VERSION = 1
+VERSION = 2
 """The number in `PRAGMA user_version`. 0 is a new file, or one of version 0.1."""
 
 _OF_0_1 = """
@@ -48,6 +48,11 @@ CREATE TABLE attachment (
 INSERT OR IGNORE INTO counter VALUES ('kept_bytes', 0);
 """
 
+_OF_2 = """
+ALTER TABLE outbox ADD COLUMN damaged TEXT;
+CREATE TABLE trouble (at_s REAL NOT NULL, told TEXT NOT NULL);
+"""
+
 
 class TooNew(Exception):
     """A later version of this software made the file."""
@@ -62,20 +67,27 @@ def prepare(db: sqlite3.Connection) -> None:
         raise TooNew(f"its version is {version}, and this software knows {VERSION}: update it")
     db.execute("BEGIN IMMEDIATE")
     try:
-        _script(db, _OF_0_1)
-        old = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone()
-        if old:
-            db.execute("ALTER TABLE outbox RENAME TO outbox_of_0_1")
-        _script(db, _OF_1)
-        if old:
-            _take_over(db)
-            db.execute("DROP TABLE outbox_of_0_1")
+        if version == 0:
+            _make_1(db)
+        _script(db, _OF_2)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _make_1(db: sqlite3.Connection) -> None:
+    """Make the tables of version 1, with what a file of 0.1 holds."""
+    _script(db, _OF_0_1)
+    old = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone()
+    if old:
+        db.execute("ALTER TABLE outbox RENAME TO outbox_of_0_1")
+    _script(db, _OF_1)
+    if old:
+        _take_over(db)
+        db.execute("DROP TABLE outbox_of_0_1")
 
 
 def insert(

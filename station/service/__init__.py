@@ -296,4 +296,5 @@ class StationService:
             slots=tuple(self._states.values()),
             key=key,
             head=head,
+            troubles=self._notices.delivery.troubles,
         )

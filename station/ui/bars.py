@@ -63,6 +63,8 @@ def notice(controls: Controls, width: int, now_s: float) -> Line:
     if unsafe := controls.model.unsafe:
         slots = ", ".join(slot.name for slot in unsafe)
         return line(width, [(f" {text.UNSAFE_BANNER.format(slots=slots)}", HAZARD)], HAZARD)
+    if controls.model.delivery is not None and controls.model.delivery.troubles:
+        return line(width, [(f" {controls.model.delivery.troubles[0]}", MESSAGE)], MESSAGE)
     if controls.offers_take_over:
         return line(width, [(f" {text.AUTOPILOT}", PLAIN.near)], PLAIN.plain)
     if now_s < controls.hint_until_s:

@@ -260,6 +260,14 @@ def test_the_header_tells_of_station_delivery_and_time(size: tuple[int, int]) ->
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_a_trouble_of_the_disk_is_told_below_the_header(size: tuple[int, int]) -> None:
+    sight = Sight(size=size)
+    told = "disk full: make room"
+    sight.console.tell(DeliveryNotice(connected=False, delivered=1, waiting=2, troubles=(told,)))
+    assert told in sight.lines()[1]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_without_a_connection_the_screen_is_calm_about_it(size: tuple[int, int]) -> None:
     sight = Sight(FakeConsole(4, connected=False, simulated=True), size)
     assert "not connected" in sight.lines()[0]

@@ -1,0 +1,87 @@
+"""Stored messages that are checked before they are sent, and those that are set aside as damaged.
+
+A memory card changes bits without a word. A message leaves the station only while its digest is the
+one that was stored with it; what the table says of it besides is compared with what it says itself.
+"""
+
+import logging
+import sqlite3
+from typing import Any, NamedTuple
+
+import msgspec
+
+from records.reading import head_of
+from records.signing import NotGenuine, digest, header_of, split
+
+log = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """A row of `outbox` with its message; damage can make every field another value."""
+
+    id: int
+    record_id: Any
+    kind: Any
+    station: Any
+    sha256: Any
+    chain: Any
+    position: Any
+    body: Any
+
+
+COLUMNS = "id, record_id, kind, station, sha256, chain, position, body"
+
+
+def checked(db: sqlite3.Connection, row: Row) -> Row | None:
+    """Return the row as its message says it, or None where the message is set aside.
+
+    A message without damage is believed before its row, which is corrected.
+    """
+    if not isinstance(row.body, bytes):
+        return _set_aside(db, row, "its message is gone")
+    if digest(row.body) != row.sha256:
+        return _set_aside(db, row, "its message and its digest do not fit: bits have changed")
+    said = facts(row.body, row)
+    if said != row:
+        log.error("row %d of the outbox did not fit its message, and is corrected", row.id)
+        db.execute(
+            "UPDATE outbox SET record_id = ?, station = ?, chain = ?, position = ? WHERE id = ?",
+            (said.record_id, said.station, said.chain, said.position, row.id),
+        )
+    return said
+
+
+def facts(body: bytes, row: Row) -> Row:
+    """Return the row with what the message says of itself in place of what the table says."""
+    signature, record = split(body)
+    if signature:
+        try:
+            header = header_of(signature)
+        except NotGenuine:  # it is as it was stored, and the host will say what it makes of it
+            return row
+        row = row._replace(chain=header.chain, position=header.position)
+    try:
+        head = head_of(record)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return row
+    if head.record_id and head.station:  # a plan has neither
+        row = row._replace(record_id=head.record_id, station=head.station)
+    return row
+
+
+def _set_aside(db: sqlite3.Connection, row: Row, why: str) -> None:
+    log.error(
+        "record %.64r is damaged, and is not sent: %s; see `pace outbox list`", row.record_id, why
+    )
+    db.execute("UPDATE outbox SET damaged = ? WHERE id = ?", (why, row.id))
+
+
+def troubles(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return in words what a person should know of this outbox; nothing while all is well."""
+    (count,) = db.execute(
+        "SELECT count(*) FROM outbox WHERE damaged IS NOT NULL AND delivered_at IS NULL"
+    ).fetchone()
+    if not count:
+        return ()
+    which = "1 record is" if count == 1 else f"{count} records are"
+    return (f"{which} damaged and cannot be delivered: see `pace outbox list`",)
