@@ -101,8 +101,8 @@ def settle(db: sqlite3.Connection, receipt: Receipt) -> list[str]:
             )
         else:
             db.execute(
-                "UPDATE outbox SET delivered_at = ?, rejected = NULL, damaged = NULL"
-                " WHERE id = ?", (now_s, row.id)
+                "UPDATE outbox SET delivered_at = ?, rejected = NULL, damaged = NULL WHERE id = ?",
+                (now_s, row.id),
             )
             _count_record(db, row.kind, row.size_bytes, 1)
             settled.append(stored.record_id)

@@ -311,9 +311,7 @@ class Publisher:
 
     def _report(self) -> None:
         try:
-            delivery = Delivery(
-                self._connected, *self._outbox.counts(), self._outbox.troubles()
-            )
+            delivery = Delivery(self._connected, *self._outbox.counts(), self._outbox.troubles())
         except OutboxError as error:
             log.warning("%s", error)
             return
