@@ -38,9 +38,11 @@ def checked(db: sqlite3.Connection, row: Row) -> Row | None:
     A message without damage is believed before its row, which is corrected.
     """
     if not isinstance(row.body, bytes):
-        return _set_aside(db, row, "its message is gone")
+        _set_aside(db, row, "its message is gone")
+        return None
     if digest(row.body) != row.sha256:
-        return _set_aside(db, row, "its message and its digest do not fit: bits have changed")
+        _set_aside(db, row, "its message and its digest do not fit: bits have changed")
+        return None
     said = facts(row.body, row)
     if said != row:
         log.error("row %d of the outbox did not fit its message, and is corrected", row.id)

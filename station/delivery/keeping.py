@@ -65,7 +65,7 @@ def waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple
         (limit + len(but_not),),
     ).fetchall()
     passed_over = frozenset(but_not)
-    some = []
+    some: list[Waiting] = []
     for found in map(intact.Row._make, rows):
         if found.record_id in passed_over or len(some) == limit:
             continue

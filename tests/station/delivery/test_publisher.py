@@ -67,9 +67,9 @@ class Line:
         self.publisher.wake()
         return begun
 
-    def until(self, *counts: int, connected: bool = True) -> None:
+    def until(self, delivered: int, waiting: int, rejected: int, *, connected: bool = True) -> None:
         """Wait until these are delivered, waiting and rejected."""
-        wanted = Delivery(connected, *counts)
+        wanted = Delivery(connected, delivered, waiting, rejected)
         eventually(lambda: self.deliveries[-1:] == [wanted])
 
 
