@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from host_agent import messages
+from host_agent.evidence_lane import EvidenceLane
 from host_agent.messages import Other, Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.progress import Progress
@@ -60,6 +61,7 @@ class Ingest:
         self._version: Version | None = version
         self._spoken: Version | None = version
         self._session: Session | None = None
+        self._lane = EvidenceLane(store, self.progress, self._ask, changed)
         self._waiting: deque[_Chunk] = deque()
         self._waiting_bytes = 0
         self._something = asyncio.Event()
@@ -72,11 +74,13 @@ class Ingest:
         """Ingest until `stop`, and return when what had arrived is stored."""
         with ThreadPoolExecutor(1, thread_name_prefix="store") as writer:
             listening = asyncio.create_task(self._listen())
+            verifying = asyncio.create_task(self._lane.run(writer))
             try:
                 await self._keep_all(writer)
             finally:
                 listening.cancel()
-                await asyncio.wait([listening])
+                verifying.cancel()
+                await asyncio.wait([listening, verifying])
                 if self._session is not None:
                     await self._say_goodbye(self._session)
 
@@ -187,6 +191,7 @@ class Ingest:
         if kept is None:
             return
         await self._answer(batch, receipts_of(arrived, kept))
+        self._lane.wake()
         self.progress.stored += kept.new
         self.progress.stored_again += kept.again
         if refused := [*arrived.refusals, *kept.conflicts]:
@@ -211,6 +216,13 @@ class Ingest:
         for station, receipt in receipts:
             session.publish(topics.receipt(station), receipt)
         await session.drain()
+
+    def _ask(self, station: str, request: bytes) -> bool:
+        """Send a request to a station. Return whether there is a broker that takes it."""
+        if self._session is None:
+            return False
+        self._session.publish(topics.receipt(station), request)
+        return True
 
     def _take(self) -> "list[_Chunk]":
         batch: list[_Chunk] = []

@@ -16,16 +16,19 @@ from host_agent.mqtt import Message
 from host_agent.text import printable
 from records import RunRecord, StationState, decode_run, decode_state, topics
 from records.messages import decode_event, decode_plan
+from records.reading import Head, head_of, kind_of
 from records.signing import split
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _HEAD_OF_A_RUN = re.compile(
     rb'\s*\{\s*"schema"\s*:\s*"[^"\\]{0,64}"\s*,\s*"record_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"'
 )
-_RUNS = ("pace.run/2", "pace.run/1")
 _STATES = ("pace.state/1",)
-_PLAN = b'{"schema":"pace.plan/1",'
-_EVENT = b'{"schema":"pace.event/1",'
+_AS_SENT = (b'{"schema":"pace.run/2",', b'{"schema":"pace.run/1",')
+RUNS = frozenset({"pace.run/2", "pace.run/1"})
+READ_HERE = RUNS | {"pace.plan/1", "pace.event/1"}
+"""Schemas that this version reads. A later version's record is kept, and read after an upgrade."""
+
 _REASON_LENGTH = 500
 _INT64 = range(-(2**63), 2**63)
 
@@ -37,6 +40,7 @@ class Run(NamedTuple):
     station: str
     received_at: str
     sha256: str
+    signature: bytes
     record: bytes
     row: columns.Row
 
@@ -58,15 +62,21 @@ class Refusal(NamedTuple):
 
 
 class Other(NamedTuple):
-    """A plan or an event, as the table `others` keeps it, column by column in its order."""
+    """A record that is kept beside the runs, in the order of the columns of the table `others`.
+
+    It is a plan, an event, or what only a later version reads (`unread`). A run that was signed
+    once more is one, too: its record is stored already, and this is another link of a chain.
+    """
 
     record_id: str
     station: str
     schema: str
+    asset_tag: str
     received_at: str
     sha256: str
     record: bytes
     signature: bytes | None
+    unread: bool = False
 
 
 class Sorted(NamedTuple):
@@ -93,10 +103,12 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
         topic, station, is_run = stations[message.topic]
         try:
             _check_message(message, station)
-            if is_run and (other := _other(message.payload, station, received_at)) is not None:
-                others.append(other)
-            elif is_run:
-                sorted_.runs.append(_run(message.payload, station, received_at))
+            if is_run:
+                read = _record(message.payload, station, received_at)
+                if isinstance(read, Run):
+                    sorted_.runs.append(read)
+                else:
+                    others.append(read)
             else:
                 sorted_.states[station] = _state(message.payload, station), received_at
         except _NotAccepted as why:
@@ -107,10 +119,17 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
     return sorted_._replace(others=others) if others else sorted_
 
 
-def read_run(payload: bytes, station: str, received_at: str) -> Run | str:
-    """Return a run to be stored, or the reason why the payload is none."""
-    result = sort([Message(0, topics.run(station).encode(), payload, len(payload))], received_at)
-    return result.runs[0] if result.runs else result.refusals[0].reason
+def read_again(payload: bytes, station: str, received_at: str) -> Run | Other | str:
+    """Return what a kept message of a station is to this version, or why it is no record."""
+    found = sort([Message(0, topics.run(station).encode(), payload, len(payload))], received_at)
+    if found.refusals:
+        return found.refusals[0].reason
+    return found.runs[0] if found.runs else found.others[0]
+
+
+def whole(signature: bytes | None, record: bytes) -> bytes:
+    """Return the message that came as these two parts."""
+    return b"\n".join((signature, record)) if signature else record
 
 
 def _topic(encoded: bytes) -> tuple[str, str, bool]:
@@ -125,48 +144,75 @@ def _topic(encoded: bytes) -> tuple[str, str, bool]:
 def _check_message(message: Message, station: str) -> None:
     if not station:
         raise _NotAccepted("the topic names no station")
-    if message.size > len(message.payload):
+    if message.sha256:  # it was counted while it came, and is not whole here, or too large
         raise _NotAccepted(f"{message.size} bytes are more than the host's limit for a message")
     if not message.payload:
         raise _NotAccepted("an empty message")
 
 
-def _run(payload: bytes, station: str, received_at: str) -> Run:
+def _record(payload: bytes, station: str, received_at: str) -> Run | Other:
     signature, body = split(payload)
-    _check_text(body, _RUNS)
+    if not body.isascii():
+        body.decode()  # also where the decoder skips
+    schema = "pace.run/2" if body.startswith(_AS_SENT) else _decode_tag(body).schema
+    if schema in RUNS:
+        return _run(payload, signature, body, station, received_at)
+    kind = kind_of(schema)
+    if kind is None:
+        known = " and ".join(repr(one) for one in sorted(READ_HERE))
+        raise _NotAccepted(f"schema {schema!r}, and this host knows {known} here")
+    asset_tag = ""
+    if schema not in READ_HERE:
+        head = head_of(body)
+    elif kind.name == "plan":
+        decode_plan(body)
+        head = Head(schema)
+    else:
+        event = decode_event(body)
+        head, asset_tag = Head(schema, event.record_id, event.station), event.asset_tag
+    if head.station or kind.name != "plan":
+        _check_station(head.station, station)
+    if kind.name == "plan":
+        record_id = hashlib.sha256(body).hexdigest()
+    else:
+        record_id = _checked_id(head.record_id)
+    if "\0" in asset_tag:
+        raise _NotAccepted(f"U+0000 in {asset_tag[:40]!r}")
+    return Other(
+        record_id=record_id,
+        station=station,
+        schema=schema,
+        asset_tag=asset_tag,
+        received_at=received_at,
+        sha256=hashlib.sha256(payload).hexdigest(),
+        record=body,
+        signature=signature or None,
+        unread=schema not in READ_HERE,
+    )
+
+
+def _run(payload: bytes, signature: bytes, body: bytes, station: str, received_at: str) -> Run:
     record = decode_run(body)
-    if record.station != station:
-        raise _NotAccepted(f"station {record.station!r} in the record, {station!r} in the topic")
-    if not _RECORD_ID.fullmatch(record.record_id):
-        raise _NotAccepted(f"record_id {record.record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
+    _check_station(record.station, station)
+    _checked_id(record.record_id)
     if b"\\u0000" in body:
         _check_no_nul(record)
     sha256 = hashlib.sha256(payload).hexdigest()
     row = columns.row(record, received_at, sha256, body, signature)
     if why := columns.too_wide(row):
         raise _NotAccepted(why)
-    return Run(record.record_id, station, received_at, sha256, body, row)
+    return Run(record.record_id, station, received_at, sha256, signature, body, row)
 
 
-def _other(payload: bytes, station: str, received_at: str) -> Other | None:
-    """Return the plan or event that a message is; None for anything else."""
-    signature, body = split(payload)
-    if body.startswith(_PLAN):
-        _check_text(body, ("pace.plan/1",))
-        decode_plan(body)
-        schema, record_id = "pace.plan/1", hashlib.sha256(body).hexdigest()
-    elif body.startswith(_EVENT):
-        _check_text(body, ("pace.event/1",))
-        event = decode_event(body)
-        schema, record_id = "pace.event/1", event.record_id
-        if event.station != station:
-            raise _NotAccepted(f"station {event.station!r} in the event, {station!r} in the topic")
-        if not _RECORD_ID.fullmatch(record_id):
-            raise _NotAccepted(f"record_id {record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
-    else:
-        return None
-    sha256 = hashlib.sha256(payload).hexdigest()
-    return Other(record_id, station, schema, received_at, sha256, body, signature or None)
+def _check_station(said: str, station: str) -> None:
+    if said != station:
+        raise _NotAccepted(f"station {said!r} in the record, {station!r} in the topic")
+
+
+def _checked_id(record_id: str) -> str:
+    if not _RECORD_ID.fullmatch(record_id):
+        raise _NotAccepted(f"record_id {record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
+    return record_id
 
 
 def _state(payload: bytes, station: str) -> StationState:
@@ -178,6 +224,8 @@ def _state(payload: bytes, station: str) -> StationState:
         raise _NotAccepted(f"waiting {state.waiting} is less than none")
     if state.waiting not in _INT64:
         raise _NotAccepted(f"waiting {state.waiting} needs more than 64 bits")
+    if state.head is not None and state.head.position not in _INT64:
+        raise _NotAccepted(f"position {state.head.position} needs more than 64 bits")
     if b"\\u0000" in payload:
         _check_no_nul(state)
     return state
@@ -191,15 +239,12 @@ _decode_tag = msgspec.json.Decoder(_Tag).decode
 
 
 def _check_text(payload: bytes, schemas: tuple[str, ...]) -> None:
-    """Check that a payload is UTF-8, also where the decoder skips, and names its schema.
+    """Check that it is UTF-8 throughout, also where the decoder skips, and says its schema.
 
     A decoder with one type takes a message without a tag for it.
     """
     if not payload.isascii():
         payload.decode()
-    for schema in schemas:
-        if payload.startswith(b'{"schema":"%b",' % schema.encode()):
-            return
     said = _decode_tag(payload).schema
     if said not in schemas:
         known = " and ".join(repr(schema) for schema in schemas)

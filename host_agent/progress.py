@@ -28,6 +28,9 @@ class Progress:
     derive_trouble: str = ""
     """The reason why steps and measurements cannot be derived, while that is so and it is known."""
 
+    evidence_trouble: str = ""
+    """The reason why signatures cannot be verified, while that is so."""
+
     behind_since_s: float | None = None
     """Since when the derived tables have stood still, by the monotonic clock; None: complete."""
 
@@ -46,4 +49,6 @@ class Progress:
         if self.derive_trouble or behind_s > STANDS_STILL_S:
             why = self.derive_trouble or f"nothing was derived for {behind_s:.0f} s"
             found.append(f"The tables of steps and measurements stand still: {why}")
+        if self.evidence_trouble:
+            found.append(f"Signatures are not verified now: {self.evidence_trouble}")
         return found

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from host_agent.cli import broker, host, quarantine, runs
+from host_agent.cli import broker, findings, host, keys, quarantine, runs
 from host_agent.cli.failure import Failed
 from host_agent.cli.options import Help
 from host_agent.cli.output import drop_stdout
@@ -48,4 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     host.add_rebuild(commands)
     broker.add_to(commands)
     quarantine.add_to(commands)
+    findings.add_to(commands)
+    keys.add_to(commands)
     return parser

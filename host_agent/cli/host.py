@@ -39,7 +39,7 @@ def add_check(commands: Commands) -> None:
 
 def add_rebuild(commands: Commands) -> None:
     """Add `rebuild`."""
-    help_ = "make columns, steps and measurements again from the records"
+    help_ = "make columns, steps, measurements and flags again from the records, and verify all"
     add_config(add_command(commands, "rebuild", rebuild, help_))
 
 
@@ -121,4 +121,9 @@ def rebuild(options: argparse.Namespace) -> None:
         store.forget_derived()
         while store.derive():
             print(f"{store.counts().underived} runs to go", file=sys.stderr)
+        store.forget_links()
+        while (portion := store.signed_portion()) is not None:
+            store.note_links(portion)
+            if portion.more:
+                print(f"{store.unverified()} signatures to go", file=sys.stderr)
         print(f"{store.counts().runs} runs")

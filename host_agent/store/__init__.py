@@ -8,6 +8,9 @@ from host_agent.columns import RunSummary
 from host_agent.store.database import Database
 from host_agent.store.deriving import Deriving
 from host_agent.store.errors import StoreError
+from host_agent.store.evidence.asking import FindingRow
+from host_agent.store.evidence.keys import KnownKey
+from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
 from host_agent.store.keeping import Kept
 from host_agent.store.quarantine import Quarantine, Quarantined
 from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary, StoredRun
@@ -15,10 +18,15 @@ from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary,
 __all__ = [
     "Counts",
     "Database",
+    "Event",
+    "FindingRow",
+    "Flag",
     "Kept",
+    "KnownKey",
     "Quarantined",
     "RunFilter",
     "RunSummary",
+    "Standing",
     "StationSummary",
     "Store",
     "StoreError",
@@ -26,5 +34,5 @@ __all__ = [
 ]
 
 
-class Store(Quarantine, Deriving, Reading):
+class Store(Quarantine, Deriving, Reading, Evidence):
     """One database with all that can be done with it."""

@@ -1,44 +1,72 @@
-"""Derives tables from the stored records: steps and measurements, and after an upgrade columns."""
+"""Derives tables from the stored records: steps, measurements, flags, and after an upgrade columns.
+
+Every run is judged again from what it says itself. What contradicts itself is flagged, and stays.
+"""
+
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from host_agent import columns
+from host_agent import columns, messages
+from host_agent.messages import Other, Refusal, Run, Sorted, read_again, whole
 from host_agent.store import projection, schema
-from host_agent.store.database import Database
-from host_agent.store.keeping import add_to_total
-from records import decode_run
+from host_agent.store.keeping import Keeping, add_to_total
+from host_agent.text import now_text
+from records import RunRecord, decode_run, topics
+from records.judging import Contradiction, contradictions, repeated_keys
+from records.reading import version_of
 
 _progress = schema.projection.c
+_others = schema.others.c
 
 
-class Deriving(Database):
+class Deriving(Keeping):
     """The lane beside the ingest: receipts never wait for it."""
 
     def derive(self, limit: int = 200) -> bool:
-        """Derive up to `limit` runs more. Return whether there may be others."""
+        """Derive up to `limit` runs more. Return whether there may be others.
+
+        When all are derived, records that an older software could not read are read.
+        """
+        return self._derive(limit) or self._read_later(limit)
+
+    def _derive(self, limit: int) -> bool:
         runs = schema.runs.c
         with self._engine.begin() as connection:
             last, last_old = _done(connection)
             waiting = connection.execute(
-                sa.select(runs.id, runs.record).where(runs.id > last).order_by(runs.id).limit(limit)
+                sa.select(runs.id, runs.station, runs.record)
+                .where(runs.id > last)
+                .order_by(runs.id)
+                .limit(limit)
             ).all()
             if not waiting:
                 return False
             old_rows: list[columns.Row] = []
             steps: list[columns.Row] = []
             measurements: list[columns.Row] = []
-            for run_id, body in waiting:
+            flags: list[columns.Row] = []
+            plans: dict[tuple[str, str], None] = {}
+            for run_id, station, body in waiting:
                 record = decode_run(body)
                 if run_id <= last_old:
                     old_rows.append((*columns.taken(record), run_id))
                 steps += projection.step_rows(run_id, record)
                 measurements += projection.measurement_rows(run_id, record)
+                version = version_of(body)
+                flags += _flag_rows(run_id, judge(body, record, version))
+                if version > 1 and record.plan_sha256:  # version 1 hashed a file, and sent none
+                    plans[record.plan_sha256, station] = None
             if old_rows:
                 connection.exec_driver_sql(self._sql.update_run, self._sql.rows(old_rows))
-            if steps:
-                connection.exec_driver_sql(self._sql.insert_step, steps)
-            if measurements:
-                connection.exec_driver_sql(self._sql.insert_measurement, measurements)
+            for statement, rows in (
+                (self._sql.insert_step, steps),
+                (self._sql.insert_measurement, measurements),
+                (self._sql.insert_flag, flags),
+            ):
+                if rows:
+                    connection.exec_driver_sql(statement, rows)
+            self._want_plans(connection, plans)
             _set_done(connection, "measurements", waiting[-1].id)
             add_to_total(connection, "derived", len(waiting))
         return len(waiting) == limit
@@ -49,14 +77,101 @@ class Deriving(Database):
         newest = sa.select(sa.func.coalesce(sa.func.max(schema.runs.c.id), 0)).scalar_subquery()
         totals = schema.totals
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(schema.measurements))
-            connection.execute(sa.delete(schema.steps))
+            for table in (schema.measurements, schema.steps, schema.flags):
+                connection.execute(sa.delete(table))
             _set_done(connection, "measurements", 0)
             _set_done(connection, "columns", newest)
             for name, value in (("runs", number), ("derived", 0)):
                 connection.execute(
                     sa.update(totals).where(totals.c.name == name).values(number=value)
                 )
+
+    def _read_later(self, limit: int) -> bool:
+        """Read records that an older software kept without reading them, up to `limit`.
+
+        Return whether there were any: they are to be derived now. What turns out to be no record
+        goes to the quarantine.
+        """
+        with self._engine.connect() as connection:
+            waiting = connection.execute(
+                sa.select(schema.others)
+                .where(_others.unread, _others.schema.in_(messages.READ_HERE))
+                .order_by(_others.id)
+                .limit(limit)
+            ).all()
+        if not waiting:
+            return False
+        runs: list[Run] = []
+        refusals: list[Refusal] = []
+        with self._engine.begin() as connection:
+            for row in waiting:
+                message = whole(row.signature, row.record)
+                read = read_again(message, row.station, row.received_at)
+                if isinstance(read, Other):
+                    connection.execute(
+                        sa.update(schema.others)
+                        .where(_others.id == row.id)
+                        .values(unread=False, asset_tag=read.asset_tag)
+                    )
+                elif isinstance(read, Run):
+                    runs.append(read)
+                else:
+                    refusals.append(_refusal(row, message, read))
+        self.keep(Sorted(runs, {}, refusals))
+        self._drop_moved([run.sha256 for run in runs], [one.sha256 for one in refusals])
+        return True
+
+    def _drop_moved(self, runs: list[str], refused: list[str]) -> None:
+        """Drop what is kept elsewhere now. A run that was there already stays as another link."""
+        of_runs = schema.runs.c
+        elsewhere = sa.exists().where(
+            of_runs.record_id == _others.record_id, of_runs.sha256 == _others.sha256
+        )
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(schema.others).where(_others.sha256.in_(runs), elsewhere))
+            connection.execute(
+                sa.update(schema.others).where(_others.sha256.in_(runs)).values(unread=False)
+            )
+            connection.execute(sa.delete(schema.others).where(_others.sha256.in_(refused)))
+
+    def _want_plans(self, connection: sa.Connection, plans: Iterable[tuple[str, str]]) -> None:
+        """Note the plans that runs name and that are not here. What was asked for stays noted."""
+        now = now_text()
+        wanted = []
+        for sha256, station in plans:
+            here = sa.select(_others.id).where(_others.record_id == sha256).limit(1)
+            if connection.execute(here).first() is None:
+                wanted.append(("plan", sha256, station, now, 0, now, False))
+        if wanted:
+            connection.exec_driver_sql(self._sql.insert_wanted, wanted)
+
+
+def judge(body: bytes, record: RunRecord, version: int) -> list[Contradiction]:
+    """Return how a record contradicts itself. Whatever it says, it is judged, and stays."""
+    try:
+        return [*contradictions(record, version), *repeated_keys(body)]
+    except Exception as error:  # a record that breaks the judge must not stop the lane
+        return [Contradiction("not_judged", "", f"it cannot be judged: {error}")]
+
+
+def _flag_rows(run_id: int, found: Iterable[Contradiction]) -> list[columns.Row]:
+    return [
+        (run_id, number, *(part.replace("\0", "\ufffd") for part in one))
+        for number, one in enumerate(found)
+    ]
+
+
+def _refusal(row: sa.Row[tuple[object, ...]], message: bytes, reason: str) -> Refusal:
+    return Refusal(
+        topic=topics.run(row.station),
+        station=row.station,
+        record_id=row.record_id,
+        reason=reason,
+        received_at=row.received_at,
+        size=len(message),
+        sha256=row.sha256,
+        payload=message,
+    )
 
 
 def _done(connection: sa.Connection) -> tuple[int, int]:

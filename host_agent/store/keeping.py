@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from host_agent.messages import Refusal, Run, Sorted
+from host_agent.messages import Other, Refusal, Run, Sorted, whole
 from host_agent.store import schema
 from host_agent.store.database import Database
 from records import StationState, topics
@@ -51,6 +51,7 @@ class Keeping(Database):
 
     def _keep(self, arrived: Sorted) -> Kept:
         runs, refusals = arrived.runs, list(arrived.refusals)
+        others = list(arrived.others)
         conflicts: list[Refusal] = []
         new = 0
         with self._engine.begin() as connection:
@@ -58,21 +59,28 @@ class Keeping(Database):
                 rows = self._sql.rows(run.row for run in runs)
                 new = connection.exec_driver_sql(self._sql.insert_run, rows).rowcount
                 if new != len(runs):
-                    conflicts = self._conflicts(connection, runs)
+                    conflicts, signed_again = self._compare(connection, runs)
+                    others += signed_again
             if new:
                 add_to_total(connection, "runs", new)
             if refusals or conflicts:
                 poison = [_quarantine_row(one) for one in (*refusals, *conflicts)]
                 connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
-            if arrived.others:
-                connection.exec_driver_sql(self._sql.insert_other, list(arrived.others))
+            if others:
+                connection.exec_driver_sql(self._sql.insert_other, others)
             if arrived.states:
                 states = [_state_row(*state) for state in arrived.states.values()]
                 connection.exec_driver_sql(self._sql.upsert_station, states)
         return Kept(conflicts, new, len(runs) - new - len(conflicts))
 
-    def _conflicts(self, connection: sa.Connection, runs: Sequence[Run]) -> list[Refusal]:
-        """Return the runs whose record_id is stored with other content."""
+    def _compare(
+        self, connection: sa.Connection, runs: Sequence[Run]
+    ) -> tuple[list[Refusal], list[Other]]:
+        """Return the runs whose record_id is stored with another record, and the rest.
+
+        The rest is the same record under another signature: nothing is lost, and the second link
+        of the chain is evidence of a card that was restored or copied.
+        """
         columns = schema.runs.c
         stored: dict[str, str] = {}
         ids = list({run.record_id for run in runs})
@@ -80,11 +88,18 @@ class Keeping(Database):
             some = ids[start : start + _IDS_PER_QUERY]
             query = sa.select(columns.record_id, columns.sha256).where(columns.record_id.in_(some))
             stored.update((record_id, sha256) for record_id, sha256 in connection.execute(query))
-        return [
-            _refusal(run, f"record {run.record_id} is stored with other content")
-            for run in runs
-            if stored[run.record_id] != run.sha256
-        ]
+        conflicts: list[Refusal] = []
+        signed_again: list[Other] = []
+        for run in runs:
+            if stored[run.record_id] == run.sha256:
+                continue
+            record = sa.select(columns.record).where(columns.record_id == run.record_id)
+            if connection.execute(record).scalar_one() == run.record:
+                signed_again.append(_signed_again(run))
+            else:
+                reason = f"record {run.record_id} is stored with other content"
+                conflicts.append(_refusal(run, reason))
+        return conflicts, signed_again
 
 
 def add_to_total(connection: sa.Connection, name: str, number: int) -> None:
@@ -95,16 +110,30 @@ def add_to_total(connection: sa.Connection, name: str, number: int) -> None:
     )
 
 
+def _signed_again(run: Run) -> Other:
+    return Other(
+        record_id=run.record_id,
+        station=run.station,
+        schema="pace.run/2",
+        asset_tag="",
+        received_at=run.received_at,
+        sha256=run.sha256,
+        record=run.record,
+        signature=run.signature or None,
+    )
+
+
 def _refusal(run: Run, reason: str) -> Refusal:
+    message = whole(run.signature, run.record)
     return Refusal(
         topic=topics.run(run.station),
         station=run.station,
         record_id=run.record_id,
         reason=reason,
         received_at=run.received_at,
-        size=len(run.record),
+        size=len(message),
         sha256=run.sha256,
-        payload=run.record,
+        payload=message,
     )
 
 
@@ -125,4 +154,15 @@ def _quarantine_row(refusal: Refusal) -> tuple[object, ...]:
 
 def _state_row(state: StationState, received_at: str) -> tuple[object, ...]:
     slots = msgspec.json.encode(state.slots).decode()
-    return (state.station, state.online, state.software, state.waiting, slots, received_at)
+    key = None if state.key is None else msgspec.json.encode(state.key).decode()
+    head = (None, None, None) if state.head is None else msgspec.structs.astuple(state.head)
+    return (
+        state.station,
+        state.online,
+        state.software,
+        state.waiting,
+        slots,
+        received_at,
+        key,
+        *head,
+    )

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from host_agent.messages import Sorted, read_run
+from host_agent.messages import Run, Sorted, read_again
 from host_agent.store import schema
 from host_agent.store.errors import StoreError
 from host_agent.store.keeping import Keeping
@@ -57,7 +57,7 @@ class Quarantine(Keeping):
             return connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
 
     def release(self, quarantine_id: int) -> str:
-        """Store a quarantined message as the run that it is now; return its record_id.
+        """Store a quarantined message as the record that it is now; return its record_id.
 
         Raises `StoreError` that says why it is still none.
         """
@@ -73,10 +73,13 @@ class Quarantine(Keeping):
                 f"{row.size} bytes came, and only the first {len(row.payload)} are kept"
             )
         received_at = now_text()
-        run = read_run(row.payload, row.station, received_at)
-        if isinstance(run, str):
-            raise StoreError(f"still refused: {run}")
-        kept = self.keep(Sorted([run], {}, []))
+        read = read_again(row.payload, row.station, received_at)
+        if isinstance(read, str):
+            raise StoreError(f"still refused: {read}")
+        if isinstance(read, Run):
+            kept = self.keep(Sorted([read], {}, []))
+        else:
+            kept = self.keep(Sorted([], {}, [], [read]))
         if kept.conflicts:
             raise StoreError(f"still refused: {kept.conflicts[0].reason}")
         with self._engine.begin() as connection:
@@ -85,7 +88,7 @@ class Quarantine(Keeping):
                 .where(table.id == quarantine_id)
                 .values(released_at=received_at)
             )
-        return run.record_id
+        return read.record_id
 
 
 _SHOWN = [name for name in Quarantined.__struct_fields__ if name != "complete"]

@@ -15,10 +15,11 @@ from records.verdicts import OF_A_RUN
 
 
 class StoredRun(NamedTuple):
-    """A run, and the record as the station sent it."""
+    """A run, and the record as the station sent it. `signature` is the line before it, if any."""
 
     summary: RunSummary
     record: bytes
+    signature: bytes | None
 
 
 class RunFilter(msgspec.Struct, frozen=True):
@@ -51,11 +52,15 @@ class StationSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """`underived` runs are stored, and their steps and measurements not yet in tables."""
+    """`underived` runs are stored, and their steps and measurements not yet in tables.
+
+    `unread` records are stored, too: a later version of the host will read them.
+    """
 
     runs: int
     quarantined: int
     underived: int
+    unread: int
 
 
 class Reading(Database):
@@ -74,12 +79,13 @@ class Reading(Database):
 
     def run(self, record_id: str) -> StoredRun | None:
         """Return a run with its record; None when there is none of that id."""
-        query = sa.select(*_SUMMARY, schema.runs.c.record).where(
-            schema.runs.c.record_id == record_id
-        )
+        runs = schema.runs.c
+        query = sa.select(*_SUMMARY, runs.record, runs.signature).where(runs.record_id == record_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else StoredRun(_summary(row._mapping), row.record)
+        if row is None:
+            return None
+        return StoredRun(_summary(row._mapping), row.record, row.signature)
 
     def stations(self) -> list[StationSummary]:
         """Return all stations in the order of their names, also those that are gone."""
@@ -104,10 +110,12 @@ class Reading(Database):
         with self._engine.connect() as connection:
             known = {name: number for name, number in connection.execute(totals)}
             quarantined = connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
+            unread = connection.execute(_NUMBER_UNREAD).scalar_one()
         return Counts(
             runs=known["runs"],
             quarantined=quarantined,
             underived=known["runs"] - known["derived"],
+            unread=unread,
         )
 
     def verdicts(self, station: str = "") -> dict[str, int]:
@@ -131,6 +139,9 @@ class Reading(Database):
 
 
 _SUMMARY = [schema.runs.c[name] for name in RunSummary.__struct_fields__]
+
+_NUMBER_UNREAD = sa.select(sa.func.count()).where(schema.others.c.unread)
+"""Selects the number of records that only a later version reads; an index alone answers it."""
 
 
 def _summary(row: Any) -> RunSummary:

@@ -30,10 +30,10 @@ from records import Verdict
 
 metadata = MetaData()
 
-_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only for INTEGER
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only for INTEGER
 
 
-def _text(name: str) -> Column[str]:
+def text_column(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
@@ -50,7 +50,7 @@ _TYPES: dict[type, type[TypeEngine[Any]]] = {
 def _run_column(declared: columns.Column) -> Column[Any]:
     """Return what a declared column is in the database."""
     if Mark.NUMBER in declared.marks:
-        return Column(declared.name, _Id, primary_key=True)
+        return Column(declared.name, Id, primary_key=True)
     return Column(declared.name, _TYPES[declared.kind], nullable=declared.nullable)
 
 
@@ -75,29 +75,29 @@ runs = Table("runs", metadata, *(_run_column(one) for one in columns.COLUMNS), *
 steps = Table(
     "steps",
     metadata,
-    Column("run_id", _Id, ForeignKey("runs.id", name="steps_run_id"), primary_key=True),
+    Column("run_id", Id, ForeignKey("runs.id", name="steps_run_id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    _text("step"),
-    _text("title"),
-    _text("verdict"),
-    _text("started_at"),
+    text_column("step"),
+    text_column("title"),
+    text_column("verdict"),
+    text_column("started_at"),
     Column("duration_s", Float, nullable=False),
-    _text("clause"),
-    _text("reason"),
+    text_column("clause"),
+    text_column("reason"),
     sqlite_with_rowid=False,
 )
 
 measurements = Table(
     "measurements",
     metadata,
-    Column("run_id", _Id, ForeignKey("runs.id", name="measurements_run_id"), primary_key=True),
+    Column("run_id", Id, ForeignKey("runs.id", name="measurements_run_id"), primary_key=True),
     Column("step_number", Integer, primary_key=True),
     Column("number", Integer, primary_key=True),
-    _text("name"),
+    text_column("name"),
     Column("value_number", Float),  # one of these three is set
     Column("value_text", Text),
     Column("value_bool", Boolean),
-    _text("unit"),
+    text_column("unit"),
     Column("limit_min", Float),
     Column("limit_max", Float),
     Column("limit_equals", Text),  # as JSON, so that 1, true and "1" stay apart
@@ -113,7 +113,7 @@ projection = Table(
     "projection",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("run_id", _Id, nullable=False),
+    Column("run_id", Id, nullable=False),
 )
 """The progress of the lane that derives. `measurements`: the last run whose steps and measurements
 are in their tables. `columns`: the last run whose columns an older version wrote, so that the lane
@@ -130,44 +130,78 @@ totals = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", _Id, primary_key=True),
-    _text("topic"),
-    _text("station"),
-    _text("record_id"),
-    _text("reason"),
+    Column("id", Id, primary_key=True),
+    text_column("topic"),
+    text_column("station"),
+    text_column("record_id"),
+    text_column("reason"),
     Column("size", BigInteger, nullable=False),  # of the whole message
-    _text("sha256"),  # of the whole message
+    text_column("sha256"),  # of the whole message
     Column("payload", LargeBinary, nullable=False),  # its beginning only when it was too large
     Column("times", BigInteger, nullable=False),  # a station sends again what has no receipt
-    _text("first_received_at"),
-    _text("last_received_at"),
+    text_column("first_received_at"),
+    text_column("last_received_at"),
     Column("released_at", Text),
     UniqueConstraint("sha256", "topic", name="quarantine_message"),
     Index("quarantine_released_at", "released_at"),  # to count what waits without reading it
 )
 
-others = Table(  # what stations sign besides runs: plans, whose id is their hash, and events
+others = Table(  # what is kept beside the runs, see `messages.Other`
     "others",
     metadata,
-    Column("id", _Id, primary_key=True),
-    _text("record_id"),
-    _text("station"),
-    _text("schema"),
-    _text("received_at"),
-    _text("sha256"),  # of the whole message: two stations sign one plan
+    Column("id", Id, primary_key=True),
+    text_column("record_id"),  # of a plan: the SHA-256 of its record
+    text_column("station"),
+    text_column("schema"),
+    text_column("asset_tag"),  # of an event
+    text_column("received_at"),
+    text_column("sha256"),  # of the whole message: two stations sign one plan
     Column("record", LargeBinary, nullable=False),
     Column("signature", LargeBinary),
+    Column("unread", Boolean, nullable=False),
     UniqueConstraint("sha256", name="others_sha256"),
     Index("others_record_id", "record_id", "id"),
+    Index("others_asset_tag", "asset_tag", "id"),
+    Index("others_unread", "unread", "id"),
 )
+
+flags = Table(
+    "flags",
+    metadata,
+    Column("run_id", Id, ForeignKey("runs.id", name="flags_run_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    text_column("what"),
+    text_column("place"),
+    text_column("text"),
+    sqlite_with_rowid=False,
+)
+"""Contradictions of records with themselves, as the lane that derives found them."""
+
+wanted = Table(
+    "wanted",
+    metadata,
+    Column("kind", Text, primary_key=True),  # plan, attachment
+    Column("name", Text, primary_key=True),  # its SHA-256
+    Column("station", Text, primary_key=True),
+    text_column("since"),
+    Column("asked", Integer, nullable=False),
+    text_column("ask_at"),
+    Column("lost", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Plans and attachments that records name and no station has sent yet."""
 
 stations = Table(
     "stations",
     metadata,
     Column("station", Text, primary_key=True),
     Column("online", Boolean, nullable=False),
-    _text("software"),
+    text_column("software"),
     Column("waiting", BigInteger, nullable=False),
-    _text("slots"),  # JSON list of `SlotState`
-    _text("received_at"),
+    text_column("slots"),  # JSON list of `SlotState`
+    text_column("received_at"),
+    Column("key", Text),  # JSON of its `PublicKey`; a last will says none, and the last one stays
+    Column("head_chain", Text),
+    Column("head_position", BigInteger),
+    Column("head_digest", Text),
 )

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from host_agent import columns
+from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
 
 _NAMED_PLACE = re.compile(r"%\((\w+)\)s")
@@ -16,6 +17,8 @@ _TRUTHS = [
     for column in columns.COLUMNS
     if column.name == name and column.kind is bool
 ]
+_STAYS = ("key", "head_chain", "head_position", "head_digest")
+"""Columns that a last will does not say, and so does not empty."""
 
 
 class Statements:
@@ -35,6 +38,17 @@ class Statements:
         self.insert_step = self._text(insert(schema.steps), _names(schema.steps.c))
         self.insert_measurement = self._text(
             insert(schema.measurements), _names(schema.measurements.c)
+        )
+        self.insert_flag = self._text(insert(schema.flags), _names(schema.flags.c))
+        self.insert_wanted = self._text(
+            insert(schema.wanted).on_conflict_do_nothing(
+                index_elements=["kind", "name", "station"]
+            ),
+            _names(schema.wanted.c),
+        )
+        self.insert_link = self._text(
+            insert(tables.links).on_conflict_do_nothing(index_elements=["digest"]),
+            _names(tables.links.c),
         )
         self.upsert_quarantine = self._text(  # as the table, without `id` and `released_at`
             quarantine.on_conflict_do_update(
@@ -56,7 +70,9 @@ class Statements:
             stations.on_conflict_do_update(
                 index_elements=["station"],
                 set_={
-                    name: stations.excluded[name]
+                    name: sa.func.coalesce(stations.excluded[name], schema.stations.c[name])
+                    if name in _STAYS
+                    else stations.excluded[name]
                     for name in _names(schema.stations.c)
                     if name != "station"
                 },

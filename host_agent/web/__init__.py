@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 
 from host_agent.progress import Progress
 from host_agent.store import Store
-from host_agent.web import api, pages
+from host_agent.web import api, evidence, pages
 from host_agent.web import formatting as words
 from host_agent.web.guard import Guard
 from host_agent.web.live import Live
@@ -37,6 +37,7 @@ def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]
         route_handlers=[
             *pages.HANDLERS,
             *api.HANDLERS,
+            *evidence.HANDLERS,
             create_static_files_router(path="/static", directories=[_HERE / "static"]),
         ],
         dependencies={

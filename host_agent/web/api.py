@@ -11,14 +11,17 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from host_agent.progress import Progress
 from host_agent.store import (
     Counts,
+    Flag,
     Quarantined,
     RunFilter,
     RunSummary,
+    Standing,
     StationSummary,
     Store,
     StoredRun,
 )
 from records import RunRecord, Verdict, decode_run
+from records.reading import version_of
 
 TheStore = NamedDependency[SkipValidation[Store]]
 TheProgress = NamedDependency[SkipValidation[Progress]]
@@ -38,17 +41,29 @@ AssetTag = Annotated[str, QueryParameter(description="Only of this device")]
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """Runs, newest first. `next` goes into `before` for the page after; null on the last."""
+    """Runs, newest first. `next` goes into `before` for the page after; null on the last.
+
+    `standings` says by `record_id` how far each can be believed, `flags` in how many ways a run
+    contradicts itself, where it does.
+    """
 
     runs: list[RunSummary]
     next: int | None
+    standings: dict[str, Standing]
+    flags: dict[str, int]
 
 
 class RunDetail(msgspec.Struct, frozen=True):
-    """The host's knowledge of a run, and the record of its station."""
+    """The host's knowledge of a run, and the record of its station.
+
+    `plan` is `here` or `missing`, and empty where its station sent none.
+    """
 
     summary: RunSummary
     record: RunRecord
+    standing: Standing
+    flags: list[Flag]
+    plan: str
 
 
 class Stations(msgspec.Struct, frozen=True):
@@ -65,6 +80,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     `new`, `again` and `refused` count since the host started.
 
     `again` are records that came another time and were acknowledged without being stored twice.
+    `unverified` messages are stored, and their signatures not looked at yet.
     """
 
     status: str
@@ -75,6 +91,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     again: int
     refused: int
     stored: Counts
+    unverified: int
 
 
 @get("/runs", sync_to_thread=True)
@@ -92,14 +109,27 @@ def runs(
         limit=limit,
         before=before,
     )
-    return RunPage(found, found[-1].id if len(found) == limit else None)
+    flagged = store.flagged(one.id for one in found)
+    return RunPage(
+        found,
+        found[-1].id if len(found) == limit else None,
+        store.standings(found),
+        {one.record_id: flagged[one.id] for one in found if one.id in flagged},
+    )
 
 
 @get("/runs/{record_id:str}", sync_to_thread=True)
 def run(store: TheStore, record_id: FromPath[str]) -> RunDetail:
     """Return one run in full."""
     stored = find_run(store, record_id)
-    return RunDetail(stored.summary, decode_run(stored.record))
+    record = decode_run(stored.record)
+    return RunDetail(
+        stored.summary,
+        record,
+        store.standings([stored.summary])[record_id],
+        store.flags(stored.summary.id),
+        plan_of(store, stored, record),
+    )
 
 
 @get("/runs/{record_id:str}/record", media_type="application/json", sync_to_thread=True)
@@ -139,7 +169,10 @@ def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
 @get("/health", sync_to_thread=True)
 def health(store: TheStore, progress: TheProgress) -> Health:
     """Tell whether records come in, are stored and become tables, and what is wrong if not."""
-    troubles = progress.troubles()
+    troubles = [*progress.troubles(), *store.evidence_troubles()]
+    counts = store.counts()
+    if counts.unread:
+        troubles.append(unread_in_words(counts.unread))
     return Health(
         status="degraded" if troubles else "ok",
         broker_connected=progress.connected,
@@ -148,8 +181,22 @@ def health(store: TheStore, progress: TheProgress) -> Health:
         new=progress.stored,
         again=progress.stored_again,
         refused=progress.refused,
-        stored=store.counts(),
+        stored=counts,
+        unverified=store.unverified(),
     )
+
+
+def unread_in_words(number: int) -> str:
+    """Return what to say of records of a later version."""
+    are = "record is" if number == 1 else "records are"
+    return f"{number} {are} not read by this version of the host, and kept until its upgrade"
+
+
+def plan_of(store: Store, stored: StoredRun, record: RunRecord) -> str:
+    """Return whether the plan of a run is here; version 0.1 sent none."""
+    if version_of(stored.record) == 1 or not record.plan_sha256:
+        return ""
+    return "missing" if store.plan(record.plan_sha256) is None else "here"
 
 
 def find_run(store: Store, record_id: str) -> StoredRun:

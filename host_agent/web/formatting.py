@@ -68,6 +68,23 @@ def size(number_of_bytes: int) -> str:
     return f"{number_of_bytes / 1000:.0f} kB"
 
 
+_STANDINGS = {
+    "verified": "verified",
+    "received": "received",
+    "unsigned": "unsigned",
+    "offered": "key not confirmed",
+    "unknown_key": "key not known",
+    "other_station": "another station's key",
+    "revoked": "key revoked",
+    "altered": "altered",
+}
+
+
+def standing(state: str) -> str:
+    """Return in two words how far a record can be believed."""
+    return _STANDINGS[state]
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "verdict": verdict,
     "css": css,
@@ -77,4 +94,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "duration": duration,
     "when": when,
     "size": size,
+    "standing": standing,
 }

@@ -12,11 +12,12 @@ from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.types import ExceptionHandlersMap
 
-from host_agent.store import RunFilter, Store
+from host_agent.store import Event, RunFilter, Store
 from host_agent.text import printable
-from host_agent.web.api import Before, TheProgress, TheStore, find_run
+from host_agent.web.api import Before, TheProgress, TheStore, find_run, plan_of, unread_in_words
 from host_agent.web.live import Live
-from records import Verdict, decode_run, tags
+from records import RunRecord, Verdict, decode_run, tags
+from records.messages import decode_event
 from records.verdicts import OF_A_RUN
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 TheLive = NamedDependency[SkipValidation[Live]]
 
 _RUNS_ON_A_PAGE = 50
+_EVENTS_OF_A_UNIT = 50
 _OUR_FAULT = "The host could not do that. Its log says why."
 
 
@@ -56,7 +58,15 @@ def runs_fragment(
 @get("/runs/{record_id:str}", sync_to_thread=True)
 def run(store: TheStore, record_id: FromPath[str]) -> Template:
     stored = find_run(store, record_id)
-    context = {"summary": stored.summary, "record": decode_run(stored.record)}
+    record = decode_run(stored.record)
+    context = {
+        "summary": stored.summary,
+        "record": record,
+        "standing": store.standings([stored.summary])[record_id],
+        "flags": store.flags(stored.summary.id),
+        "plan": plan_of(store, stored, record),
+        "events": [decode_event(one.record) for one in _events(store, record)],
+    }
     return Template("run.html", context=context)
 
 
@@ -98,7 +108,11 @@ def _runs_context(
             "asset_tag": chosen.asset_tag,
         }
         older = "/?" + urlencode({**wanted, "before": found[-1].id})
+    unread = store.counts().unread
     return {
+        "troubles": store.evidence_troubles() + ([unread_in_words(unread)] if unread else []),
+        "standings": store.standings(found),
+        "flagged": store.flagged(one.id for one in found),
         "chosen": chosen,
         "runs": found,
         "stations": store.stations(),
@@ -107,6 +121,12 @@ def _runs_context(
         "first_page": before is None,
         "older": older,
     }
+
+
+def _events(store: Store, record: RunRecord) -> list[Event]:
+    """Return the newest events of the unit that a run is of."""
+    tag = record.device.asset_tag
+    return store.events(tag, limit=_EVENTS_OF_A_UNIT) if tag else []
 
 
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import aiomqtt
 import pytest
 
-from records import decode_receipt, topics
+from records import Request, decode_receipt, topics
 
 Result = TypeVar("Result")
 Broker = tuple[str, int]
@@ -188,6 +188,7 @@ class Speaker:
         self.name = name
         self.stored: list[str] = []
         self.rejected: dict[str, str] = {}
+        self.requests: list[Request] = []
         self._client = client
 
     async def say(self, payload: bytes, topic: str = "", *, retain: bool = False) -> None:
@@ -203,6 +204,9 @@ class Speaker:
                 continue
             assert isinstance(message.payload, bytes)
             receipt = decode_receipt(message.payload)
+            if isinstance(receipt, Request):
+                self.requests.append(receipt)
+                continue
             self.stored += [one.record_id for one in receipt.stored]
             self.rejected.update((one.record_id, one.reason) for one in receipt.rejected)
 

@@ -12,13 +12,15 @@ import pytest
 from host_agent.broker import check_loopback
 from host_agent.cli import main
 from host_agent.config import ListenAddress
-from host_agent.messages import Run, Sorted, read_run, sort
+from host_agent.messages import Run, Sorted, read_again, sort
 from host_agent.mqtt import Message
 from host_agent.store import Store
 from host_agent.text import now_text
 from records import Device, RunRecord, encode
+from records.keys import read_key_set
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, Programs
+from tests.host_agent.store.evidence.signing import Card, settle, tell
 
 HEAVY = {"sqlalchemy", "alembic", "litestar", "uvicorn", "jinja2", "msgspec", "amqtt", "asyncio"}
 
@@ -30,14 +32,14 @@ def data(tmp_path: Path) -> Path:
         store.open()
         tag = Device(asset_tag="AT\x1b[2J-1", kind="usb-keyboard")
         keep(store, example_record("bench-1", 1), example_record("bench-1", 2, device=tag))
-        later = encode(example_record("bench-1", 3)).replace(b"pace.run/2", b"pace.run/9")
+        later = encode(example_record("bench-1", 3)).replace(b"pace.run/2", b"pace.report/9")
         for payload in (b"\x1b[31mnot json", later):
             store.keep(sort([Message(1, b"pace/1/bench-1/run", payload, len(payload))], now_text()))
     return tmp_path
 
 
 def keep(store: Store, *records: RunRecord) -> None:
-    runs = [read_run(encode(record), record.station, now_text()) for record in records]
+    runs = [read_again(encode(record), record.station, now_text()) for record in records]
     store.keep(Sorted([run for run in runs if isinstance(run, Run)], {}, []))
 
 
@@ -61,7 +63,7 @@ def test_help_imports_nothing_heavy() -> None:
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    for command in ("run", "check", "runs", "rebuild", "broker", "quarantine"):
+    for command in ("run", "check", "runs", "rebuild", "broker", "quarantine", "keys", "findings"):
         assert command in said.stdout.split()
     assert not set(json.loads(said.stderr)) & HEAVY
 
@@ -83,7 +85,7 @@ def test_the_quarantine_is_listed_shown_and_released(
 ) -> None:
     assert main(["quarantine", "list", "--data", str(data)]) == 0
     later, nonsense = capsys.readouterr().out.splitlines()
-    assert "pace.run/9" in later
+    assert "pace.report/9" in later
     assert nonsense.isprintable()
     assert main(["quarantine", "list", "--json", "--limit", "1", "--data", str(data)]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == 2
@@ -93,10 +95,59 @@ def test_the_quarantine_is_listed_shown_and_released(
     assert main(["quarantine", "show", "1", "--json", "--data", str(data)]) == 0
     assert json.loads(capsys.readouterr().out)["payload_base64"] == "G1szMW1ub3QganNvbg=="
     assert main(["quarantine", "release", "2", "--data", str(data)]) == 1
-    assert "still refused: schema 'pace.run/9'" in capsys.readouterr().err
+    assert "still refused: schema 'pace.report/9'" in capsys.readouterr().err
     for action in ("show", "release"):
         assert main(["quarantine", action, "9", "--data", str(data)]) == 1
         assert "number 9" in capsys.readouterr().err
+
+
+def test_keys_are_listed_trusted_revoked_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = Card()
+    with Store(f"sqlite:///{tmp_path / 'host.db'}") as store:
+        store.open()
+        tell(store, "bench-1", card.state(), topic="state")
+        settle(store)
+    kid, data = card.public.kid, ("--data", str(tmp_path))
+    assert main(["keys", "list", *data]) == 0
+    assert f"{kid}  bench-1  offered, not confirmed" in capsys.readouterr().out
+    assert main(["keys", "trust", *data, "--", kid[:20]]) == 0
+    assert capsys.readouterr().out == f"{kid}  bench-1  trusted by hand\n"
+    assert main(["keys", "show", *data, "--", kid[:20]]) == 0
+    assert json.loads(capsys.readouterr().out)["x"] == card.public.x
+    assert main(["keys", "revoke", "--from", "2026-11-29T12:00Z", *data, "--", kid]) == 0
+    assert "revoked from 2026-11-29T12:00:00.000000Z" in capsys.readouterr().out
+    exported = tmp_path / "keys.json"
+    assert main(["keys", "export", "--to", str(exported), *data]) == 0
+    (known,) = read_key_set(exported).keys
+    assert (known.kid, known.revoked_at) == (kid, "2026-11-29T12:00:00.000000Z")
+    assert main(["keys", "trust", *data, "--", kid]) == 1
+    assert "is revoked since" in capsys.readouterr().err
+    assert main(["keys", "revoke", "--from", "yesterday", *data, "--", kid]) == 1
+    assert "'yesterday' is no time" in capsys.readouterr().err
+    for action in ("show", "revoke"):
+        assert main(["keys", action, *data, "nobody"]) == 1
+        assert "no key begins with 'nobody'" in capsys.readouterr().err
+
+
+def test_findings_are_listed_and_closed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = Card()
+    card.sign(example_record("bench-1", 1))
+    with Store(f"sqlite:///{tmp_path / 'host.db'}") as store:
+        store.open()
+        tell(store, "bench-1", card.state(), topic="state")
+        settle(store)
+    data = ("--data", str(tmp_path))
+    assert main(["findings", "list", *data]) == 0
+    assert "1  open    bench-1: position 1 is missing" in capsys.readouterr().out
+    assert main(["findings", "close", "1", "the card is dead", *data]) == 0
+    assert main(["findings", "list", "--all", *data]) == 0
+    assert "(the card is dead)" in capsys.readouterr().out
+    assert main(["findings", "list", "--json", *data]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == []
+    assert main(["findings", "close", "7", "x", *data]) == 1
+    assert "no finding has the number 7" in capsys.readouterr().err
 
 
 def test_a_message_that_is_good_now_is_released(

@@ -115,13 +115,13 @@ async def test_poison_of_every_kind_goes_to_the_quarantine_and_the_next_record_i
     name = "poison-1"
     good = [example_record(name, sequence) for sequence in range(8)]
     forged = example_record(name, 0, record_id=good[0].record_id, operator="Mallory")
-    future = encode(good[7]).replace(b"pace.run/2", b"pace.run/9")
+    future = encode(good[7]).replace(b"pace.run/2", b"pace.report/9")
     stranger = example_record("somebody-else", 1)
     huge = encode(example_record(name, 9, operator="x" * 400_000))
     poison: list[tuple[bytes, str, str]] = [
         (b"\xff\xfe not a record", "", "malformed"),
         (b'{"schema":"pace.run/1","record_id":"cut-off', "", "truncated"),
-        (future, "", "pace.run/9"),
+        (future, "", "pace.report/9"),
         (encode(stranger), "", "'somebody-else' in the record"),
         (huge, "", "more than the host's limit"),
         (encode(forged), "", "other content"),

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from host_agent.columns import ROW
-from host_agent.messages import Refusal, Run, Sorted, read_run, sort
-from host_agent.mqtt import Message
+from host_agent.messages import Refusal, Run, Sorted, read_again, sort
+from host_agent.mqtt import Message, packets
+from host_agent.mqtt.packets import HEAD_KEPT_BYTES
 from host_agent.text import printable, utc_text
 from records import (
     PlanRecord,
@@ -96,8 +97,8 @@ def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
 
 def test_another_writers_json_is_as_good() -> None:
     payload = changed(later_addition={"deep": [1, 2]})
-    assert read_run(payload, "bench-1", NOW) == read_run(payload, "bench-1", NOW)
-    assert isinstance(read_run(payload, "bench-1", NOW), Run)
+    assert read_again(payload, "bench-1", NOW) == read_again(payload, "bench-1", NOW)
+    assert isinstance(read_again(payload, "bench-1", NOW), Run)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,10 @@ def test_another_writers_json_is_as_good() -> None:
         (changed(operator="\ud800"), "malformed"),
         (changed(unknown="X").replace(b'"X"', b'"\xff"'), "utf-8"),
         (changed(operator="a\0b"), "U+0000"),
-        (changed(schema="pace.run/9"), "pace.run/9"),
+        (changed(schema="pace.report/9"), "pace.report/9"),
+        (changed(schema="pace.run/0"), "pace.run/0"),
+        (changed(schema="pace.run/9", record_id="a b"), "record_id"),
+        (changed(schema="pace.run/9", station="b"), "'b' in the record"),
         (b'{"record_id": "x"}', "schema ''"),
         (changed(duration_s=float("nan")), "malformed"),
         (changed(duration_s=float("inf")), "malformed"),
@@ -153,14 +157,14 @@ def test_what_is_no_record_is_refused_with_its_reason(payload: bytes, reason: st
 
 @pytest.mark.parametrize("text", ["1e308", "-0.0", "true", '"x"', "9" * 400, str(2**64), "1e-320"])
 def test_any_value_of_the_contract_is_kept_however_odd(text: str) -> None:
-    assert isinstance(read_run(with_value(text), "bench-1", NOW), Run)
+    assert isinstance(read_again(with_value(text), "bench-1", NOW), Run)
 
 
 @pytest.mark.parametrize("verdict", ["fail", "aborted", "error", "pass", "skipped", "later"])
 def test_what_contradicts_itself_is_kept_with_the_verdict_that_it_states(verdict: str) -> None:
     """It is evidence, also of that; so is a word that only a later version knows."""
     for payload in (ending("fail", verdict=verdict), ending(verdict)):
-        run = read_run(payload, "bench-1", NOW)
+        run = read_again(payload, "bench-1", NOW)
         assert isinstance(run, Run)
         assert columns_of(run)["verdict"] == json.loads(payload)["verdict"]
 
@@ -169,7 +173,7 @@ def test_a_signed_record_is_kept_as_its_own_bytes_with_the_digest_of_the_message
     body = encode(RECORD)
     header = Header(alg=ALGORITHM, kid="k", chain="c", position=1)
     signed = sign(body, SigningKey.generate(), header)
-    run = read_run(signed, "bench-1", NOW)
+    run = read_again(signed, "bench-1", NOW)
     assert isinstance(run, Run)
     assert run.record == body
     assert run.sha256 == digest(signed)
@@ -206,7 +210,7 @@ def test_plans_and_events_are_kept_beside_the_runs_and_named_by_hash_and_id() ->
 
 
 def test_a_backslash_before_u0000_is_no_zero_character() -> None:
-    assert isinstance(read_run(changed(operator="C:\\u0000"), "bench-1", NOW), Run)
+    assert isinstance(read_again(changed(operator="C:\\u0000"), "bench-1", NOW), Run)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +242,22 @@ def test_a_message_beyond_the_limit_is_refused_and_its_record_id_read_from_the_b
     assert refusal.record_id == RECORD.record_id
     assert refusal.sha256 == "5e" * 32
     assert "5000000 bytes" in refusal.reason
+
+
+@pytest.mark.parametrize(("below", "is_kept"), [(0, True), (1, False), (100, False)])
+def test_a_limit_below_the_beginning_that_is_kept_refuses_what_is_above_it(
+    below: int, is_kept: bool
+) -> None:
+    size_bytes = len(encode(RECORD))
+    assert size_bytes < HEAD_KEPT_BYTES
+    limit_bytes = size_bytes - below
+    sent = packets.publish(1, "pace/1/bench-1/run", encode(RECORD), 3)
+    body = sent[len(sent) - (2 + len("pace/1/bench-1/run") + 2 + size_bytes) :]
+    answer = sort([packets.read_publish(2, body, 3, limit_bytes)], NOW)
+    assert len(answer.runs) == is_kept
+    if not is_kept:
+        assert f"{size_bytes} bytes are more than the host's limit" in answer.refusals[0].reason
+        assert answer.refusals[0].record_id == RECORD.record_id
 
 
 def test_a_record_id_is_only_read_where_the_contract_puts_it() -> None:

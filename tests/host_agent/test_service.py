@@ -137,7 +137,7 @@ def test_ready_is_one_line_and_sigterm_and_sigint_are_a_clean_end(
         host = programs.host(tmp_path / "data", embedded)
         assert host.said.keys() == {"page", "database", "broker"}
         assert host.said["database"] == f"sqlite:///{tmp_path / 'data' / 'host.db'}"
-        assert get(host, "/api/runs") == {"runs": [], "next": None}
+        assert get(host, "/api/runs") == {"runs": [], "next": None, "standings": {}, "flags": {}}
         assert host.stop(number) == 0
         assert host.rest_of_stdout() == ""
         assert "Traceback" not in host.log.read_text()

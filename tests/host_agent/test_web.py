@@ -11,7 +11,7 @@ import pytest
 from litestar.testing import TestClient
 
 from host_agent import web as web_package
-from host_agent.messages import Run, Sorted, read_run, sort
+from host_agent.messages import Run, Sorted, read_again, sort
 from host_agent.mqtt import Message
 from host_agent.progress import STANDS_STILL_S, Progress
 from host_agent.store import Store
@@ -53,7 +53,7 @@ def client(store: Store, progress: Progress) -> Iterator[Client]:
 
 
 def keep(store: Store, *records: RunRecord) -> None:
-    runs = [read_run(encode(record), record.station, now_text()) for record in records]
+    runs = [read_again(encode(record), record.station, now_text()) for record in records]
     store.keep(Sorted([run for run in runs if isinstance(run, Run)], {}, []))
 
 
@@ -467,7 +467,8 @@ def test_the_api_shows_stations_quarantine_summary_and_health(
     assert client.get("/api/summary").json()["error"] == 1
     health = client.get("/api/health").json()
     assert (health["status"], health["troubles"]) == ("ok", [])
-    assert health["stored"] == {"runs": 2, "quarantined": 1, "underived": 2}
+    assert health["stored"] == {"runs": 2, "quarantined": 1, "underived": 2, "unread": 0}
+    assert health["unverified"] == 2
     for field, value in (
         ("connected", False),
         ("store_trouble", "disk full"),
@@ -491,6 +492,11 @@ def test_the_api_describes_itself(client: Client) -> None:
         "/api/runs",
         "/api/runs/{record_id}",
         "/api/runs/{record_id}/record",
+        "/api/runs/{record_id}/message",
+        "/api/plans/{sha256}",
+        "/api/units/{asset_tag}/events",
+        "/api/findings",
+        "/api/keys",
         "/api/summary",
         "/api/stations",
         "/api/quarantine",

@@ -6,7 +6,7 @@ them from the records.
 
 from alembic import op
 
-HEAD = "0004"
+HEAD = "0005"
 """The version that this software works with. A test holds it to the last of `versions`."""
 
 
@@ -15,6 +15,7 @@ def derive_again() -> None:
     for statement in (
         "DELETE FROM measurements",
         "DELETE FROM steps",
+        "DELETE FROM flags",
         "UPDATE projection SET run_id = (SELECT coalesce(max(id), 0) FROM runs)"
         " WHERE name = 'columns'",
         "UPDATE projection SET run_id = 0 WHERE name = 'measurements'",

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from host_agent.messages import Refusal, Run, Sorted, read_run, sort
+from host_agent.messages import Refusal, Run, Sorted, read_again, sort
 from host_agent.mqtt import Message
 from host_agent.store import Kept, Store
 from host_agent.text import now_text
@@ -12,7 +12,7 @@ from records import RunRecord, encode, topics
 
 
 def row(record: RunRecord) -> Run:
-    run = read_run(encode(record), record.station, now_text())
+    run = read_again(encode(record), record.station, now_text())
     assert isinstance(run, Run)
     return run
 

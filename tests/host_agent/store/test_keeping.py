@@ -1,7 +1,7 @@
 """Arriving runs are stored once, whole, and durable; on each kind of database."""
 
 from host_agent import columns
-from host_agent.messages import Other, Run, Sorted, read_run
+from host_agent.messages import Other, Run, Sorted, read_again
 from host_agent.store import Kept, RunFilter, Store
 from host_agent.text import now_text
 from records import SlotState, StationState, Verdict, encode
@@ -19,7 +19,7 @@ def test_a_record_is_stored_once_however_often_it_comes(store: Store) -> None:
 
 def test_the_record_comes_back_byte_for_byte(store: Store) -> None:
     payload = encode(example_record("a", 1)).replace(b'"schema"', b' \t"schema"', 1)
-    run = read_run(payload, "a", now_text())
+    run = read_again(payload, "a", now_text())
     assert isinstance(run, Run)
     store.keep(Sorted([run], {}, []))
     stored = store.run(run.record_id)
@@ -90,7 +90,7 @@ def test_states_are_the_last_ones(store: Store) -> None:
 
 def test_a_plan_of_two_stations_is_kept_once_for_each_message(store: Store) -> None:
     """Each is a link of its own station's chain."""
-    ours = Other("5e" * 32, "a", "pace.plan/1", "now", "aa", b"{}", b"signed by a")
+    ours = Other("5e" * 32, "a", "pace.plan/1", "", "now", "aa", b"{}", b"signed by a")
     theirs = ours._replace(station="b", sha256="bb", signature=b"signed by b")
     for _ in range(2):
         store.keep(Sorted([], {}, [], [ours, theirs]))

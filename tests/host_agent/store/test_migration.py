@@ -163,10 +163,15 @@ def test_a_postgresql_of_version_0_1_is_upgraded_with_its_records(postgres: Post
     with psycopg.connect(postgres.conninfo(url)) as connection:
         connection.execute(VERSION_0_1.read_bytes())
     with Store(url) as store:
+        measurements = rows(store, "SELECT * FROM measurements ORDER BY 1, 2, 3")
         store.open()
         assert (store.counts().runs, store.counts().quarantined) == (3, 1)
         before = store.latest_runs(RunFilter(), limit=9)
-        measurements = rows(store, "SELECT * FROM measurements ORDER BY 1, 2, 3")
+        derive_all(store)
+        assert rows(store, "SELECT * FROM measurements ORDER BY 1, 2, 3") == measurements
+        assert rows(store, "SELECT * FROM flags") == []
+        standings = store.standings(before)
+        assert {one.state for one in standings.values()} == {"unsigned"}
         store.forget_derived()
         derive_all(store)
         assert store.latest_runs(RunFilter(), limit=9) == before

@@ -12,10 +12,10 @@ from tests.host_agent.store.filling import refusal_of, refuse
 def test_release_stores_what_can_be_stored_now(store: Store) -> None:
     record = example_record("bench-1", 1)
     forged = example_record("bench-1", 1, record_id=record.record_id, operator="Mallory")
-    with_a_future_schema = encode(record).replace(b"pace.run/2", b"pace.run/9")
-    refuse(store, with_a_future_schema)
+    with_another_schema = encode(record).replace(b"pace.run/2", b"pace.report/9")
+    refuse(store, with_another_schema)
     (quarantined,) = store.quarantined(limit=9)
-    with pytest.raises(StoreError, match=r"still refused: schema 'pace.run/9'"):
+    with pytest.raises(StoreError, match=r"still refused: schema 'pace.report/9'"):
         store.release(quarantined.id)
     with pytest.raises(StoreError, match="number 77"):
         store.release(77)

@@ -1,0 +1,172 @@
+"""A host beside a broker: what is missing is asked for, and pages and API say what is verified."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from host_agent import evidence_lane
+from host_agent.progress import Progress
+from host_agent.store import Store
+from host_agent.store.evidence import auditing
+from host_agent.web import create_app
+from host_agent.web.live import Live
+from records import PlanRecord, encode, topics
+from records.messages import Wanted
+from records.signing import digest
+from tests.host_agent.load import example_record
+from tests.host_agent.rig import Broker, soon, speaker
+from tests.host_agent.store.evidence.signing import Card, settle, tell
+from tests.host_agent.store.filling import derive_all
+from tests.host_agent.test_ingest import address, ingesting
+from tests.host_agent.test_web import HOSTILE, page
+
+PLAN = PlanRecord(plan="p", kind="k")
+
+
+async def test_a_missing_record_and_a_missing_plan_are_asked_for_and_the_gap_closes(
+    store: Store, embedded: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(evidence_lane, "_LOOK_EVERY_S", 0.05)
+    name = "gap-1"
+    card = Card(name)
+    plan_sha256 = digest(encode(PLAN))
+    plan = card.sign(PLAN)
+    runs = [card.sign(example_record(name, number, plan_sha256=plan_sha256)) for number in range(4)]
+    async with (
+        ingesting(store, address(embedded)) as ingest,
+        speaker(embedded, name) as station,
+    ):
+        await station.say(card.state(head=None), topics.state(name))
+        for message in (runs[0], runs[3]):
+            await station.say(message)
+        await soon(lambda: any(one.plans for one in station.requests))
+        gap = Wanted(chain=card.chain, first=3, last=4)
+        await soon(lambda: any(gap in one.records for one in station.requests))
+        asked = {one for request in station.requests for one in request.records}
+        assert asked <= {gap, Wanted(chain=card.chain, first=1, last=1)}
+        assert {one for request in station.requests for one in request.plans} == {plan_sha256}
+        for message in (plan, runs[1], runs[2]):
+            await station.say(message)
+        await soon(lambda: store.findings() == [] and store.plan(plan_sha256) is not None)
+        await soon(lambda: len(station.stored) == 5)
+        assert ingest.progress.evidence_trouble == ""
+    assert [one.state for one in store.station_keys()] == ["offered"]
+
+
+async def test_a_lane_that_cannot_go_on_says_so_and_records_are_stored_all_the_same(
+    store: Store, embedded: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(limit: int = 0) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(store, "signed_portion", broken)
+    record = example_record("lane-1", 1)
+    async with (
+        ingesting(store, address(embedded)) as ingest,
+        speaker(embedded, "lane-1") as station,
+    ):
+        await station.say(encode(record))
+        await soon(lambda: station.stored == [record.record_id])
+        await soon(lambda: ingest.progress.evidence_trouble == "no memory")
+        assert "Signatures are not verified now: no memory" in ingest.progress.troubles()
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator[TestClient[Any]]:
+    app = create_app(store, Progress(connected=True), Live(), names=[])
+    with TestClient(app, base_url="http://127.0.0.1") as one:
+        yield one
+
+
+def test_pages_and_api_say_of_each_run_whether_it_is_verified_and_by_which_key(
+    store: Store, client: TestClient[Any]
+) -> None:
+    card = Card()
+    plan_sha256 = digest(encode(PLAN))
+    record = example_record("bench-1", 1, plan_sha256=plan_sha256)
+    message = card.sign(record)
+    tell(store, "bench-1", message)
+    derive_all(store)
+    assert "received" in page(client, "/").text
+    path = f"/runs/{record.record_id}"
+    assert "not here: its station is asked for it" in page(client, path).text
+    tell(store, "bench-1", card.state(), topic="state")
+    settle(store)
+    assert "key not confirmed" in page(client, "/").text
+    assert "offered, not confirmed" in page(client, "/evidence").text
+    store.trust(card.public.kid)
+    seen = page(client, path).text
+    assert "verified: a trusted key of its station signed it" in seen
+    assert f"key {card.public.kid} , position 1" in seen
+    detail = client.get(f"/api/runs/{record.record_id}").json()
+    assert detail["standing"]["state"] == "verified"
+    assert (detail["flags"], detail["plan"]) == ([], "missing")
+    listed = client.get("/api/runs").json()
+    assert listed["standings"][record.record_id]["kid"] == card.public.kid
+    assert client.get(f"/api/runs/{record.record_id}/message").content == message
+    assert client.get(f"/api/runs/{record.record_id}/record").content == encode(record)
+    assert client.get(f"/api/plans/{plan_sha256}").status_code == 404
+    tell(store, "bench-1", card.sign(PLAN))
+    assert client.get(f"/api/plans/{plan_sha256}").content == encode(PLAN)
+    assert client.get("/api/keys").json()["keys"][0]["state"] == "trusted"
+
+
+def test_what_contradicts_itself_is_marked_in_the_list_and_told_on_its_page(
+    store: Store, client: TestClient[Any]
+) -> None:
+    record = example_record("bench-1", 1, duration_s=-4.0)
+    tell(store, "bench-1", encode(record))
+    derive_all(store)
+    assert "contradicts itself" in page(client, "/").text
+    assert "the run took -4.0 s" in page(client, f"/runs/{record.record_id}").text
+    assert client.get("/api/runs").json()["flags"][record.record_id] >= 1
+
+
+def test_gaps_and_what_is_not_read_are_troubles_of_health_and_first_page(
+    store: Store, client: TestClient[Any]
+) -> None:
+    card = Card()
+    card.sign(example_record("bench-1", 1))
+    later = encode(example_record("bench-1", 2)).replace(b"pace.run/2", b"pace.run/3")
+    tell(store, "bench-1", card.state(head=None), topic="state")
+    tell(store, "bench-1", card.sign(later))
+    settle(store)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE findings SET found_at = '2026'")
+    health = client.get("/api/health").json()
+    assert health["status"] == "degraded"
+    assert health["stored"]["unread"] == 1
+    assert any("position 1 is missing" in one for one in health["troubles"])
+    assert any("1 record is not read by this version" in one for one in health["troubles"])
+    for path in ("/", "/evidence"):
+        assert "position 1 is missing" in page(client, path).text
+    (finding,) = client.get("/api/findings").json()["findings"]
+    store.close_finding(finding["id"], "a test")
+    assert client.get("/api/findings").json()["findings"] == []
+    assert len(client.get("/api/findings?closed=true").json()["findings"]) == 1
+
+
+def test_hostile_flags_findings_and_keys_stay_text(store: Store, client: TestClient[Any]) -> None:
+    card = Card()
+    card.restart(HOSTILE)
+    card.sign(b"{}")
+    first = example_record("bench-1", 1)
+    steps = tuple(
+        msgspec.structs.replace(one, step=HOSTILE, duration_s=-1.0) for one in first.steps
+    )
+    record = example_record("bench-1", 1, steps=steps)
+    tell(store, "bench-1", card.state(head=None), topic="state")
+    tell(store, "bench-1", card.sign(record))
+    derive_all(store)
+    settle(store)
+    assert store.flags(1)
+    assert store.findings()
+    for path in (f"/runs/{record.record_id}", "/evidence", "/"):
+        seen = page(client, path)
+        assert "img" not in {tag for tag, _ in seen.elements}
+        assert not any(name.startswith("on") for _, attrs in seen.elements for name in attrs)
+    assert "onerror" in page(client, "/evidence").text
