@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from records import words
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
@@ -41,6 +42,7 @@ class Simulation:
     speed: float | None = None
     broker: str | None = None
     mqtt_version: int | None = None
+    language: str | None = None
     page: str = ""
 
 
@@ -59,7 +61,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
         try:
             service.open()
             with watching(config, service):
-                operate(service, ended, ui=ui)
+                operate(service, ended, config.words if ui else None)
         finally:
             service.close()
             hardware.close()
@@ -75,7 +77,7 @@ def simulate_station(asked: Simulation) -> int:
     from station.simulate.operator import SimulatedLine
     from station.simulate.rig import SimulatedRig
 
-    config = _with_broker(load(asked.config or DEMO_RIG, start_in=asked.data), asked)
+    config = _as_asked(load(asked.config or DEMO_RIG, start_in=asked.data), asked)
     speed = asked.speed or (WATCHED_SPEED if asked.ui else math.inf)
     rig = SimulatedRig(config, speed=speed)
     ended = hear_endings() if asked.runs is None else queue.SimpleQueue()
@@ -96,7 +98,7 @@ def simulate_station(asked: Simulation) -> int:
             service.open()
             line.begin(asked.runs)
             if asked.runs is None:
-                operate(service, ended, ui=asked.ui)
+                operate(service, ended, config.words if asked.ui else None)
                 return 0
             return _report(line, handover, outbox, asked.runs)
         finally:
@@ -104,7 +106,7 @@ def simulate_station(asked: Simulation) -> int:
             service.close()
 
 
-def _with_broker(config: StationConfig, asked: Simulation) -> StationConfig:
+def _as_asked(config: StationConfig, asked: Simulation) -> StationConfig:
     host, _, port = (asked.broker or "").rpartition(":")
     changes: dict[str, str | int] = {}
     if asked.broker:
@@ -113,11 +115,16 @@ def _with_broker(config: StationConfig, asked: Simulation) -> StationConfig:
         changes = {"host": host, "port": int(port)}
     if asked.mqtt_version:
         changes["mqtt_version"] = asked.mqtt_version
+    spoken = asked.language or config.language
+    try:
+        words.language(spoken, config.word_folders)
+    except LookupError as error:
+        raise ConfigError(f"--language: {error.args[0]}") from error
     try:
         broker: BrokerAddress = msgspec.structs.replace(config.broker, **changes)
     except ValueError as error:
         raise ConfigError(f"--broker: {error}") from error
-    return msgspec.structs.replace(config, broker=broker)
+    return msgspec.structs.replace(config, broker=broker, language=spoken)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from records import RunRecord
+from records import Phrase, RunRecord, Value
 from station.engine.events import Event
 
 
@@ -81,18 +81,25 @@ class PluggedNotice(msgspec.Struct, frozen=True, tag=True):
     device: PluggedDevice | None = None
     offered: bool = False
     suggested_tag: str = ""
-    reason: str = ""
+    reason: Phrase | None = None
 
 
 class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
-    """A slot that could not be made safe at the start; `troubles` says why, by role."""
+    """A slot that could not be made safe at the start; `troubles` says why, by role.
+
+    What an instrument said is verbatim.
+    """
 
     slot: str
     troubles: dict[str, str]
 
     @property
-    def reason(self) -> str:
-        return "\n".join(f"{role}: {why}" for role, why in self.troubles.items())
+    def reasons(self) -> list[Phrase]:
+        """Return why, one phrase for each role."""
+        return [
+            Phrase("bench.driver_error", {"roles": role}, why)
+            for role, why in self.troubles.items()
+        ]
 
     def outlasts(self, run: RunRecord) -> bool:
         """Tell whether the run has not reached all of it; what it reached it has judged itself."""
@@ -103,7 +110,14 @@ Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice | UnsafeN
 
 
 class CommandRefused(Exception):
-    """A command that makes no sense now. The text is for the operator."""
+    """A command that makes no sense now. `phrase` is for the operator.
+
+    `id` is that of its sentence, `values` fill its places, and `text` is verbatim.
+    """
+
+    def __init__(self, id: str, *, text: str = "", **values: Value) -> None:
+        self.phrase = Phrase(id, values, text)
+        super().__init__(self.phrase.words)
 
 
 class CannotKeep(CommandRefused):

@@ -38,6 +38,7 @@ class Demo:
     data: Path | None = None
     broker: str | None = None
     mqtt_version: int | None = None
+    language: str = "en"
 
 
 class DemoError(Exception):
@@ -69,6 +70,7 @@ def run_demo(asked: Demo) -> int:
             station = [sys.executable, "-m", "station", "station", "simulate"]
             station += ["--data", str(folder / "station"), "--seed", str(asked.seed)]
             station += ["--broker", broker, "--mqtt-version", str(version), "--page", page]
+            station += ["--language", asked.language]
             if asked.headless:
                 return _headless(asked, station, page, started_s)
             code, _ = _run_station([*station, "--ui"], pipe=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from records.notify import sd_notify, watchdog_period_s
+from records.words import Language
 from station.delivery.outbox import OutboxError
 from station.service import StationService
 
@@ -61,11 +62,14 @@ def hear_endings() -> Ended:
     return ended
 
 
-def operate(service: StationService, ended: Ended, *, ui: bool) -> None:
-    """Work until the operator quits or a signal comes. The main loop itself feeds the watchdog."""
+def operate(service: StationService, ended: Ended, screen: Language | None) -> None:
+    """Work until the operator quits or a signal comes. The main loop itself feeds the watchdog.
+
+    `screen` is the language of the operator's screen; without one there is no screen.
+    """
     try:
-        if ui:
-            asyncio.run(_show(service, ended))
+        if screen is not None:
+            asyncio.run(_show(service, ended, screen))
         else:
             _wait(service, ended)
     finally:
@@ -85,10 +89,10 @@ def _wait(service: StationService, ended: Ended) -> None:
             return
 
 
-async def _show(service: StationService, ended: Ended) -> None:
+async def _show(service: StationService, ended: Ended, words: Language) -> None:
     from station.ui.app import StationApp
 
-    app = StationApp(service)
+    app = StationApp(service, words)
     for number in ENDING:
         asyncio.get_running_loop().add_signal_handler(number, app.exit)
     if not ended.empty():

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from records import Basis, Device, Limit, Measurement, Verdict
+from records import Basis, Device, Limit, Measurement, Phrase, Verdict
 from station.console import DeliveryNotice, Notice, SlotInfo, SlotNotice
 from station.engine.events import Measured, RunStarted, StepStarted
 from station.ui.app import StationApp
 
 SLOT = "slot-1"
+SOAK = Phrase(text="Soak")
 PERIOD_S = 0.1
 LIMIT = Limit(basis=Basis.PROPOSAL, unit="V", min=0.0, max=1000.0)
 
@@ -46,8 +47,8 @@ class Soak:
 
     def soak(self) -> None:
         device = Device(asset_tag="LT-00417", kind="benchmark")
-        self._listener(SlotNotice(SLOT, RunStarted("0199-1", 1, device, "Soak", ("Soak",))))
-        self._listener(SlotNotice(SLOT, StepStarted(0, "Soak")))
+        self._listener(SlotNotice(SLOT, RunStarted("0199-1", 1, device, SOAK, (SOAK,))))
+        self._listener(SlotNotice(SLOT, StepStarted(0, SOAK)))
         due_s = time.monotonic()
         while True:
             for notices in self._rounds:

@@ -371,7 +371,8 @@ def test_what_breaks_in_the_middle_is_an_error_and_the_bench_is_safe(
         assert hands.ask("current_a", slot=mishap.slot) == pytest.approx(0.0, abs=1e-3)
         return
     assert made_safe.verdict is Verdict.ERROR, "nobody could know whether it let go"
-    assert mishap.unsafe in made_safe.why
+    assert made_safe.reason is not None
+    assert mishap.unsafe in made_safe.reason.text
     following = line.run(mishap.slot, meanwhile=lambda event: line.stop(mishap.slot))
     assert step(following, "bench.make_safe").verdict is Verdict.PASS, told(following)
     assert hands.ask("current_a", slot=mishap.slot) == pytest.approx(0.0, abs=1e-3)

@@ -14,6 +14,7 @@ def add(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--seed", type=int, default=1, help="which devices come along")
     demo.add_argument("--json", action="store_true", help="with --headless: one line on stdout")
     demo.add_argument("--data", type=Path, help="folder for records and logs")
+    demo.add_argument("--language", default="en", help="of the screen; default: %(default)s")
     demo.add_argument("--broker", help="HOST:PORT of a running broker instead of the embedded one")
     demo.add_argument(
         "--mqtt-version", type=int, choices=(3, 5), help="default: 3 embedded, else 5"
@@ -34,5 +35,6 @@ def _run(chosen: argparse.Namespace) -> int:
             data=chosen.data,
             broker=chosen.broker,
             mqtt_version=chosen.mqtt_version,
+            language=chosen.language,
         )
     )

@@ -134,7 +134,7 @@ def _show(chosen: argparse.Namespace) -> int:
     print(f"{loaded.id}: {loaded.title}\n  for: {loaded.kind}\n  guideline: {loaded.guideline}")
     print(f"  sha256: {loaded.sha256}")
     for number, planned in enumerate(loaded.steps, start=1):
-        print(f"\n{number}. {planned.title}  ({planned.use})")
+        print(f"\n{number}. {planned.name.words}  ({planned.use})")
         if planned.clause:
             print(f"   clause: {planned.clause}")
         for name, value in planned.settings.items():
@@ -156,7 +156,7 @@ def _as_data(loaded: Any) -> dict[str, Any]:
         "steps": [
             {
                 "use": planned.use,
-                "title": planned.title,
+                "title": planned.name.words,
                 "clause": planned.clause,
                 "roles": sorted(planned.step.roles),
                 "measures": dict(planned.step.units),

@@ -31,6 +31,7 @@ def add(noun: argparse.ArgumentParser) -> None:
     simulate.add_argument(
         "--mqtt-version", type=int, choices=(3, 5), help="instead of the configuration's"
     )
+    simulate.add_argument("--language", help="of the screen, instead of the configuration's")
     simulate.add_argument("--page", default="", help="address of the host's page, to be shown")
     check = add_verb(verbs, "check", "check station.toml and its plans; touches nothing", _check)
     add_config(check)
@@ -65,6 +66,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
                 broker=chosen.broker,
                 mqtt_version=chosen.mqtt_version,
                 page=chosen.page,
+                language=chosen.language,
             )
         )
     except (ConfigError, OutboxError) as error:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Journalled = StepStarted | Measured | Found | StepFinished
 """The events that a journal holds: what a run had measured must not be lost with it."""
 
-POWER_CUT = Phrase("run.power_cut", text="broken off: the station lost power or was killed")
+POWER_CUT = Phrase("run.power_cut")
 
 _decode = msgspec.json.Decoder(Journalled).decode
 
@@ -38,6 +38,8 @@ def _read(row: bytes) -> Journalled:
         event: Journalled = _decode(row)
     except msgspec.MsgspecError:  # of version 0.1, perhaps
         raw: dict[str, Any] = msgspec.json.decode(row)
+        if isinstance(raw.get("title"), str):
+            return msgspec.convert(raw | {"title": Phrase(text=raw["title"])}, StepStarted)
         raw["record"] = version_1.upgrade_step(raw["record"])
         return msgspec.convert(raw, StepFinished)
     return event
@@ -61,9 +63,9 @@ def break_off(
     last = [one for one in heard.of_runner if one.step in (CONCLUDE, MAKE_SAFE)]
     whole = bool(last) and last[-1].step == MAKE_SAFE
     if not begun and verdict is Verdict.ERROR:
-        last.insert(0, _of_runner(CONCLUDE, "Conclusion", verdict, why))
+        last.insert(0, _of_runner(CONCLUDE, verdict, why))
     if not whole:
-        last.append(_of_runner(MAKE_SAFE, "Make safe", verdict, why))
+        last.append(_of_runner(MAKE_SAFE, verdict, why))
     steps = (*before, *tests, *last)
     found = heard.found or Found(draft.device, draft.instruments)
     whole_record = msgspec.structs.replace(
@@ -125,11 +127,10 @@ def _begun(
     if running.number < len(draft.steps):
         planned = draft.steps[running.number]
     else:
-        title = Phrase(text=running.title)
         planned = StepRecord(
             test=running.step,
             step=running.step,
-            title=title,
+            title=running.title,
             verdict=verdict,
             started_at=started_at,
         )
@@ -144,11 +145,11 @@ def _begun(
     return {running.number: record}
 
 
-def _of_runner(step: str, title: str, verdict: Verdict, why: Phrase) -> StepRecord:
+def _of_runner(step: str, verdict: Verdict, why: Phrase) -> StepRecord:
     return StepRecord(
         test=step,
         step=step,
-        title=Phrase(text=title),
+        title=Phrase(f"title.{step}"),
         verdict=verdict,
         started_at=datetime.now(UTC),
         reason=why,

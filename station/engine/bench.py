@@ -12,7 +12,7 @@ from typing import Any
 from drivers.capabilities import Actuator, Instrument
 from drivers.errors import DriverError, NotConnected
 from drivers.formats.text import clean
-from records import Asked, InstrumentUsed
+from records import Asked, InstrumentUsed, Phrase
 from station.engine.clock import Clock
 from station.engine.prompts import Heard, Operator
 from station.engine.step import BenchFault, Role, Step
@@ -60,6 +60,15 @@ class Place:
     dead_man: bool = False
 
 
+class Lacks(LookupError):
+    """A slot lacks what a step needs."""
+
+    def __init__(self, phrase: Phrase, mistake: str) -> None:
+        """`mistake` says it with the names of `station.toml`, for whoever writes that file."""
+        super().__init__(mistake)
+        self.phrase = phrase
+
+
 class BenchNotSafe(Exception):
     """Actuators, by the `roles` they play, could not be made to let go of the device."""
 
@@ -85,27 +94,33 @@ class Bench:
     instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
-    _remarks: list[str] = field(default_factory=list)
+    _remarks: list[Phrase] = field(default_factory=list)
 
     def check(self, step: Step) -> None:
-        """Raise `LookupError` when the slot lacks what the step needs. Touches no hardware."""
+        """Raise `Lacks` when the slot lacks what the step needs. Touches no hardware."""
         for name, role in step.roles.items():
             if name == "clock" or name == "operator":
                 continue
             if name not in self.places:
-                raise LookupError(f"{step.name} needs a {name}, which slot {self.slot} has not")
+                raise Lacks(
+                    Phrase("bench.lacks_role", {"role": name, "slot": self.slot}),
+                    f"{step.name} needs a {name}, which slot {self.slot} has not",
+                )
             place = self.places[name]
             if not issubclass(place.kind, role.kind):
-                raise LookupError(
-                    f"{step.name} needs a {role.kind.__name__} as {name}, and in slot {self.slot}"
-                    f" that is {place.driver}"
+                kind = role.kind.__name__
+                values = {"role": name, "slot": self.slot, "driver": place.driver, "kind": kind}
+                raise Lacks(
+                    Phrase("bench.wrong_kind", dict(values)),
+                    f"{step.name} needs a {kind} as {name}, and in slot {self.slot} that is"
+                    f" {place.driver}",
                 )
 
     def open_own(self, names: AbstractSet[str]) -> None:
         """Open every instrument of these roles that is neither shared nor the device."""
         for name, place in self.places.items():
             if name in names and place.shared is None and not place.device:
-                self._opened_by_name(name)
+                self._opened(name)
 
     def unreached(self, names: AbstractSet[str], kind: type[object] = Actuator) -> tuple[str, ...]:
         """Return the roles of `names` that are this slot's own and were not opened in this run.
@@ -161,16 +176,7 @@ class Bench:
             return self.clock
         if name == "operator":
             return Heard(self.operator, self.clock, self.asked)
-        return _OpenLater(self, name) if role.socket else self._opened_by_name(name)
-
-    def _opened_by_name(self, name: str) -> Instrument:
-        """Return the instrument. An error names its role: a port alone does not tell what it is."""
-        try:
-            return self._opened(name)
-        except DriverError as error:
-            named = type(error)(f"{name}: {error}")
-            named.roles = error.roles
-            raise named from error
+        return _OpenLater(self, name) if role.socket else self._opened(name)
 
     def _opened(self, name: str) -> Instrument:
         if name not in self._open:
@@ -204,16 +210,16 @@ class Bench:
             finally:
                 self._close(name)
 
-    def make_safe(self) -> str:
+    def make_safe(self) -> Phrase | None:
         """Let go of the device: every actuator gets its chance, whatever the others do.
 
-        Returns a remark, mostly empty. Raises `BenchNotSafe`, naming every actuator that could
+        Returns a remark, mostly none. Raises `BenchNotSafe`, naming every actuator that could
         not be made safe even after opening it once more.
         """
         troubles = {name: self._let_go(name) for name in list(self._open)}
         if unsafe := {name: trouble for name, trouble in troubles.items() if trouble}:
             raise BenchNotSafe("; ".join(unsafe.values()), roles=unsafe.keys())
-        return "; ".join(self._remarks)
+        return _together(self._remarks)
 
     def _let_go(self, name: str) -> str:
         """Make one role safe. Returns why it is not; what went well after all is remarked."""
@@ -226,7 +232,7 @@ class Bench:
             if not self.places[name].device:
                 return self._let_go_anew(name, error)
             if not isinstance(error, NotConnected):
-                self._remarks.append(f"{name}: {error}")
+                self._remarks.append(Phrase("bench.driver_error", {"roles": name}, str(error)))
         return ""
 
     def _let_go_anew(self, name: str, first: Exception) -> str:
@@ -237,8 +243,8 @@ class Bench:
             if isinstance(instrument, Actuator):
                 instrument.make_safe()
         except Exception as second:
-            return f"{name}: {first}; opened again: {second}"
-        self._remarks.append(f"{name}: safe after opening it again ({first})")
+            return f"{name}: {first}; {second}"
+        self._remarks.append(Phrase("bench.safe_again", {"roles": name}, str(first)))
         return ""
 
     def release_everything(self) -> dict[str, str]:
@@ -269,6 +275,15 @@ class Bench:
                 closing.close()
             except Exception as error:  # it is gone already, and the others must be closed
                 log.warning("slot %s: %s does not close: %s", self.slot, name, error)
+
+
+def _together(remarks: list[Phrase]) -> Phrase | None:
+    """Return one remark, with the roles of all and what their instruments said."""
+    if len(remarks) < 2:
+        return remarks[0] if remarks else None
+    roles = ", ".join(str(one.values["roles"]) for one in remarks)
+    text = "; ".join(f"{one.values['roles']}: {one.text}" for one in remarks)
+    return Phrase(remarks[0].id, {"roles": roles}, text)
 
 
 @dataclass(frozen=True)

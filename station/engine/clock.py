@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from drivers.buses import Time
+from records import Phrase
 
-BY_OPERATOR = "stopped by the operator"
+BY_OPERATOR = Phrase("run.stopped_by_operator")
 
 
 class Cancelled(BaseException):
@@ -30,10 +31,10 @@ class Clock:
         self._source = source
         self._speed = (1.0 if source is time else math.inf) if speed is None else speed
         self._stop = threading.Event()
-        self.reason = ""
+        self.reason: Phrase | None = None
         self.in_doubt = False
 
-    def cancel(self, reason: str = BY_OPERATOR, *, in_doubt: bool = False) -> None:
+    def cancel(self, reason: Phrase = BY_OPERATOR, *, in_doubt: bool = False) -> None:
         if in_doubt and not self.in_doubt:
             self.reason, self.in_doubt = reason, True
         self.reason = self.reason or reason

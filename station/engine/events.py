@@ -2,7 +2,7 @@
 
 import msgspec
 
-from records import Device, InstrumentUsed, Measurement, RunRecord, StepRecord
+from records import Device, InstrumentUsed, Measurement, Phrase, RunRecord, StepRecord
 
 
 class _Event(msgspec.Struct, frozen=True, tag=True):
@@ -15,15 +15,16 @@ class RunStarted(_Event, frozen=True):
     record_id: str
     sequence: int
     device: Device
-    plan: str
-    titles: tuple[str, ...]
+    plan: Phrase
+    titles: tuple[Phrase, ...]
+    words: dict[str, dict[str, str]] = {}
 
 
 class StepStarted(_Event, frozen=True):
     """`number` counts from 0 in the plan's order."""
 
     number: int
-    title: str
+    title: Phrase
     step: str = ""
 
 
@@ -45,22 +46,26 @@ class Measured(_Event, frozen=True):
 
 
 class Choice(_Event, frozen=True):
-    """One answer: the key that gives it, and what it means."""
+    """One answer: the key that stands for it, and what it means.
+
+    `label` is an id of the catalogues, or empty where the key says it all. A language may have
+    another key on the keyboard for it, under the id with `.key` behind it.
+    """
 
     key: str
-    label: str
+    label: str = ""
 
 
 class Question(_Event, frozen=True):
-    """A question to the operator.
+    """A question to the operator. Keys are single characters, unique within the question."""
 
-    `about` names the fact for programs (`display.bright_pixels`), `text` asks people. Keys are
-    single characters, unique within the question.
-    """
-
-    about: str
-    text: str
+    asks: Phrase
     choices: tuple[Choice, ...]
+
+    @property
+    def about(self) -> str:
+        """Return the id of what is asked, such as `display.bright_pixels.black`."""
+        return self.asks.id
 
 
 class Asked(_Event, frozen=True):

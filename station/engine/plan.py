@@ -18,6 +18,7 @@ from records import (
     Proof,
     Verdict,
     encode,
+    words,
 )
 from records.toml_tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
@@ -31,7 +32,7 @@ class PlanError(MistakesInFile):
 
 class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     use: str
-    title: str
+    title: str = ""
     clause: str = ""
     settings: dict[str, Any] = {}
     limits: dict[str, Any] = {}
@@ -52,6 +53,8 @@ class _PlanTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class PlannedStep:
     """One step of a plan, with its settings complete and its limits checked.
 
+    `title` is the plan's own; empty, the step is called as the catalogues call it. `label` is the
+    id under which the plan's `words` have it in other languages.
     `test` tells it from others that use the same step; empty, it is called as the step is. A run
     passes without an `optional` one; `asked` is the proof that a profile asks for instead.
     """
@@ -67,6 +70,7 @@ class PlannedStep:
     test: str = ""
     asked: Proof | None = None
     depth: str = ""
+    label: str = ""
 
     @property
     def required(self) -> Proof:
@@ -74,6 +78,11 @@ class PlannedStep:
         if self.asked is not None:
             return self.asked
         return Proof.NONE if self.optional else self.proves
+
+    @property
+    def name(self) -> Phrase:
+        """Return the title of the test as records hold it."""
+        return Phrase(self.label, text=self.title) if self.title else Phrase(f"title.{self.use}")
 
     @property
     def proves(self) -> Proof:
@@ -91,6 +100,12 @@ class Untested:
     required: Proof
     verdict: Verdict
     reason: Phrase
+    label: str = ""
+
+    @property
+    def name(self) -> Phrase:
+        """Return the title of the test as records hold it."""
+        return Phrase(self.label, text=self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,9 @@ class Plan:
     rule: str = ""
     altered_by_site: int = 0
     incomplete: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The plan's own words, by language and id; `label` is the id of its title."""
+    label: str = ""
     record: bytes = field(init=False, repr=False)
     """The plan's content, as the host keeps it: `records.PlanRecord` as JSON."""
 
@@ -123,6 +141,14 @@ class Plan:
     def sha256(self) -> str:
         """Return the hash of what the plan says, however its file is written."""
         return hashlib.sha256(self.record).hexdigest()
+
+    @property
+    def name(self) -> Phrase:
+        """Return the title as it is shown: in any language where the catalogues have this plan."""
+        known = f"plan.{self.id}"
+        if not self.label and words.language().has(known):
+            return Phrase(known)
+        return Phrase(self.label, text=self.title)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -144,7 +170,7 @@ def _record(plan: Plan) -> PlanRecord:
             PlannedTest(
                 test=planned.test or planned.use,
                 step=planned.use,
-                title=planned.title,
+                title=planned.name.words,
                 clause=planned.clause,
                 required=planned.required,
                 proof=planned.proves,
@@ -161,6 +187,7 @@ def _record(plan: Plan) -> PlanRecord:
             )
             for one in plan.untested
         ),
+        words={language: dict(said) for language, said in plan.words.items()},
     )
 
 

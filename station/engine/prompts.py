@@ -6,29 +6,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import records
-from records import Phrase
+from records import Phrase, Value
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import Answered, Asked, Choice, Event, Question
 
-YES = Choice("y", "Yes")
-NO = Choice("n", "No")
-DIGITS = (*(Choice(str(n), str(n)) for n in range(9)), Choice("9", "9 or more"))
+YES = Choice("y", "answer.yes")
+NO = Choice("n", "answer.no")
+DIGITS = (*(Choice(str(n)) for n in range(9)), Choice("9", "answer.nine_or_more"))
 
 
 class Operator(ABC):
     """The person at the bench, or a stand-in."""
 
     @abstractmethod
-    def ask(self, about: str, text: str, *choices: Choice) -> str:
+    def ask(self, asks: Phrase, *choices: Choice) -> str:
         """Return the key of the choice that was made. Waits as long as it takes."""
 
-    def confirm(self, about: str, text: str) -> bool:
-        """Ask for yes or no, and return whether it was yes."""
-        return self.ask(about, text, YES, NO) == YES.key
+    def confirm(self, about: str, /, **values: Value) -> bool:
+        """Ask for yes or no, and return whether it was yes. `about` is the id of the question."""
+        return self.ask(Phrase(about, values), YES, NO) == YES.key
 
-    def count(self, about: str, text: str) -> int:
+    def count(self, about: str, /, **values: Value) -> int:
         """Ask how many there are; nine stands for nine or more."""
-        return int(self.ask(about, text, *DIGITS))
+        return int(self.ask(Phrase(about, values), *DIGITS))
 
 
 class Heard(Operator):
@@ -39,12 +39,12 @@ class Heard(Operator):
         self._clock = clock
         self._asked = asked
 
-    def ask(self, about: str, text: str, *choices: Choice) -> str:
+    def ask(self, asks: Phrase, *choices: Choice) -> str:
         asked_at, start_s = self._clock.now(), self._clock.monotonic()
-        key = self._operator.ask(about, text, *choices)
+        key = self._operator.ask(asks, *choices)
         self._asked.append(
             records.Asked(
-                question=Phrase(about, text=text),
+                question=asks,
                 answer=key,
                 asked_at=asked_at,
                 answered_after_s=round(self._clock.monotonic() - start_s, 3),
@@ -63,21 +63,26 @@ class Prompter(Operator):
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._keys: frozenset[str] = frozenset()  # what the open question may be answered with
 
-    def ask(self, about: str, text: str, *choices: Choice) -> str:
+    def ask(self, asks: Phrase, *choices: Choice) -> str:
         keys = frozenset(choice.key for choice in choices)
         if len(keys) != len(choices) or not choices or any(len(key) != 1 for key in keys):
-            raise ValueError(f"{about}: the answers need one distinct key each")
+            raise ValueError(f"{asks}: the answers need one distinct key each")
         with self._lock:
             self._answers = queue.SimpleQueue()
             self._keys = keys
         try:
-            self._emit(Asked(Question(about, text, choices)))
+            self._emit(Asked(Question(asks, choices)))
             key = self._wait()
         finally:
             with self._lock:
                 self._keys = frozenset()
         self._emit(Answered(key))
         return key
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Return the keys of the open question; none while nothing is asked."""
+        return self._keys
 
     def answer(self, key: str) -> bool:
         """Tell whether `key` answers what is being asked now. A question is answered once."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from records import Limit, Phrase, Proof, Verdict
+from records import Limit, Phrase, Proof, Verdict, words
 from station.engine.library.kinds import Origin, Words
 from station.engine.library.tables import DecisionRule, Depth, Told
 from station.engine.plan import Plan as RunnerPlan
@@ -135,12 +135,25 @@ class Plan:
 
     def title_in(self, language: str = LANGUAGE) -> str:
         """Return the title for people, such as "Laptop adapter 19.5 V 3.33 A (65 W)"."""
-        words = [self.title.get(language) or self.title[LANGUAGE]]
+        said = [self.title.get(language) or self.title[LANGUAGE]]
+        known = language if language in words.languages() else LANGUAGE
         for name, value in self.nameplate.items():
             if isinstance(value, float) and "." not in name:
-                figure = f"{_figure(value)} {self.units[name]}"
-                words.append(f"({figure})" if name in self.products else figure)
-        return " ".join(words)
+                written = words.language(known).written(_figure(value))
+                figure = f"{written} {self.units[name]}"
+                said.append(f"({figure})" if name in self.products else figure)
+        return " ".join(said)
+
+    @property
+    def words(self) -> dict[str, dict[str, str]]:
+        """Return the titles in the languages besides English, by language and id."""
+        told: dict[str, dict[str, str]] = {}
+        for language in self.title.keys() - {LANGUAGE}:
+            told[language] = {_label(self.equipment, ""): self.title_in(language)}
+            for test in self.tests:
+                if language in test.title:
+                    told[language][_label(self.equipment, test.id)] = test.title[language]
+        return told
 
     def runnable(self, plan_id: str = "") -> RunnerPlan:
         """Return the plan as it is run and recorded, under an id that a station gives it."""
@@ -149,15 +162,23 @@ class Plan:
             title=self.title_in(),
             kind=self.equipment,
             guideline=self.guideline,
-            steps=tuple(_planned(test, test.step) for test in self.tests if test.step),
+            steps=tuple(
+                _planned(test, test.step, _label(self.equipment, test.id))
+                for test in self.tests
+                if test.step
+            ),
             untested=tuple(
-                _untested(test, test.not_tested) for test in self.tests if test.not_tested
+                _untested(test, test.not_tested, _label(self.equipment, test.id))
+                for test in self.tests
+                if test.not_tested
             ),
             equipment=self.equipment,
             profile=self.profile,
             rule=self.decision_rule,
             altered_by_site=self.altered_by_site,
             incomplete=self.incomplete,
+            words=self.words,
+            label=_label(self.equipment, ""),
         )
 
     @property
@@ -166,7 +187,12 @@ class Plan:
         return self.runnable().sha256
 
 
-def _planned(test: ResolvedTest, step: Step) -> PlannedStep:
+def _label(equipment: str, test: str) -> str:
+    """Return the id of a test's title, or of the equipment's own."""
+    return f"{equipment}.{test or 'title'}"
+
+
+def _planned(test: ResolvedTest, step: Step, label: str) -> PlannedStep:
     return PlannedStep(
         use=step.name,
         title=test.title_in(),
@@ -178,10 +204,11 @@ def _planned(test: ResolvedTest, step: Step) -> PlannedStep:
         test=test.id,
         asked=test.required,
         depth=test.depth,
+        label=label,
     )
 
 
-def _untested(test: ResolvedTest, why: NotTested) -> Untested:
+def _untested(test: ResolvedTest, why: NotTested, label: str) -> Untested:
     absent = why.reason is Reason.NO_SUCH_PART
     return Untested(
         test=test.id,
@@ -190,6 +217,7 @@ def _untested(test: ResolvedTest, why: NotTested) -> Untested:
         required=test.required,
         verdict=Verdict.SKIPPED if absent else Verdict.NOT_TESTED,
         reason=Phrase(f"plan.{why.reason.value}", text=why.why),
+        label=label,
     )
 
 

@@ -11,7 +11,7 @@ from drivers.formats.text import clean
 from records import Device, Measurement, Phrase, Proof, Reading, RunRecord, StepRecord, Verdict
 from records.run import NOT_SAFE, not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE, OPEN
-from station.engine.bench import Bench, BenchNotSafe, SharedLock
+from station.engine.bench import Bench, BenchNotSafe, Lacks, SharedLock
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import (
     Acquired,
@@ -29,9 +29,7 @@ from station.engine.plan import Plan, PlannedStep, Untested
 from station.engine.step import BenchFault, Learned, NotApplicable
 
 Stepping = Generator[Event, None, StepRecord]
-NOT_REACHED = Phrase("run.not_reached", text="the run ended before this test")
-STOPPED = "run.stopped"
-"""The id of the reason of a step that was stopped with its run."""
+NOT_REACHED = Phrase("run.not_reached")
 
 
 def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
@@ -47,8 +45,9 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
         draft.record_id,
         draft.sequence,
         draft.device,
-        plan.title,
-        tuple(planned.title for planned in plan.steps),
+        plan.name,
+        tuple(planned.name for planned in plan.steps),
+        {language: dict(said) for language, said in plan.words.items()},
     )
     try:
         done.append((yield from _open_bench(plan, bench)))
@@ -98,7 +97,7 @@ def _record_untested(one: Untested, at: datetime) -> StepRecord:
     return StepRecord(
         test=one.test,
         step="",
-        title=Phrase(text=one.title),
+        title=one.name,
         clause=one.clause,
         verdict=one.verdict,
         started_at=at,
@@ -114,7 +113,7 @@ def _record(
     return StepRecord(
         test=planned.test or planned.use,
         step=planned.use,
-        title=Phrase(text=planned.title),
+        title=planned.name,
         clause=planned.clause,
         verdict=verdict,
         started_at=at,
@@ -136,13 +135,13 @@ def _run_steps(
         if known != (len(learned), len(bench.instruments)):
             yield Found(_describe(device, learned), tuple(bench.instruments.values()))
         well = record.verdict in (Verdict.PASS, Verdict.SKIPPED)
-        if _has_stopped(done) or (planned.stop_on_fail and not well):
+        if _has_stopped(bench.clock, done) or (planned.stop_on_fail and not well):
             return
 
 
-def _has_stopped(done: Sequence[StepRecord]) -> bool:
+def _has_stopped(clock: Clock, done: Sequence[StepRecord]) -> bool:
     """Tell whether a step says already that the run was stopped."""
-    return any(record.reason is not None and record.reason.id == STOPPED for record in done)
+    return clock.reason is not None and any(record.reason == clock.reason for record in done)
 
 
 def _conclusion(clock: Clock, done: Sequence[StepRecord]) -> StepRecord | None:
@@ -151,15 +150,15 @@ def _conclusion(clock: Clock, done: Sequence[StepRecord]) -> StepRecord | None:
     Where the device may have been replaced no FAIL stands: an ERROR without roles at fault says so.
     """
     in_doubt = clock.in_doubt and any(record.verdict is Verdict.FAIL for record in done)
-    if not in_doubt and (not clock.cancelled or _has_stopped(done)):
+    if not in_doubt and (not clock.cancelled or _has_stopped(clock, done)):
         return None
     return StepRecord(
         test=CONCLUDE,
         step=CONCLUDE,
-        title=Phrase(text="Conclusion"),
+        title=Phrase(f"title.{CONCLUDE}"),
         verdict=Verdict.ERROR if in_doubt else Verdict.ABORTED,
         started_at=clock.now(),
-        reason=Phrase(STOPPED, text=clock.reason),
+        reason=clock.reason,
     )
 
 
@@ -186,14 +185,14 @@ def _open_bench(plan: Plan, bench: Bench) -> Stepping:
         for planned in plan.steps:
             bench.check(planned.step)
         bench.open_own(plan.roles)
-    except LookupError as error:
-        verdict, reason = Verdict.ERROR, _said(str(error.args[0]))
+    except Lacks as error:
+        verdict, reason = Verdict.ERROR, error.phrase
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = StepRecord(
         test=OPEN,
         step=OPEN,
-        title=Phrase(text="Bench ready"),
+        title=Phrase(f"title.{OPEN}"),
         verdict=verdict,
         started_at=started_at,
         duration_s=round(bench.clock.monotonic() - start_s, 3),
@@ -209,7 +208,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     taken: list[Measurement] = []
     at_fault = frozenset[str]()
     bench.asked.clear()
-    yield StepStarted(number, planned.title, planned.use)
+    yield StepStarted(number, planned.name, planned.use)
     try:
         clock.check()
         locks = bench.shared_by(step)
@@ -228,16 +227,14 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                         learned.append(item)
             finally:
                 items.close()
-        verdict, words = _judge_all(planned, taken)
-        reason = _said(words)
+        verdict, reason = _judge_all(planned, taken)
     except NotApplicable as why:
-        verdict, words = Verdict.SKIPPED, _writable(str(why))
+        verdict, reason = Verdict.SKIPPED, _written(why.phrase)
         if taken:
             verdict, missed = _judge_all(planned, taken)
-            words = f"{missed}: {words}" if missed else words
-        reason = _said(words)
+            reason = _as(missed, reason) if missed else reason
     except Cancelled:
-        verdict, reason = Verdict.ABORTED, Phrase(STOPPED, text=clock.reason)
+        verdict, reason = Verdict.ABORTED, clock.reason
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = msgspec.structs.replace(
@@ -250,13 +247,20 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     return (yield from _finish(record))
 
 
-def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, str]:
+def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, Phrase | None]:
     """Return the verdict of the worst measurement. A limit that was never measured is an error."""
     verdict = Verdict.worst(m.verdict for m in taken if m.verdict)
     missed = planned.limits.keys() - {m.name for m in taken}
     if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
-        return Verdict.ERROR, f"never measured {', '.join(sorted(missed))}"
-    return verdict, ""
+        return Verdict.ERROR, Phrase(
+            "run.never_measured", {"measurements": ", ".join(sorted(missed))}
+        )
+    return verdict, None
+
+
+def _as(missed: Phrase, why: Phrase) -> Phrase:
+    """Return what was never measured, with the reason: one sentence in the other."""
+    return Phrase("run.never_measured_as", {**why.values, **missed.values, "because": why.id})
 
 
 def _acquire(bench: Bench, locks: list[SharedLock]) -> Iterator[Event]:
@@ -283,21 +287,20 @@ def _make_safe(plan: Plan, bench: Bench) -> Stepping:
     started_at, start_s = bench.clock.now(), bench.clock.monotonic()
     verdict, reason, at_fault = Verdict.PASS, None, frozenset[str]()
     try:
-        reason = _said(bench.make_safe())
+        reason = bench.make_safe()
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     if unreached := ", ".join(bench.unreached(plan.roles)):
-        why = f"the bench was not reached: {unreached}"
         if verdict is Verdict.PASS:
-            verdict, reason = Verdict.NOT_TESTED, Phrase(NOT_SAFE, {"roles": unreached}, why)
+            verdict, reason = Verdict.NOT_TESTED, Phrase("bench.not_reached", {"roles": unreached})
         elif reason is not None:
-            reason = Phrase(NOT_SAFE, {"roles": unreached}, f"{reason.text}; {why}")
+            reason = Phrase("bench.not_safe_nor_reached", {"roles": unreached}, reason.text)
     elif verdict is Verdict.PASS and not bench.instruments and bench.unreached(plan.roles, object):
         verdict = Verdict.SKIPPED  # no instrument was reached, and none of them holds the device
     record = StepRecord(
         test=MAKE_SAFE,
         step=MAKE_SAFE,
-        title=Phrase(text="Make safe"),
+        title=Phrase(f"title.{MAKE_SAFE}"),
         verdict=verdict,
         started_at=started_at,
         duration_s=round(bench.clock.monotonic() - start_s, 3),
@@ -339,9 +342,13 @@ def _writable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
-def _said(words: str) -> Phrase | None:
-    """Return the reason that a record holds; None where there is nothing to say."""
-    return Phrase(text=words) if words else None
+def _written(phrase: Phrase) -> Phrase:
+    """Return a phrase so that it can be recorded."""
+    values = {
+        name: _writable(value) if isinstance(value, str) else value
+        for name, value in phrase.values.items()
+    }
+    return Phrase(_writable(phrase.id), values, _writable(phrase.text))
 
 
 def _blame(error: Exception) -> frozenset[str]:
@@ -354,7 +361,12 @@ def _blame(error: Exception) -> frozenset[str]:
 def _explain(error: Exception) -> Phrase:
     """Return the bench's fault in its own words, and ours with its type: it is to read as a bug."""
     if isinstance(error, BenchNotSafe):
-        return Phrase(NOT_SAFE, text=_writable(f"the device may still be powered: {error}"))
-    if isinstance(error, DriverError | BenchFault):
-        return Phrase(text=_writable(str(error)) or type(error).__name__)
-    return Phrase(text=_writable(repr(error)))
+        return Phrase(NOT_SAFE, text=_writable(str(error)))
+    if isinstance(error, BenchFault):
+        return _written(error.phrase)
+    if isinstance(error, DriverError):
+        said = _writable(str(error)) or type(error).__name__
+        if roles := ", ".join(sorted(error.roles)):
+            return Phrase("bench.driver_error", {"roles": roles}, said)
+        return Phrase("bench.driver_fault", text=said)
+    return Phrase("run.program_fault", text=_writable(repr(error)))

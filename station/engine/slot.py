@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from records import Phrase
 from station.engine.clock import BY_OPERATOR, Cancelled, Clock
 from station.engine.events import Event
 from station.engine.prompts import Prompter
@@ -47,11 +48,16 @@ class Slot:
         )
         self._thread.start()
 
+    @property
+    def answers(self) -> frozenset[str]:
+        """Return the keys that answer what the slot asks now; none while it asks nothing."""
+        return self._prompter.keys if self._prompter is not None else frozenset()
+
     def answer(self, key: str) -> bool:
         """Answer. Return whether the slot was asking, and `key` was one of the answers."""
         return self._prompter is not None and self._prompter.answer(key)
 
-    def cancel(self, reason: str = BY_OPERATOR, *, in_doubt: bool = False) -> None:
+    def cancel(self, reason: Phrase = BY_OPERATOR, *, in_doubt: bool = False) -> None:
         """Stop what runs, if anything does; `reason` is for its record.
 
         `in_doubt`: what it has measured may be another device's, so that no FAIL of it stands.

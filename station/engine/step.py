@@ -36,7 +36,7 @@ from typing import (
 
 import msgspec
 
-from records import Proof, Reading
+from records import Phrase, Proof, Reading, Value
 from records.toml_tables import convert, suggest
 from station.engine.events import KeysSeen
 
@@ -49,18 +49,30 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class NotApplicable(Exception):
-    """The device has no such part, or this bench cannot judge it. The step is skipped."""
+    """The device has no such part, or this bench cannot judge it. The step is skipped.
+
+    `id` is that of the sentence that says so, `values` fill its places.
+    """
+
+    def __init__(self, id: str, **values: Value) -> None:
+        self.phrase = Phrase(id, values)
+        super().__init__(str(self.phrase))
 
 
 class BenchFault(Exception):
     """The bench contradicts itself, so nothing it measured says anything about the device.
 
+    `id` is that of the sentence that says so, `values` fill its places, and `text` is what an
+    instrument said, verbatim.
     `roles` are the roles at fault, of those that the step has. An instrument that finds out while
     it is opened names none: the bench knows by which role it was asked for.
     """
 
-    def __init__(self, reason: str, *, roles: AbstractSet[str] = frozenset()) -> None:
-        super().__init__(reason)
+    def __init__(
+        self, id: str, *, roles: AbstractSet[str] = frozenset(), text: str = "", **values: Value
+    ) -> None:
+        self.phrase = Phrase(id, values, text)
+        super().__init__(str(self.phrase))
         self.roles = frozenset(roles)
 
 

@@ -14,11 +14,12 @@ raises `BenchFault` when the witness clears the device:
     press_by_hand       what a finger finds bad, a hand has to find bad, too
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeVar
 
 from drivers.errors import BusMissing, HubMissing, NoReply, NotConnected
+from records import Phrase, Value
 from station.engine.clock import Clock
 from station.engine.events import Choice
 from station.engine.prompts import Operator
@@ -33,14 +34,18 @@ Seen = TypeVar("Seen")
 class Doubt(NamedTuple):
     """A question that a person has to answer before the device is believed to be at fault.
 
-    `about` names the fact for programs, `text` asks the operator. `fault` is the reason of the
-    ERROR when the answer clears the device, and `roles` are the roles at fault then.
+    `about` is the id of the question. `fault` is the id of the reason of the ERROR when the answer
+    clears the device, and `roles` are the roles at fault then. `values` fill both sentences.
     """
 
     about: str
-    text: str
     fault: str
     roles: AbstractSet[str]
+    values: Mapping[str, Value] = {}
+
+    def as_fault(self, text: str = "") -> BenchFault:
+        """Return the fault of the bench, with what an instrument said."""
+        return BenchFault(self.fault, roles=self.roles, text=text, **self.values)
 
 
 def patiently(ask: Callable[[], Answer], clock: Clock, patience_s: float) -> Answer:
@@ -78,10 +83,8 @@ def ask_when_silent(
     except (BusMissing, HubMissing):
         raise
     except NotConnected as error:
-        try:
-            must_confirm(operator, doubt._replace(fault=f"{doubt.fault}: {error}"))
-        except BenchFault as fault:
-            raise fault from error
+        if not operator.confirm(doubt.about, **doubt.values):
+            raise doubt.as_fault(str(error)) from error
     try:
         return patiently(ask, clock, patience_s)
     except (BusMissing, HubMissing):
@@ -92,14 +95,14 @@ def ask_when_silent(
 
 def must_confirm(operator: Operator, doubt: Doubt) -> None:
     """Ask the operator. Raises `BenchFault` after a No."""
-    if not operator.confirm(doubt.about, doubt.text):
-        raise BenchFault(doubt.fault, roles=doubt.roles)
+    if not operator.confirm(doubt.about, **doubt.values):
+        raise doubt.as_fault()
 
 
 def must_deny(operator: Operator, doubt: Doubt) -> None:
     """Ask the operator. Raises `BenchFault` after a Yes."""
-    if operator.confirm(doubt.about, doubt.text):
-        raise BenchFault(doubt.fault, roles=doubt.roles)
+    if operator.confirm(doubt.about, **doubt.values):
+        raise doubt.as_fault()
 
 
 class Witness(Operator):
@@ -112,8 +115,8 @@ class Witness(Operator):
         self._operator = operator
         self._still_there = still_there
 
-    def ask(self, about: str, text: str, *choices: Choice) -> str:
-        key = self._operator.ask(about, text, *choices)
+    def ask(self, asks: Phrase, *choices: Choice) -> str:
+        key = self._operator.ask(asks, *choices)
         self._still_there()
         return key
 
@@ -124,10 +127,10 @@ def must_be_the_same(now: object, before: object, fault: str, *, roles: Abstract
         raise BenchFault(fault, roles=roles)
 
 
-def must_stay_silent(back: bool, fault: str, *, roles: AbstractSet[str]) -> None:
+def must_stay_silent(back: bool, fault: str, *, roles: AbstractSet[str], **values: Value) -> None:
     """Raise `BenchFault` when a device that was silent is back: it may have been out before."""
     if back:
-        raise BenchFault(fault, roles=roles)
+        raise BenchFault(fault, roles=roles, text="", **values)
 
 
 def look_twice(
@@ -135,22 +138,28 @@ def look_twice(
     look: Callable[[], Seen],
     *,
     alike: Callable[[Seen, Seen], bool],
-    differ: Callable[[Seen, Seen], str],
+    differ: Callable[[Seen, Seen], Phrase],
     roles: AbstractSet[str],
 ) -> Seen:
     """Return what a second look shows.
 
     Raises `BenchFault` when the two are not `alike`: a hand or a cord before a sensor is seen
-    once. `differ` says so in words.
+    once. `differ` says so.
     """
     second = look()
     if not alike(first, second):
-        raise BenchFault(differ(first, second), roles=roles)
+        said = differ(first, second)
+        raise BenchFault(said.id, roles=roles, text=said.text, **said.values)
     return second
 
 
 def press_by_hand(
-    press: Callable[[], bool], times: int, fault: str, *, roles: AbstractSet[str]
+    press: Callable[[], bool],
+    times: int,
+    fault: str,
+    *,
+    roles: AbstractSet[str],
+    **values: Value,
 ) -> None:
     """Have the operator press what an actuator has found bad, up to `times` times.
 
@@ -158,4 +167,4 @@ def press_by_hand(
     was: the actuator's finger is at fault. After one press that was not, the device is.
     """
     if all(press() for _ in range(times)):
-        raise BenchFault(fault, roles=roles)
+        raise BenchFault(fault, roles=roles, text="", **values)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from drivers import find
-from records import topics
+from records import Phrase, topics, words
 from records.toml_tables import (
     MistakesInFile,
     TableError,
@@ -22,7 +22,7 @@ from station.delivery.broker import BrokerAddress
 from station.delivery.keeping import Keep
 from station.engine import library as libraries
 from station.engine import plan as plans
-from station.engine.bench import Bench
+from station.engine.bench import Bench, Lacks
 from station.engine.clock import Clock
 from station.engine.library import Library
 from station.engine.plan import Plan, PlanError
@@ -67,6 +67,8 @@ class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     station: str
     operator: str = ""
+    language: str = words.ENGLISH
+    word_folders: tuple[str, ...] = ()
     data: str = _DATA
     library_folders: tuple[str, ...] = ()
     site: str = ""
@@ -123,6 +125,8 @@ class _Reader:
         self._drivers = self._folders("driver_folders", folder)
         self._plans = (*self._folders("plan_folders", folder), plans.SHIPPED)
         self._offers = self._read_offers(folder, library)
+        self._words = self._folders("word_folders", folder)
+        self._check_language(raw.get("language", words.ENGLISH))
         shared = {
             name: table
             for name, one in self._tables("shared").items()
@@ -141,6 +145,8 @@ class _Reader:
         self.config = StationConfig(
             station=top.station,
             operator=top.operator,
+            language=top.language,
+            word_folders=self._words,
             data=Path(top.data),
             broker=top.broker,
             keep=top.keep,
@@ -179,6 +185,13 @@ class _Reader:
     def _check_name(self, place: str, name: object) -> None:
         if isinstance(name, str) and not topics.STATION_NAME.fullmatch(name):
             self.wrong.append(f"{place}: {name!r} is not a name: {_NAME}")
+
+    def _check_language(self, code: object) -> None:
+        try:
+            if isinstance(code, str):
+                words.language(code, self._words)
+        except (LookupError, words.PoError) as error:
+            self.wrong.append(f"language: {error.args[0]}")
 
     def _folders(self, key: str, beside: Path) -> tuple[Path, ...]:
         given = self._raw.get(key, [])
@@ -315,16 +328,15 @@ def _missing_roles(
     bench = Bench(slot.name, places, _NO_CLOCK, _NOBODY)
     wrong = set(named) - playing.keys()
     for plan in slot.plans:
-        told = set[str]()
+        told = set[Phrase]()
         for planned in plan.steps:
             try:
                 if not wrong & planned.step.roles.keys():
                     bench.check(planned.step)
-            except LookupError as error:
-                what = str(error.args[0]).partition(" needs ")[2]
-                if what not in told:
-                    yield f"slots.{slot.name}: plan {plan.id}: {error.args[0]}"
-                told.add(what)
+            except Lacks as error:
+                if error.phrase not in told:
+                    yield f"slots.{slot.name}: plan {plan.id}: {error}"
+                told.add(error.phrase)
 
 
 _NO_CLOCK = Clock()

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from records import tags
+from records import Phrase, tags
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 
 RETURNS_WITHIN_S = 2.0
@@ -13,8 +13,8 @@ RETURNS_WITHIN_S = 2.0
 STARTS_WITHIN_S = 10.0
 """A device that comes within this time after its port got its power back was there before."""
 
-NO_TAG = "it states no serial number that could be its asset tag"
-SWAPPED = "it came in the middle of another device's run, which is stopped"
+NO_TAG = Phrase("refused.no_serial_number")
+SWAPPED = Phrase("refused.came_in_between")
 
 
 def is_another(one: PluggedDevice, other: PluggedDevice) -> bool:
@@ -76,7 +76,7 @@ class Seat:
         if left is not None and now_s - left.at_s < RETURNS_WITHIN_S:
             self.notice = left.notice
             if under_test:
-                self._change(offered=False, reason="")
+                self._change(offered=False)
             return ""
         tag = tags.from_serial_number(device.serial_number)
         begins = self._when_plugged == "start" and just_now and not self._running
@@ -89,7 +89,7 @@ class Seat:
             device,
             offered=not under_test,
             suggested_tag=tag,
-            reason=SWAPPED if self.swapped else NO_TAG if begins and not tag else "",
+            reason=SWAPPED if self.swapped else NO_TAG if begins and not tag else None,
         )
         return tag if begins else ""
 
@@ -105,7 +105,7 @@ class Seat:
     def run_began(self) -> None:
         self._running, self.swapped = True, False
         self._under_test = self.notice.device
-        self._change(offered=False, reason="")
+        self._change(offered=False)
 
     def run_ended(self, now_s: float) -> None:
         self._running, self.swapped = False, False
@@ -114,7 +114,7 @@ class Seat:
         if self._under_test is not None and (left := self._left.get(self._under_test)):
             self._left[self._under_test] = left._replace(at_s=now_s)
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: Phrase) -> None:
         """Note why the device's plan, which should have begun, could not."""
         if self.notice.offered:
             self._change(offered=True, reason=reason)
@@ -130,6 +130,6 @@ class Seat:
             or (self._running and device == self._under_test)
         }
 
-    def _change(self, *, offered: bool, reason: str) -> None:
+    def _change(self, *, offered: bool, reason: Phrase | None = None) -> None:
         if self.notice.device is not None:
             self.notice = replace(self.notice, offered=offered, reason=reason)

@@ -9,6 +9,7 @@ import msgspec
 from drivers.buses import Hardware
 from drivers.capabilities import Instrument
 from drivers.formats import serial_ports, usb_ports
+from records import words
 from station.console import WhenPlugged
 from station.delivery.broker import BrokerAddress
 from station.delivery.keeping import Keep
@@ -46,6 +47,13 @@ class StationConfig(msgspec.Struct, frozen=True):
     slots: Mapping[str, SlotConfig]
     driver_folders: tuple[Path, ...] = ()
     keep: Keep = Keep()
+    language: str = words.ENGLISH
+    word_folders: tuple[Path, ...] = ()
+
+    @property
+    def words(self) -> words.Language:
+        """Return the language of the operator."""
+        return words.language(self.language, self.word_folders)
 
     def instruments(self) -> dict[str, InstrumentTable]:
         """Return every instrument, by where it stands in the file."""

@@ -112,7 +112,7 @@ class InstrumentTable:
                 bus = schema.wire.open(hardware, self.values, self._usual_baudrate(), closing)
             except schema.wire.missing as error:
                 if schema.device:
-                    raise BenchFault(str(error)) from error
+                    raise BenchFault("bench.driver_fault", text=str(error)) from error
                 raise
             arguments[schema.wire_name] = bus
         instrument = schema.build(**arguments)

@@ -10,7 +10,7 @@ import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import PortPower
-from records import RunRecord, SlotState, StationState, encode, tags
+from records import Phrase, RunRecord, SlotState, StationState, encode, tags
 from station.console import (
     AutopilotNotice,
     CommandRefused,
@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 STOPS_WITHIN_S = 60.0
 """The time in which a stopped run must end; after it the run counts as hanging."""
 ENDS_WITHIN_S = 2.0
-SWAPPED = "another device was plugged in in the middle of the run"
+SWAPPED = Phrase("run.swapped")
+SHUT_DOWN = Phrase("run.shut_down")
 
 
 def _real_clock(slot: str) -> Clock:
@@ -122,7 +123,7 @@ class StationService:
         with self._commands:  # who is starting a run now starts it before, or not at all
             self._closing.set()
         for slot in self._slots.values():
-            slot.cancel("the station was shut down")
+            slot.cancel(SHUT_DOWN)
         for slot in self._slots.values():
             slot.join()
         self._publisher.close()
@@ -159,22 +160,23 @@ class StationService:
         config = self._slot_config(slot)
         try:
             tag = tags.read(asset_tag)
-        except ValueError as error:
-            raise CommandRefused(str(error)) from None
+        except ValueError:
+            shown = repr(asset_tag[: tags.MOST_CHARACTERS])
+            raise CommandRefused("refused.no_tag", tag=shown, most=tags.MOST_CHARACTERS) from None
         chosen = next((one for one in config.plans if one.id == plan), None)
         if not plan:
             chosen = config.plans[0]
         if chosen is None:
             offered = ", ".join(one.id for one in config.plans)
-            raise CommandRefused(f"{slot} does not offer the plan {plan!r}, but {offered}")
+            raise CommandRefused("refused.no_plan", slot=slot, plan=plan, offered=offered)
         with self._commands:
             if self._closing.is_set():
-                raise CommandRefused("the station is shutting down")
+                raise CommandRefused("refused.shutting_down")
             for name, other in self._slots.items():
                 if other.busy and self._states[name].asset_tag == tag:
-                    raise CommandRefused(f"{tag} is being tested in {name} already")
+                    raise CommandRefused("refused.in_test", tag=tag, slot=name)
             if self._slots[slot].busy:
-                raise CommandRefused(f"{slot} is busy with {self._states[slot].asset_tag}")
+                raise CommandRefused("refused.busy", slot=slot, tag=self._states[slot].asset_tag)
             draft = self._runs.begin(config, chosen, tag)
             self._states[slot] = SlotState(slot=slot, asset_tag=tag, plan=chosen.id)
             self._slots[slot].start(
@@ -187,8 +189,12 @@ class StationService:
 
     def answer(self, slot: str, key: str) -> None:
         self._slot_config(slot)
-        if not self._slots[slot].answer(key):
-            raise CommandRefused(f"{slot} asks nothing that {key!r} would answer")
+        answers = self._slots[slot].answers
+        if self._slots[slot].answer(key):
+            return
+        if not answers:
+            raise CommandRefused("refused.nothing_asked", slot=slot)
+        raise CommandRefused("refused.no_answer", key=key, answers=", ".join(sorted(answers)))
 
     def take_over(self) -> None:
         self._take_over()
@@ -218,7 +224,7 @@ class StationService:
         except CommandRefused as refusal:
             log.warning("slot %s: what was plugged in is not tested yet: %s", slot, refusal)
             with self._notices.lock:
-                seat.refused(str(refusal))
+                seat.refused(refusal.phrase)
             self._notices.tell_port(seat)
         else:
             log.info("slot %s: %s was plugged in, and is tested", slot, tag)
@@ -248,7 +254,7 @@ class StationService:
 
     def _slot_config(self, slot: str) -> SlotConfig:
         if slot not in self._config.slots:
-            raise CommandRefused(f"there is no slot {slot!r}")
+            raise CommandRefused("refused.no_slot", slot=slot)
         return self._config.slots[slot]
 
     def _run(
@@ -264,7 +270,7 @@ class StationService:
             case RunStarted():
                 self._states[slot] = msgspec.structs.replace(state, verdict=None)
             case StepStarted(title=title):
-                self._states[slot] = msgspec.structs.replace(state, step=title)
+                self._states[slot] = msgspec.structs.replace(state, step=title.words)
             case RunFinished(record=record):
                 self._states[slot] = msgspec.structs.replace(state, step="", verdict=record.verdict)
                 tag, verdict = record.device.asset_tag, record.verdict

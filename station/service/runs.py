@@ -78,9 +78,7 @@ class Runs:
         try:
             return self._outbox.begin(draft, plan.record)
         except OutboxError as error:
-            raise CannotKeep(
-                f"{tag} is not tested: its record could not be kept: {error}"
-            ) from error
+            raise CannotKeep("refused.cannot_keep", tag=tag, text=str(error)) from error
 
     def drive(
         self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
@@ -98,7 +96,7 @@ class Runs:
             raise  # we are closing and the disk is full: the journal will tell
         except Exception as error:
             log.exception("slot %s: the run broke off", slot.name)
-            why = Phrase("run.program_fault", text=f"a fault of this program: {error!r}")
+            why = Phrase("run.program_fault", text=repr(error))
             save = partial(self._outbox.break_off, draft.record_id, why)
             yield RunFinished(self._save(slot.name, save))
 

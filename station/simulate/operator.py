@@ -14,7 +14,7 @@ from station.engine.prompts import DIGITS, NO, YES
 from station.simulate.population import Case, draw
 from station.simulate.rig import SimulatedRig
 from station.simulate.world import World
-from station.steps.keyboard.fingers import DONE
+from station.steps.keyboard.fingers import DONE, PRESSED, pressed_keys
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class SimulatedLine:
                 if self.running:
                     self._console.answer(slot, self._look(slot, question))
             case Answered(key=key):
-                self._act(slot, self._asked[slot].about, key)
+                self._act(slot, self._asked[slot], key)
             case RunFinished(record=record):
                 with self._done:
                     self.finished.append((self._cases[slot], record))
@@ -119,7 +119,7 @@ class SimulatedLine:
                 log.warning("%s", refusal)
                 threading.Event().wait(CANNOT_KEEP_S)
             except CommandRefused as refusal:
-                if "busy" not in str(refusal):
+                if refusal.phrase.id != "refused.busy":
                     log.info("%s: %s", slot, refusal)
                     return
                 threading.Event().wait(0.001)
@@ -150,24 +150,28 @@ class SimulatedLine:
             return _count(world.monitor.dark_pixels if world.monitor else 0)
         if about == "display.picture_faults":
             return (YES if case.picture_faults else NO).key
+        if about == "keyboard.lamp_lit":
+            lamps = world.keyboard.leds if world.keyboard else frozenset()
+            return (YES if lamps == {"caps"} else NO).key
         if about.startswith("keyboard.led."):
             lamps = world.keyboard.leds if world.keyboard else frozenset()
             return (YES if lamps == {about.rpartition(".")[2]} else NO).key
-        if about.startswith("keyboard.press."):
+        if about in PRESSED:
             return DONE.key
         if about in ("keyboard.go_on", "keyboard.held"):
             return NO.key
         return question.choices[0].key
 
-    def _act(self, slot: str, about: str, key: str) -> None:
-        """Do with the hands what the answer has just said."""
+    def _act(self, slot: str, question: Question, key: str) -> None:
+        """Do with the hands what the answer promised."""
+        about = question.about
         world = self._rig.worlds[slot]
         if about == "display.probe_here" and key == YES.key:
             self._rig.probe.over = world
         elif about == "keyboard.begin":
             _type(world, LAYOUTS["iso-105"].usages)
-        elif about.startswith("keyboard.press.") and key == DONE.key:
-            _type(world, [int(about.rpartition(".")[2])])
+        elif about in PRESSED and key == DONE.key:
+            _type(world, pressed_keys(question.asks))
 
 
 def _count(number: int) -> str:

@@ -24,13 +24,7 @@ LOAD_POINTS_PERCENT = (25, 50, 75, 100)
 OUTPUT = frozenset({"load", "meter"})
 """The roles at the output plug: what one of them says of the adapter, both have to agree on."""
 
-PLUGGED = Doubt(
-    "adapter.plugged",
-    "The adapter gives no voltage. Are its mains cord and its output plug fully in, and is there"
-    " mains?",
-    "the adapter was not plugged in",
-    OUTPUT,
-)
+PLUGGED = Doubt("adapter.plugged", "adapter.not_plugged", OUTPUT)
 
 DEAD_V = 1.0
 COMES_BACK_S = 5.0  # Delta ADP-40 data sheet: turn-on within 2 to 5 s
@@ -76,9 +70,11 @@ class _LoadBench(NamedTuple):
             self.clock.sleep(0.2)
         if seen_by_load and all(_alike(seen_by_load[0], one, 0.05, 0.01) for one in seen_by_load):
             raise BenchFault(
-                f"the load sees a steady {seen_by_load[0].voltage_v:.2f} V and the meter"
-                f" {min(seen).voltage_v:.2f} to {max(seen).voltage_v:.2f} V: a lead is loose",
+                "adapter.lead_loose",
                 roles=OUTPUT,
+                load_v=seen_by_load[0].voltage_v,
+                low_v=min(seen).voltage_v,
+                high_v=max(seen).voltage_v,
             )
         return _Sample(min(seen), steady=False)
 
@@ -97,8 +93,7 @@ class _LoadBench(NamedTuple):
         if sample.voltage_v < DEAD_V:
             must_stay_silent(
                 self.ask_when_dead(sample).voltage_v >= DEAD_V,
-                "the adapter gave no voltage, and does since the operator was asked: a plug may"
-                " have been out, so test it again, and only look",
+                "adapter.came_back",
                 roles=OUTPUT,
             )
 
@@ -125,21 +120,25 @@ def _alike(a: Power, b: Power, absolute: float, relative: float) -> bool:
 def _compare(meter: Power, load: Power, wanted_a: float) -> None:
     if abs(load.voltage_v - meter.voltage_v) > 0.3 + 0.03 * meter.voltage_v:
         raise BenchFault(
-            f"the meter sees {meter.voltage_v:.2f} V and the load {load.voltage_v:.2f} V: a lead"
-            " between them is broken or loose",
+            "adapter.lead_broken",
             roles=OUTPUT,
+            meter_v=meter.voltage_v,
+            load_v=load.voltage_v,
         )
     if abs(load.current_a - meter.current_a) > 0.05 + 0.03 * meter.current_a:
         raise BenchFault(
-            f"the meter sees {meter.current_a:.3f} A and the load {load.current_a:.3f} A: current"
-            " is going another way, or one of them is wrong",
+            "adapter.current_differs",
             roles=OUTPUT,
+            meter_a=meter.current_a,
+            load_a=load.current_a,
         )
     if load.voltage_v > 3.0 and load.current_a < 0.95 * wanted_a - 0.02:
         raise BenchFault(
-            f"the load was told to sink {wanted_a:.3f} A and sinks {load.current_a:.3f} A with"
-            f" {load.voltage_v:.1f} V to do it: it is the load that does not",
+            "adapter.load_weak",
             roles={"load"},
+            wanted_a=wanted_a,
+            load_a=load.current_a,
+            load_v=load.voltage_v,
         )
 
 
@@ -151,9 +150,11 @@ def mains(
     sample = mains_meter.read_mains()
     if abs(sample.voltage_v - nominal_v) > nominal_v * tolerance_percent / 100:
         raise BenchFault(
-            f"the mains is {sample.voltage_v:.1f} V, not within {tolerance_percent:g} % of"
-            f" {nominal_v:g} V: nothing can be said about an adapter on it",
+            "adapter.mains_bad",
             roles={"mains_meter"},
+            mains_v=sample.voltage_v,
+            tolerance_percent=tolerance_percent,
+            nominal_v=nominal_v,
         )
     yield Reading("mains_voltage", sample.voltage_v)
     yield Reading("mains_frequency", sample.frequency_hz)
@@ -194,8 +195,9 @@ def no_load_power(
     """Mains power with nothing connected, where the meter is fine enough to tell."""
     if mains_meter.power_resolution_w > resolution_needed_w:
         raise NotApplicable(
-            f"the mains meter resolves {mains_meter.power_resolution_w:g} W, and judging this"
-            f" takes {resolution_needed_w:g} W"
+            "adapter.meter_too_coarse",
+            resolution_w=mains_meter.power_resolution_w,
+            needed_w=resolution_needed_w,
         )
     load.switch(on=False)
     clock.sleep(settle_s)
@@ -238,17 +240,19 @@ def load_points(
         mains_w = mains_meter.read_mains().power_w
         if steady and sample.power_w > mains_w * 1.02 + 0.5:
             raise BenchFault(
-                f"{sample.power_w:.1f} W come out and {mains_w:.1f} W go in: a meter is wrong",
+                "adapter.more_out_than_in",
                 roles={"meter", "mains_meter"},
+                out_w=sample.power_w,
+                in_w=mains_w,
             )
         if not voltages_v or voltages_v[-1] >= DEAD_V:  # the operator is asked once
             bench.look_after(sample)
         else:
             must_stay_silent(
                 sample.voltage_v >= DEAD_V,
-                f"the adapter gave no voltage at less than {percent} % of its current, and does at"
-                " that: a plug may have been out, so test it again",
+                "adapter.came_back_loaded",
                 roles=OUTPUT,
+                load_percent=percent,
             )
         efficiency = 100 * sample.power_w / mains_w if mains_w > 0 else 0.0
         voltages_v.append(sample.voltage_v)
@@ -285,8 +289,7 @@ def hot(
     else:
         must_stay_silent(
             warm.voltage_v >= DEAD_V,
-            "the adapter gave no voltage before the soak, and does after it: a plug may have been"
-            " out, so test it again",
+            "adapter.came_back_warm",
             roles=OUTPUT,
         )
     yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))

@@ -30,9 +30,11 @@ def powers_up(
     off_by = abs(sample.voltage_v - voltage_v)
     if off_by > voltage_v * tolerance_percent / 100 and sample.current_a < 0.95 * current_limit_a:
         raise BenchFault(
-            f"the supply was set to {voltage_v:.2f} V, and the meter sees {sample.voltage_v:.2f} V"
-            f" at {sample.current_a:.3f} A: check the leads between supply, meter and device",
+            "power.off_target",
             roles={"supply", "meter"},
+            set_v=voltage_v,
+            meter_v=sample.voltage_v,
+            meter_a=sample.current_a,
         )
     yield Reading("supply_voltage", sample.voltage_v)
     yield Reading("supply_current", sample.current_a)

@@ -20,8 +20,6 @@ FOUND_WITHIN_S = 3.0  # of being plugged in
 PORT = frozenset({"port_power"})
 METERED = PORT | {"meter"}
 
-INSTEAD = "take a hub that does; the README of uhubctl lists some"
-
 
 class Vbus(NamedTuple):
     """Voltage at the port, as the meter saw it, and how long after the request."""
@@ -47,9 +45,12 @@ class MeteredPort(NamedTuple):
         before_v = self.meter.read().voltage_v
         if not self.lowest_v <= before_v <= HIGHEST_V:
             raise BenchFault(
-                f"the meter reads {before_v:.2f} V at {self.port.name}, not"
-                f" {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: is it this port that it measures?",
+                "usb.meter_elsewhere",
                 roles=METERED,
+                meter_v=before_v,
+                port=self.port.name,
+                low_v=self.lowest_v,
+                high_v=HIGHEST_V,
             )
         start_s = self.clock.monotonic()
         self.port.switch(on=False)
@@ -57,10 +58,11 @@ class MeteredPort(NamedTuple):
         if seen.voltage_v >= OFF_V:
             self.check_still_off()
             raise BenchFault(
-                f"{self.port.name} is off, says the hub, and {seen.took_s:.2f} s later the meter"
-                f" still reads {seen.voltage_v:.2f} V: it does not switch VBUS (or the device feeds"
-                f" it: try without); {INSTEAD}",
+                "usb.does_not_switch_off",
                 roles=METERED,
+                port=self.port.name,
+                after_s=seen.took_s,
+                meter_v=seen.voltage_v,
             )
         return seen
 
@@ -71,10 +73,13 @@ class MeteredPort(NamedTuple):
         seen = self._watch(start_s, ON_WITHIN_S, self.lowest_v, HIGHEST_V)
         if not self.lowest_v <= seen.voltage_v <= HIGHEST_V:
             raise BenchFault(
-                f"{self.port.name} is on, says the hub, and {seen.took_s:.2f} s later the meter"
-                f" reads {seen.voltage_v:.2f} V, not {self.lowest_v:.2f} to {HIGHEST_V:.2f} V: look"
-                " at the hub's own supply and the leads",
+                "usb.does_not_switch_on",
                 roles=METERED,
+                port=self.port.name,
+                after_s=seen.took_s,
+                meter_v=seen.voltage_v,
+                low_v=self.lowest_v,
+                high_v=HIGHEST_V,
             )
         return seen
 
@@ -95,11 +100,7 @@ class MeteredPort(NamedTuple):
 def check_still_off(port: PortPower) -> None:
     """Raise `BenchFault` when the port has been switched on again."""
     if port.read_state().powered:
-        raise BenchFault(
-            f"{port.name} was switched off, and is on again: something else on this computer uses"
-            " its device. Give the port to the slot (`pace rig rules`), and stop other programs",
-            roles=PORT,
-        )
+        raise BenchFault("usb.switched_on_again", roles=PORT, port=port.name)
 
 
 @step(
@@ -158,11 +159,7 @@ def power_cycle_unverified(
     device was found before, it is not known that the port has any: that is the bench's fault.
     """
     if not port_power.read_state().device:
-        raise BenchFault(
-            f"no device was found at {port_power.name} before its power was taken away, and no"
-            " meter tells whether it had any: is the device plugged in, does the port work?",
-            roles=PORT,
-        )
+        raise BenchFault("usb.never_found", roles=PORT, port=port_power.name)
     port_power.switch(on=False)
     clock.sleep(off_s)
     check_still_off(port_power)
@@ -176,18 +173,12 @@ def _comes_back(port: PortPower, operator: Operator, clock: Clock, within_s: flo
     back = _is_found(port, clock, within_s)
     took_s = clock.monotonic() - start_s if back else within_s
     if not back:
-        plugged = Doubt(
-            "usb.plugged",
-            f"No device is found at {port.name}. Is it plugged in there?",
-            "the device was not plugged in",
-            PORT,
-        )
-        must_confirm(operator, plugged)
+        must_confirm(operator, Doubt("usb.plugged", "usb.not_plugged", PORT, {"port": port.name}))
         must_stay_silent(
             _is_found(port, clock, FOUND_WITHIN_S),
-            f"no device was found at {port.name}, and one is since the operator was asked: it may"
-            " have been out, so test it again",
+            "usb.came_back",
             roles=PORT,
+            port=port.name,
         )
     yield Reading("comes_back", back)
     yield Reading("comes_back_time", took_s)

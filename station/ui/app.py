@@ -18,6 +18,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from records.words import Language
 from station.console import Console, Notice
 from station.ui.controls import Controls
 from station.ui.look import signs_for
@@ -65,11 +66,11 @@ class StationApp(App[None]):
     CSS = "Screen { overflow: hidden; } Face { width: 100%; height: 100%; }"
     AUTO_FOCUS: ClassVar[str | None] = None
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Language | None = None) -> None:
         super().__init__()
         self._console = console
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
-        self.controls = Controls(console)
+        self.controls = Controls(console, words)
         self._painter = ScreenPainter(self.controls, signs_for(os.environ))
         self._face = Face(self._paint)
         self._poll_timer: Timer | None = None

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rich.style import Style
 
-from station.ui import text
+from records.words import Language
+from station.ui.answers import choice_lines
 from station.ui.controls import FUNCTION_KEYS, Controls
 from station.ui.look import (
     BADGE,
@@ -20,7 +21,6 @@ from station.ui.look import (
     line,
     wrapped,
 )
-from station.ui.parts import choice_lines
 from station.ui.slot import Mood, SlotModel
 
 BOTTOM = 3  # lines, at least
@@ -28,50 +28,57 @@ MOST_QUESTION = 5
 
 # What is told of the connection and how much was delivered, the longest first.
 _DELIVERY = {
-    True: ((text.CONNECTED, text.COUNTS), (text.CONNECTED, text.COUNTS_SHORT)),
+    True: (("connected", "counts"), ("connected", "counts_short")),
     False: (
-        (text.NOT_CONNECTED, text.COUNTS),
-        (text.NOT_CONNECTED_SHORT, text.COUNTS),
-        (text.NOT_CONNECTED_SHORT, text.COUNTS_SHORT),
+        ("not_connected", "counts"),
+        ("not_connected_short", "counts"),
+        ("not_connected_short", "counts_short"),
     ),
 }
 
 
 def header(controls: Controls, width: int, clock: str) -> Line:
     """Paint the station, its connection, how much it has delivered, and the time of day."""
-    console, delivery = controls.console, controls.model.delivery
+    console, delivery, words = controls.console, controls.model.delivery, controls.words
     left: list[Piece] = [(f" {console.station} ", TITLE)]
     if console.simulated:
-        left.append((f" {text.SIMULATED} ", BADGE))
+        left.append((f" {words.text('screen.simulated')} ", BADGE))
     if delivery is None:
         return line(width, left, TITLE, [(f" {clock} ", TITLE)])
     style = TITLE if delivery.connected else CALM
     counted = BADGE if delivery.rejected else TITLE
     fitting: list[Piece] = []
     for state, counts in _DELIVERY[delivery.connected]:
-        told = counts.format(
-            delivered=delivery.delivered, waiting=delivery.waiting, rejected=delivery.rejected
+        told = words.text(
+            f"screen.{counts}",
+            delivered=delivery.delivered,
+            waiting=delivery.waiting,
+            rejected=delivery.rejected,
         )
-        fitting = [(f" {state} ", style), (f" {told} ", counted), (f" {clock} ", TITLE)]
-        if sum(len(words) for words, _ in (*left, *fitting)) <= width:
+        connected = words.text(f"screen.{state}")
+        fitting = [(f" {connected} ", style), (f" {told} ", counted), (f" {clock} ", TITLE)]
+        if sum(len(part) for part, _ in (*left, *fitting)) <= width:
             break
     return line(width, left, TITLE, fitting)
 
 
 def notice(controls: Controls, width: int, now_s: float) -> Line:
     """Paint what concerns everybody: danger first."""
+    words = controls.words
     if unsafe := controls.model.unsafe:
         slots = ", ".join(slot.name for slot in unsafe)
-        return line(width, [(f" {text.UNSAFE_BANNER.format(slots=slots)}", HAZARD)], HAZARD)
+        shout = words.text("screen.unsafe_banner", slots=slots)
+        return line(width, [(f" {shout}", HAZARD)], HAZARD)
     if controls.model.delivery is not None and controls.model.delivery.troubles:
         return line(width, [(f" {controls.model.delivery.troubles[0]}", MESSAGE)], MESSAGE)
+    told = ""
     if controls.offers_take_over:
-        return line(width, [(f" {text.AUTOPILOT}", PLAIN.near)], PLAIN.plain)
-    if now_s < controls.hint_until_s:
-        return line(width, [(f" {text.TAKEN_OVER}", PLAIN.near)], PLAIN.plain)
-    if controls.model.delivery is not None and not controls.model.delivery.connected:
-        return line(width, [(f" {text.KEPT_HERE}", PLAIN.near)], PLAIN.plain)
-    return line(width, (), PLAIN.plain)
+        told = words.text("screen.autopilot")
+    elif now_s < controls.hint_until_s:
+        told = words.text("screen.taken_over")
+    elif controls.model.delivery is not None and not controls.model.delivery.connected:
+        told = words.text("screen.kept_here")
+    return line(width, [(f" {told}", PLAIN.near)], PLAIN.plain)
 
 
 def bottom(controls: Controls, width: int) -> list[Line]:
@@ -79,44 +86,56 @@ def bottom(controls: Controls, width: int) -> list[Line]:
 
     These are at least `BOTTOM` lines, so that the slots keep their size without a question.
     """
-    slot = controls.selected
+    slot, words = controls.selected, controls.words
     if controls.quit_asked or controls.quitting:
         names = ", ".join(each.name for each in controls.model.running)
-        asks = (text.QUITTING if controls.quitting else text.QUIT_RUNNING).format(slots=names)
-        lines = _texts(wrapped(asks, width - 2, MOST_QUESTION), width, MESSAGE)
+        asks = "screen.quitting" if controls.quitting else "screen.quit_running"
+        said = wrapped(words.text(asks, slots=names), width - 2, MOST_QUESTION)
+        lines = _texts(said, width, MESSAGE)
     elif slot.question is not None:
-        lines = _question(slot, width)
+        lines = _question(slot, width, words)
     elif slot.message:
         lines = _texts(wrapped(slot.message, width - 2, BOTTOM - 1), width, MESSAGE)
     else:
-        hint = text.BUSY_HINT if slot.running else text.IDLE_HINT
-        page = [text.PAGE.format(page=controls.model.page)] if controls.model.page else []
-        lines = _texts([*page, hint.format(slot=slot.name)], width, PLAIN.faint)
+        page = controls.model.page
+        told = [words.text("screen.page", page=page)] if page else []
+        told.append(words.text(f"screen.{_hint(slot)}", slot=slot.name))
+        lines = _texts(told, width, PLAIN.faint)
     blank = line(width, (), PLAIN.plain)
     lines = [*[blank] * (BOTTOM - 1 - len(lines)), *lines]
     return [*lines, _input(controls, width)]
 
 
-def _question(slot: SlotModel, width: int) -> list[Line]:
+def _hint(slot: SlotModel) -> str:
+    if slot.running:
+        return "busy_hint"
+    return "unsafe_hint" if slot.unsafe else "idle_hint"
+
+
+def _question(slot: SlotModel, width: int, words: Language) -> list[Line]:
     if slot.question is None:
         return []
     question, look = slot.question.question, LOOKS[Mood.ASKING]
-    asks = f"{text.QUESTION_FROM.format(slot=slot.name)} {question.text}"
+    asks = f"{words.text('screen.question_from', slot=slot.name)} {words.text(question.asks)}"
     lines = _texts(wrapped(asks, width - 2, MOST_QUESTION), width, look.strong)
-    return lines + _texts(choice_lines(question.choices, width - 2), width, look.strong)
+    return lines + _texts(choice_lines(question.choices, width - 2, words), width, look.strong)
 
 
 def _input(controls: Controls, width: int) -> Line:
-    typed = controls.reader.text
-    prompt = f" {text.PROMPT.format(slot=controls.selected.name)}"
+    """Paint the input line. What is typed comes before what is told beside it."""
+    typed, words = controls.reader.text, controls.words
+    prompt = f" {words.text('screen.prompt', slot=controls.selected.name)}"
     right: list[Piece] = []
     others = ", ".join(slot.name for slot in controls.model.asking(but=controls.selected))
     if controls.selected.question is not None and typed:
-        right = [(f" {text.CLEAR_TO_ANSWER} ", MESSAGE)]
+        right = [(f" {words.text('screen.clear_to_answer')} ", MESSAGE)]
     elif others:
-        words = text.OTHERS_ASK if controls.selected.question else text.OTHERS_ASK_FIRST
-        right = [(f" {words.format(slots=others)} ", LOOKS[Mood.ASKING].strong)]
-    room = max(width - len(prompt) - 2 - sum(len(words) for words, _ in right), 8)
+        asks = "others_ask" if controls.selected.question else "others_ask_first"
+        told = words.text(f"screen.{asks}", slots=others)
+        right = [(f" {told} ", LOOKS[Mood.ASKING].strong)]
+    if typed and len(prompt) + min(len(typed), 8) + 2 + sum(len(part) for part, _ in right) > width:
+        right = []
+    room = max(width - len(prompt) - 2 - sum(len(part) for part, _ in right), 8)
     shown = typed if len(typed) <= room else f"…{typed[1 - room :]}"
     left: list[Piece] = [(prompt, PLAIN.strong), (shown, PLAIN.strong), ("█", PLAIN.strong)]
     return line(width, left, PLAIN.plain, right)
@@ -124,21 +143,21 @@ def _input(controls: Controls, width: int) -> Line:
 
 def footer(controls: Controls, width: int) -> Line:
     """Paint the keys, as many as there is room for: the last of `keys` go first."""
-    count = len(controls.model.slots)
-    keys = [("F10", text.KEY_STOP), ("Ctrl+Q", text.KEY_QUIT)]
+    count, words = len(controls.model.slots), controls.words
+    keys = [("F10", words.text("screen.key_stop")), ("Ctrl+Q", words.text("screen.key_quit"))]
     if count > 1:
-        keys.append((f"F1-F{min(count, FUNCTION_KEYS)}", text.KEY_SLOT))
+        keys.append((f"F1-F{min(count, FUNCTION_KEYS)}", words.text("screen.key_slot")))
     if controls.offers_serial:
-        keys.append(("Ctrl+S", text.KEY_SERIAL))
-    keys.append(("Enter", text.KEY_BACK if controls.enlarged else text.KEY_ENLARGE))
+        keys.append(("Ctrl+S", words.text("screen.key_serial")))
+    keys.append(("Enter", words.text(f"screen.key_{'back' if controls.enlarged else 'enlarge'}")))
     if controls.offers_take_over:
-        keys.append(("Ctrl+T", text.KEY_TAKE_OVER))
+        keys.append(("Ctrl+T", words.text("screen.key_take_over")))
     if controls.enlarged:
-        keys.append(("PgUp PgDn", text.KEY_SCROLL))
+        keys.append(("PgUp PgDn", words.text("screen.key_scroll")))
     if count > 1:
-        keys.append(("Tab", text.KEY_NEXT))
+        keys.append(("Tab", words.text("screen.key_next")))
     if len(controls.selected.info.plans) > 1:
-        keys.append(("F9", text.KEY_PLAN))
+        keys.append(("F9", words.text("screen.key_plan")))
     while len(keys) > 2 and sum(len(f" {key}  {says}  ") for key, says in keys) > width + 2:
         keys.pop()
     keys = [*keys[2:], *keys[:2]]

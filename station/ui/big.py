@@ -5,6 +5,7 @@ the Linux console often lack, only make them smaller where there is no room for 
 """
 
 from itertools import zip_longest
+from unicodedata import combining, normalize
 
 _GLYPHS = {
     "A": (".##.", "#..#", "####", "#..#", "#..#"),
@@ -49,8 +50,9 @@ def big_word(word: str, width: int, height: int, *, half_blocks: bool = True) ->
     """
     if height < 1 or width < 1:
         return []
-    if all(letter in _GLYPHS for letter in word):
-        dots = [".".join(rows) for rows in zip(*(_GLYPHS[letter] for letter in word), strict=True)]
+    drawn = _without_accents(word)
+    if all(letter in _GLYPHS for letter in drawn):
+        dots = [".".join(rows) for rows in zip(*(_GLYPHS[letter] for letter in drawn), strict=True)]
         for across, down in _SCALES:
             if across * len(dots[0]) <= width and down * len(dots) <= height:
                 return [_row(line, across) for line in dots for _ in range(down)]
@@ -58,6 +60,11 @@ def big_word(word: str, width: int, height: int, *, half_blocks: bool = True) ->
             return _halved(dots)
     spaced = " ".join(word)
     return [(spaced if len(spaced) <= width else word)[:width]]
+
+
+def _without_accents(word: str) -> str:
+    """Return the word in letters that are drawn: French capitals are read without accents, too."""
+    return "".join(one for one in normalize("NFD", word) if not combining(one))
 
 
 def _row(dots: str, across: int) -> str:

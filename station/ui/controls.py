@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from records import Phrase, Value
+from records.words import Language, language
 from station.console import CommandRefused, Console, Notice, PluggedNotice
-from station.ui import text
+from station.ui.answers import answers_text
 from station.ui.keys import KeyReader
 from station.ui.model import Refused, Select, Start, StationModel
 from station.ui.slot import Mood, OpenQuestion, SlotModel
@@ -25,20 +27,28 @@ FUNCTION_KEYS = 8
 
 
 class Aim(NamedTuple):
-    """The question that a key would answer, as it was when the key was pressed."""
+    """The question that a key would answer, as it was when the key was pressed.
+
+    `key` is that of the choice; empty for a character that makes none.
+    """
 
     open: OpenQuestion
+    character: str
     key: str
     read: bool  # whether it had been on the screen for long enough
 
 
 class Controls:
-    """The controls of one station for one operator. All times are monotonic seconds."""
+    """The controls of one station for one operator, in the operator's language.
 
-    def __init__(self, console: Console) -> None:
+    All times are monotonic seconds.
+    """
+
+    def __init__(self, console: Console, words: Language | None = None) -> None:
         if not console.slots:
             raise ValueError("a station has at least one slot")
         self.console = console
+        self.words = words or language()
         self.model = StationModel(console.slots)
         self.reader = KeyReader()
         self.selected = self.model.slots[0]
@@ -69,7 +79,8 @@ class Controls:
     @property
     def offers_serial(self) -> bool:
         """Tell whether the selected slot's device states a number that could be its tag."""
-        return bool(self.selected.plugged.suggested_tag) and not self.selected.running
+        slot = self.selected
+        return bool(slot.plugged.suggested_tag) and not slot.running and not slot.unsafe
 
     def hear(self, notice: Notice, now_s: float) -> None:
         """Take in a notice from the station."""
@@ -152,17 +163,24 @@ class Controls:
         held_down = character == before and at_s - before_s < REPEAT_S
         self._typed_last = (character, at_s)
         aim = None
-        if (asked := self.selected.question) is not None and (key := asked.key_for(character)):
+        if (asked := self.selected.question) is not None:
+            key = asked.key_for(character, self.words) or ""
             seen_s = max(asked.since_s, self.selected_s) if self.enlarged else asked.since_s
-            aim = Aim(asked, key, at_s - seen_s >= READ_S and not held_down)
+            aim = Aim(asked, character, key, at_s - seen_s >= READ_S and not held_down)
         self.reader.press(character, at_s, aim)
 
     def _answer(self, aim: Aim, now_s: float) -> None:
         slot = self.model[aim.open.slot]
         if slot.question is None or slot.question.number != aim.open.number:
             return  # it is not asked any more
+        if not aim.key:  # it stays in the line: a tag that is typed slowly answers nothing
+            self.reader.paste(aim.character, now_s)
+            choices = slot.question.question.choices
+            answers = answers_text(choices, self.words)
+            self._tell(slot, "refused.no_answer", now_s, key=aim.character, answers=answers)
+            return
         if not aim.read:
-            self._tell(slot, text.TOO_QUICK, now_s)
+            self._tell(slot, "screen.too_quick", now_s)
             return
         taken = slot.answered()
         if not self._command(slot, partial(self.console.answer, slot.name, aim.key), now_s):
@@ -222,8 +240,8 @@ class Controls:
             self._suggested = self.selected.plugged.suggested_tag
             self.reader.paste(self._suggested, at_s)
         else:
-            why = text.BUSY_HINT if self.selected.running else text.NO_SERIAL
-            self._tell(self.selected, why.format(slot=self.selected.name), at_s)
+            why = "screen.busy_hint" if self.selected.running else "screen.no_serial"
+            self._tell(self.selected, why, at_s, slot=self.selected.name)
 
     def _drop_suggestion(self) -> None:
         if self._suggested and self.reader.text == self._suggested:
@@ -233,12 +251,12 @@ class Controls:
     def _next_plan(self, at_s: float) -> None:
         slot = self.selected
         if len(slot.info.plans) < 2:
-            self._tell(slot, text.ONE_PLAN.format(slot=slot.name), at_s)
+            self._tell(slot, "screen.one_plan", at_s, slot=slot.name)
         elif slot.running:
-            self._tell(slot, text.PLAN_WHEN_FREE.format(slot=slot.name), at_s)
+            self._tell(slot, "screen.plan_when_free", at_s, slot=slot.name)
         else:
             slot.next_plan()
-            self._tell(slot, text.NEXT_PLAN.format(plan=slot.chosen_plan), at_s)
+            self._tell(slot, "screen.next_plan", at_s, plan=slot.chosen_plan)
 
     def _stop(self, at_s: float) -> None:
         """Stop at once and without a question; the station knows better whether anything runs."""
@@ -246,14 +264,14 @@ class Controls:
         if slot.running:
             slot.stop_requested()
         else:
-            self._tell(slot, text.NOTHING_RUNS.format(slot=slot.name), at_s)
+            self._tell(slot, "screen.nothing_runs", at_s, slot=slot.name)
         self._command(slot, partial(self.console.stop, slot.name), at_s, quiet=True)
 
     def _take_over(self, at_s: float) -> None:
         if self.offers_take_over:
             self._command(self.selected, self.console.take_over, at_s)
         else:
-            self._tell(self.selected, text.NO_TAKE_OVER, at_s)
+            self._tell(self.selected, "screen.no_take_over", at_s)
 
     def _quit(self, at_s: float) -> None:
         repeated = at_s - self._quit_pressed_s < REPEAT_S
@@ -271,7 +289,7 @@ class Controls:
                 self._command(slot, partial(self.console.stop, slot.name), at_s)
 
     def _how_to_quit(self, at_s: float) -> None:
-        self._tell(self.selected, text.QUIT_HOW, at_s)
+        self._tell(self.selected, "screen.quit_how", at_s)
 
     def _scroll_by(self, lines: int) -> None:
         self.follow = False
@@ -284,8 +302,8 @@ class Controls:
     def _scroll_to_end(self) -> None:
         self.follow = True
 
-    def _tell(self, slot: SlotModel, message: str, now_s: float) -> None:
-        slot.tell(message, now_s + MESSAGE_S)
+    def _tell(self, to: SlotModel, what: Phrase | str, now_s: float, /, **values: Value) -> None:
+        to.tell(self.words.text(what, **values), now_s + MESSAGE_S)
 
     def _command(
         self, slot: SlotModel, command: Callable[[], None], now_s: float, *, quiet: bool = False
@@ -294,9 +312,9 @@ class Controls:
         try:
             command()
         except CommandRefused as refused:
-            self._tell(slot, str(refused), now_s)
+            self._tell(slot, refused.phrase, now_s)
         except Exception as error:  # the screen must stay while devices are under power
-            self._tell(slot, text.UNEXPECTED.format(error=repr(error)), now_s)
+            self._tell(slot, "screen.unexpected", now_s, error=repr(error))
         else:
             if not quiet:
                 slot.tell("", now_s)

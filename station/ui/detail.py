@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from records import Verdict
-from station.ui import text
+from records.words import Language
 from station.ui.look import PLAIN, Line, Piece, Signs, line, shortened, wrapped
 from station.ui.parts import WIDEST_NAME, judgement
 from station.ui.slot import SlotModel, StepModel
@@ -11,7 +11,10 @@ from station.ui.values import limit_text, name_text, value_text
 
 
 class Row(NamedTuple):
-    """A line of the list: a step's heading, one of its measurements, or a line of its reason."""
+    """A line of the list: a step's heading, one of its measurements, or a line of its reason.
+
+    `number` counts the plan's steps from 1; the steps of the runner have 0.
+    """
 
     step: StepModel
     number: int
@@ -19,13 +22,17 @@ class Row(NamedTuple):
     reason: str = ""
 
 
-def rows_of(slot: SlotModel, width: int) -> list[Row]:
+def rows_of(slot: SlotModel, width: int, words: Language) -> list[Row]:
     """Return the lines, to be asked for again when `slot.shape` or the width has changed."""
     rows = []
-    for number, step in enumerate(slot.steps, start=1):
+    numbers = {id(step): number for number, step in enumerate(slot.planned, start=1)}
+    for step in slot.steps:
+        number = numbers.get(id(step), 0)
         rows.append(Row(step, number))
-        reason = step.record.why if step.record and step.started else ""
-        rows += [Row(step, number, reason=words) for words in wrapped(reason, width - 8)]
+        record = step.record
+        told = record.reason if record is not None and step.started else None
+        reason = words.text(told) if told is not None else ""
+        rows += [Row(step, number, reason=part) for part in wrapped(reason, width - 8)]
         rows += [Row(step, number, place) for place in range(len(step.measurements))]
     return rows
 
@@ -37,13 +44,13 @@ def state_of(row: Row) -> object:
     return row.step.record or row.step.started
 
 
-def paint_row(row: Row, width: int, signs: Signs) -> Line:
+def paint_row(row: Row, width: int, signs: Signs, words: Language) -> Line:
     """Paint one line of the list."""
     if row.measurement >= 0:
-        return _measurement(row, width, signs)
+        return _measurement(row, width, signs, words)
     if row.reason:
         return line(width, [("      ", PLAIN.plain), (row.reason, PLAIN.near)], PLAIN.plain)
-    return _heading(row, width, signs)
+    return _heading(row, width, signs, words)
 
 
 class _Columns(NamedTuple):
@@ -55,6 +62,8 @@ class _Columns(NamedTuple):
 
 
 INDENT = 7
+ROOMY = 60  # cells from which clause and duration are shown
+CLAUSE = 14
 
 
 def _columns(width: int) -> _Columns:
@@ -62,42 +71,48 @@ def _columns(width: int) -> _Columns:
     return _Columns(min(max(width - INDENT - value - limit - 13, 8), WIDEST_NAME), value, limit)
 
 
-def _heading(row: Row, width: int, signs: Signs) -> Line:
-    step, record, columns = row.step, row.step.record, _columns(width)
-    style, sign, word = PLAIN.faint, "  ", text.NOT_RUN
+def _heading(row: Row, width: int, signs: Signs, words: Language) -> Line:
+    """Paint number, sign, title, verdict, clause and duration; the title has what room is left."""
+    step, record = row.step, row.step.record
+    style, sign, word = PLAIN.faint, "  ", "not_run"
     match step.verdict:
         case None if step.started:
-            style, word = PLAIN.strong, text.RUNNING
+            style, word = PLAIN.strong, "running"
         case None:
             pass
         case Verdict.PASS:
             style, sign = (PLAIN.near, signs.near) if step.marginal else (PLAIN.good, signs.good)
-            word = text.STEP_VERDICTS[Verdict.PASS]
+            word = str(Verdict.PASS)
         case Verdict.SKIPPED | Verdict.NOT_TESTED as verdict:
-            sign, word = "- ", text.STEP_VERDICTS[verdict]
+            sign, word = "- ", str(verdict)
         case verdict:
-            style, sign, word = PLAIN.bad, signs.bad, text.STEP_VERDICTS[verdict]
-    title = shortened(step.title, columns.name).ljust(columns.name)
-    clause = shortened(record.clause if record else "", columns.limit).ljust(columns.limit)
-    pieces: list[Piece] = [
-        (f" {row.number:2} ", PLAIN.faint),
+            style, sign, word = PLAIN.bad, signs.bad, str(verdict)
+    right: list[Piece] = [(words.text(f"step.{word}").rjust(8), style)]
+    if record is not None and width >= ROOMY:
+        duration = words.number(record.duration_s, ".1f")
+        right.append((f"  {shortened(record.clause, CLAUSE).ljust(CLAUSE)}", PLAIN.faint))
+        right.append((f" {duration:>7} {words.unit('s')} ", PLAIN.faint))
+    number = str(row.number) if row.number else ""
+    room = width - INDENT - sum(len(part) for part, _ in right) - 1
+    left: list[Piece] = [
+        (f" {number:>2} ", PLAIN.faint),
         (f"{sign} ", style),
-        (title, PLAIN.strong if step.started else PLAIN.faint),
-        (word.rjust(columns.value), style),
-        (f"  {clause}", PLAIN.faint),
-        (f" {record.duration_s:7.1f} s" if record else "", PLAIN.faint),
+        (shortened(words.text(step.title), room), PLAIN.strong if step.started else PLAIN.faint),
     ]
-    return line(width, pieces, PLAIN.plain)
+    return line(width, left, PLAIN.plain, right)
 
 
-def _measurement(row: Row, width: int, signs: Signs) -> Line:
+def _measurement(row: Row, width: int, signs: Signs, words: Language) -> Line:
     measurement, columns = row.step.measurements[row.measurement], _columns(width)
     style, sign = judgement(measurement, PLAIN, signs)
-    limit = limit_text(measurement.limit, measurement.unit)
+    limit = limit_text(measurement.limit, measurement.unit, words)
     pieces: list[Piece] = [
         (" " * INDENT, PLAIN.plain),
-        (shortened(name_text(measurement.name), columns.name).ljust(columns.name), PLAIN.plain),
-        (shortened(value_text(measurement), columns.value).rjust(columns.value), style),
+        (
+            shortened(name_text(measurement.name, words), columns.name).ljust(columns.name),
+            PLAIN.plain,
+        ),
+        (shortened(value_text(measurement, words), columns.value).rjust(columns.value), style),
         ("  " + shortened(limit, columns.limit).ljust(columns.limit), PLAIN.faint),
         (f" {sign}", style),
     ]

@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
+from records.words.language import NO_BREAK
 from station.ui.slot import Mood
 
 INK = "#101014"
@@ -108,15 +109,24 @@ def signs_for(environment: Mapping[str, str]) -> Signs:
     return CONSOLE_SIGNS if inside and at_console else SIGNS
 
 
+_WITHOUT_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
+
 Piece = tuple[str, Style]
 Line = list[Segment]
 
 
 def clean(words: str) -> str:
-    """Return text without control characters: no device may steer the terminal by its name."""
+    """Return text without control characters: no device may steer the terminal by its name.
+
+    A blank at which no line is broken stays one, for `wrapped`. Isolates, which say in which
+    direction a value runs, have no cell of their own, and not every terminal passes them over.
+    """
     if words.isprintable():
         return words
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
+    words = words.translate(_WITHOUT_ISOLATES)
+    return "".join(
+        letter if letter.isprintable() or letter == NO_BREAK else "?" for letter in words
+    )
 
 
 def line(width: int, left: Iterable[Piece], ground: Style, right: Iterable[Piece] = ()) -> Line:
@@ -133,7 +143,7 @@ def _fit(pieces: Iterable[Piece], room: int) -> tuple[list[Segment], int]:
     segments: list[Segment] = []
     used = 0
     for words, style in pieces:
-        words = clean(words)
+        words = clean(words).replace(NO_BREAK, " ")
         cells = cell_len(words)
         if cells > room - used:
             cells = room - used
@@ -183,7 +193,9 @@ def wrapped(words: str, width: int, most: int | None = None) -> list[str]:
 def _wrapped(words: str, width: int) -> Iterator[str]:
     for paragraph in words.splitlines():
         row = ""
-        for word in clean(paragraph).split():
+        for word in clean(paragraph).split(" "):
+            if not word:
+                continue
             while cell_len(word) > width:
                 room = width - cell_len(row) - 1 if row else width
                 if room < 1:

@@ -5,7 +5,7 @@ Says what a scanned line means, too: a slot to select, or a device to test in th
 
 from typing import NamedTuple
 
-from records import tags
+from records import Phrase, tags
 from station.console import (
     AutopilotNotice,
     DeliveryNotice,
@@ -15,7 +15,6 @@ from station.console import (
     SlotNotice,
     UnsafeNotice,
 )
-from station.ui import text
 from station.ui.slot import SlotModel
 
 SLOT_BARCODE = "SLOT:"
@@ -38,7 +37,7 @@ class Start(NamedTuple):
 class Refused(NamedTuple):
     """Do nothing, and say why."""
 
-    message: str
+    message: Phrase
 
 
 class StationModel:
@@ -103,13 +102,17 @@ class StationModel:
             return self._by_barcode(tag[len(SLOT_BARCODE) :].strip())
         if not selected.running:
             return Start(selected.name, tag, selected.chosen_plan)
-        free = ", ".join(slot.name for slot in self.slots if not slot.running)
-        refusal = text.BUSY_SOME_FREE if free else text.BUSY_NONE_FREE
-        return Refused(refusal.format(tag=tag, slot=selected.name, free=free))
+        free = ", ".join(
+            slot.name
+            for slot in self.slots
+            if not slot.running and not slot.unsafe and slot.info.kind == selected.info.kind
+        )
+        why = "screen.busy_some_free" if free else "screen.busy_none_free"
+        return Refused(Phrase(why, {"tag": tag, "slot": selected.name, "free": free}))
 
     def _by_barcode(self, name: str) -> Select | Refused:
         for slot in self.slots:
             if slot.name.casefold() == name.casefold():
                 return Select(slot.name)
         names = ", ".join(slot.name for slot in self.slots)
-        return Refused(text.UNKNOWN_SLOT.format(name=name, slots=names))
+        return Refused(Phrase("screen.unknown_slot", {"name": name, "slots": names}))

@@ -6,23 +6,20 @@ from rich.segment import Segment
 from rich.style import Style
 
 from records import Measurement, Verdict
-from station.engine.events import Choice
-from station.ui import text
+from records.words import Language
 from station.ui.look import Line, Look, Piece, Signs, line, shortened
 from station.ui.slot import StepModel
 from station.ui.values import limit_text, name_text, value_text
 
 WIDEST_NAME = 40  # cells: farther away, the eye loses the line
-COMFORTABLE = 60  # cells from which there is room to be generous
 
 
 def value_lines(
-    measurements: Sequence[Measurement], width: int, look: Look, signs: Signs
+    measurements: Sequence[Measurement], width: int, look: Look, signs: Signs, words: Language
 ) -> list[Line]:
     """Paint name, value with unit, limit and sign, in columns that suit these measurements."""
-    tight = width < COMFORTABLE
-    values = [value_text(m) for m in measurements]
-    limits = [limit_text(m.limit, m.unit, tight=tight) for m in measurements]
+    values = [value_text(m, words) for m in measurements]
+    limits = [limit_text(m.limit, m.unit, words) for m in measurements]
     value_width = min(max(map(len, values), default=0), 18)
     limit_width = min(max(map(len, limits), default=0), 26)
     if width - value_width - limit_width - 5 < 6:
@@ -33,7 +30,10 @@ def value_lines(
     for measurement, value, limit in zip(measurements, values, limits, strict=True):
         style, sign = judgement(measurement, look, signs)
         pieces: list[Piece] = [
-            (shortened(name_text(measurement.name), name_width).ljust(name_width + 1), look.plain),
+            (
+                shortened(name_text(measurement.name, words), name_width).ljust(name_width + 1),
+                look.plain,
+            ),
             (shortened(value, value_width).rjust(value_width), style),
         ]
         if limit_width:
@@ -52,25 +52,6 @@ def judgement(measurement: Measurement, look: Look, signs: Signs) -> tuple[Style
     if measurement.verdict is Verdict.PASS:
         return look.good, signs.good
     return look.plain, "  "
-
-
-def choice_texts(choices: Sequence[Choice]) -> list[str]:
-    """Return each choice as `[y] Yes`, or only as `[3]` where the key says it all."""
-    return [
-        f"[{_key_name(choice.key)}]" + ("" if choice.label == choice.key else f" {choice.label}")
-        for choice in choices
-    ]
-
-
-def choice_lines(choices: Sequence[Choice], width: int) -> list[str]:
-    """Return the choices in as few lines as they need; a choice is never torn apart."""
-    rows: list[str] = []
-    for words in choice_texts(choices):
-        if rows and len(rows[-1]) + 2 + len(words) <= width:
-            rows[-1] += f"  {words}"
-        else:
-            rows.append(words)
-    return rows
 
 
 def progress(steps: Sequence[StepModel], width: int, look: Look) -> list[Piece]:
@@ -97,10 +78,6 @@ def _stretch(step: StepModel, look: Look) -> tuple[str, Style]:
             return "X", look.bad
         case _:
             return "!", look.bad
-
-
-def _key_name(key: str) -> str:
-    return text.SPACE if key == " " else key
 
 
 def texts(rows: Sequence[str], width: int, style: Style) -> list[Line]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from rich.segment import Segment
 from textual.strip import Strip
 
-from station.ui import bars, text
+from records.words import Language
+from station.ui import bars
 from station.ui.controls import FUNCTION_KEYS, Controls
 from station.ui.detail import Row, paint_row, rows_of, state_of
 from station.ui.look import (
@@ -132,6 +133,7 @@ class ScreenPainter:
             now_s,
             controls.console.simulated,
             self._signs,
+            controls.words,
         )
         second = int(now_s - slot.started_s) if slot.running else 0
         waited = int(now_s - slot.waiting_since_s) if slot.waiting else 0
@@ -156,33 +158,43 @@ class ScreenPainter:
         room = width // len(slots)
         for number, slot in enumerate(slots, start=1):
             style = TITLE_SELECTED if slot is self._controls.selected else LOOKS[slot.mood].strong
-            words = f" F{number} {_tab_word(slot)}"
-            if len(words) + len(slot.name) + 3 <= room:
-                words = f" F{number} {slot.name} {_tab_word(slot)}"
-            pieces += [(shortened(words, room - 1).ljust(room - 1), style), (" ", EDGE)]
+            word = _tab_word(slot, self._controls.words)
+            tab = f" F{number} {word}"
+            if len(tab) + len(slot.name) + 3 <= room:
+                tab = f" F{number} {slot.name} {word}"
+            pieces += [(shortened(tab, room - 1).ljust(room - 1), style), (" ", EDGE)]
         return line(width, pieces, PLAIN.plain)
 
     def _list(self, slot: SlotModel, width: int, height: int) -> list[Line]:
+        controls = self._controls
+        words = slot.words(controls.words)
         shape = (slot.name, slot.shape, width)
         if self._rows[0] != shape:
-            self._rows = (shape, rows_of(slot, width - 1))
+            self._rows = (shape, rows_of(slot, width - 1, slot.words(controls.words)))
             self._painted.clear()
-        rows, controls = self._rows[1], self._controls
+        rows = self._rows[1]
         controls.page = max(height - 1, 1)
         last = max(len(rows) - height, 0)
         if controls.follow:
-            active = max((place for place, row in enumerate(rows) if row.step.started), default=0)
-            controls.scroll = active - height + 2
+            controls.scroll = _where_to_look(rows, slot, height)
         controls.scroll = max(min(controls.scroll, last), 0)
         lines = [
-            self._list_line(place, rows, width, height)
+            self._list_line(place, rows, width, height, words)
             for place in range(controls.scroll, min(controls.scroll + height, len(rows)))
         ]
         if not rows:
-            lines.append(line(width, [(f"  {text.NO_STEPS}", PLAIN.faint)], PLAIN.plain))
+            lines.append(
+                line(
+                    width,
+                    [(f"  {controls.words.text('screen.no_steps')}", PLAIN.faint)],
+                    PLAIN.plain,
+                )
+            )
         return lines[:height] + [line(width, (), PLAIN.plain)] * (height - len(lines))
 
-    def _list_line(self, place: int, rows: Sequence[Row], width: int, height: int) -> Line:
+    def _list_line(
+        self, place: int, rows: Sequence[Row], width: int, height: int, words: Language
+    ) -> Line:
         top = self._controls.scroll
         thumb = max(height * height // max(len(rows), 1), 1)
         start = top * (height - thumb) // max(len(rows) - height, 1)
@@ -190,7 +202,7 @@ class ScreenPainter:
         state = state_of(rows[place])
         known, known_bar, painted = self._painted.get(place, (None, "", None))
         if painted is None or known is not state or known_bar != bar:
-            painted = paint_row(rows[place], width - 1, self._signs)
+            painted = paint_row(rows[place], width - 1, self._signs, words)
             painted.append(Segment(bar or " ", PLAIN.faint))
             self._painted[place] = (state, bar, painted)
         return painted
@@ -203,19 +215,31 @@ def _head_height(slot: SlotModel, height: int) -> int:
     return (11 if slot.keys else 8) + (3 if height >= 26 else 0)
 
 
-def _tab_word(slot: SlotModel) -> str:
+def _where_to_look(rows: Sequence[Row], slot: SlotModel, height: int) -> int:
+    """Return the first line of the list: the step that decided the run, or what goes on now."""
+    if (decisive := slot.decisive) is not None:
+        return next((place for place, row in enumerate(rows) if row.step is decisive), 0)
+    active = max((place for place, row in enumerate(rows) if row.step.started), default=0)
+    return active - height + 2
+
+
+def _tab_word(slot: SlotModel, words: Language) -> str:
     match slot.mood:
         case Mood.READY:
-            return text.TAB_PLUGGED if slot.plugged.offered else text.TAB_IDLE
+            return (
+                words.text("screen.tab_plugged")
+                if slot.plugged.offered
+                else words.text("screen.tab_idle")
+            )
         case Mood.RUNNING:
             return f"{slot.number + 1}/{len(slot.planned)}"
         case Mood.WAITING:
-            return text.TAB_WAITS
+            return words.text("screen.tab_waits")
         case Mood.ASKING:
-            return text.TAB_ASKS
+            return words.text("screen.tab_asks")
         case Mood.UNSAFE:
-            return text.DANGER
+            return words.text("screen.danger")
         case Mood.UNSAVED:
-            return text.UNSAVED
+            return words.text("screen.unsaved")
         case _:
-            return slot.word
+            return words.text(f"verdict.{slot.ending}")

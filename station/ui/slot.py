@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from records import Device, Measurement, RunRecord, StepRecord, Verdict
+from records import Device, Measurement, Phrase, RunRecord, StepRecord, Verdict
 from records.run import not_safe
+from records.words import Language
 from station.console import PluggedNotice, SlotInfo, UnsafeNotice
 from station.engine.events import (
     Answered,
@@ -22,7 +23,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.ui import text
+from station.ui.answers import pressed_for
 
 BENCH = "bench."  # steps of the runner, which no plan lists
 
@@ -61,19 +62,20 @@ class OpenQuestion(NamedTuple):
     question: Question
     since_s: float
 
-    def key_for(self, character: str) -> str | None:
+    def key_for(self, character: str, words: Language) -> str | None:
         """Return the key of the choice that `character` makes, also when Caps Lock is on."""
-        keys = [choice.key for choice in self.question.choices]
+        choices = self.question.choices
+        keys = {pressed_for(choice, choices, words): choice.key for choice in choices}
         if character in keys:
-            return character
-        alike = [key for key in keys if key.casefold() == character.casefold()]
+            return keys[character]
+        alike = [key for pressed, key in keys.items() if pressed.casefold() == character.casefold()]
         return alike[0] if len(alike) == 1 else None
 
 
 class StepModel:
     """A step with what was measured in it. A name measured again shows its last value."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: Phrase) -> None:
         self.title = title
         self.started = False
         self.record: StepRecord | None = None
@@ -96,7 +98,7 @@ class StepModel:
             self.measurements[place] = measurement
 
     def finished(self, record: StepRecord) -> None:
-        self.title = record.title.words or self.title
+        self.title = record.title if record.title != Phrase() else self.title
         self.record = record
         self.measurements = list(record.measurements)
 
@@ -115,7 +117,8 @@ class SlotModel:
         self.plugged = PluggedNotice(info.name)
         self.pulled = False  # while it was being tested
         self.device: Device | None = None
-        self.plan = ""
+        self.plan = Phrase()
+        self.plan_words: dict[str, dict[str, str]] = {}
         self.chosen_plan = info.plans[0] if info.plans else ""
         self.steps: list[StepModel] = []
         self.step: StepModel | None = None
@@ -154,13 +157,29 @@ class SlotModel:
         return _MOODS[self.record.verdict]
 
     @property
-    def word(self) -> str:
-        """Return the verdict of the run that is over, as the operator reads it."""
+    def ending(self) -> str:
+        """Return how the run that is over ended: `pass`, `marginal`, `fail`, …"""
         if self.record is None:
-            return text.READY
-        if self.mood is Mood.MARGINAL:
-            return text.MARGINAL
-        return text.VERDICTS[self.record.verdict]
+            return ""
+        marginal = self.record.verdict is Verdict.PASS and self.record.marginal
+        return "marginal" if marginal else str(self.record.verdict)
+
+    @property
+    def failures(self) -> list[tuple[Measurement, list[Measurement]]]:
+        """Return each measurement outside its limit, with all measurements of its step."""
+        return [
+            (m, step.measurements)
+            for step in self.steps
+            for m in step.measurements
+            if m.verdict is Verdict.FAIL
+        ]
+
+    @property
+    def decisive(self) -> StepModel | None:
+        """Return the first step that made the run end as it did; None where it passed."""
+        if self.record is None or self.record.verdict is Verdict.PASS:
+            return None
+        return next((step for step in self.steps if step.verdict is self.record.verdict), None)
 
     @property
     def outside(self) -> list[Measurement]:
@@ -173,27 +192,33 @@ class SlotModel:
         return [m for step in self.steps for m in step.measurements if m.marginal]
 
     @property
-    def reason(self) -> str:
-        """Return why the run ended as it did, in the words of the step that decided it."""
+    def reason(self) -> Phrase | None:
+        """Return why the run ended as it did, as the step says that decided it."""
         if self.record is None:
-            return ""
+            return None
         worst = [step for step in self.record.steps if step.verdict is self.record.verdict]
-        return next((step.why for step in worst if step.why), "")
+        return next((step.reason for step in worst if step.reason is not None), None)
 
     @property
-    def unproved(self) -> list[str]:
+    def unproved(self) -> list[Phrase]:
         """Return the titles of the tests that were required and not proved."""
         if self.record is None:
             return []
         unproved = self.record.conclude().unproved
-        return [one.title.words for one in self.record.steps if one.test in unproved]
+        return [one.title for one in self.record.steps if one.test in unproved]
 
     @property
-    def unsafe_reason(self) -> str:
-        return next(
-            (phrase.words for s in self.steps if s.record for phrase in not_safe([s.record])),
-            self._unsafe_from_start.reason if self._unsafe_from_start else "",
-        )
+    def unsafe_reasons(self) -> list[Phrase]:
+        """Return why the bench is not known to be safe."""
+        told = [phrase for s in self.steps if s.record for phrase in not_safe([s.record])]
+        if not told and self._unsafe_from_start is not None:
+            return self._unsafe_from_start.reasons
+        return told[:1]
+
+    def words(self, language: Language) -> Language:
+        """Return the operator's language with the words that the slot's plan brings along."""
+        brought = self.plan_words.get(language.code)
+        return language.also(brought) if brought else language
 
     def tell(self, message: str, until_s: float) -> None:
         """Show the operator a message in this slot; an empty one takes it away."""
@@ -267,8 +292,9 @@ class SlotModel:
 
     def _begin(self, event: RunStarted, now_s: float) -> None:
         self.running, self.stopping, self.unsafe = True, False, False
-        self.plugged, self.pulled = replace(self.plugged, offered=False, reason=""), False
+        self.plugged, self.pulled = replace(self.plugged, offered=False, reason=None), False
         self.device, self.plan = event.device, event.plan
+        self.plan_words = event.words
         self.steps = [StepModel(title) for title in event.titles]
         self.step, self.number = None, 0
         self.question, self.keys, self.record = None, None, None
@@ -276,7 +302,7 @@ class SlotModel:
         self.message = ""
         self.shape += 1
 
-    def _begin_step(self, number: int, title: str) -> None:
+    def _begin_step(self, number: int, title: Phrase) -> None:
         self.running = True
         planned = [step for step in self.steps if not _of_bench(step)]
         if 0 <= number < len(planned):
@@ -291,7 +317,7 @@ class SlotModel:
 
     def _finish_step(self, record: StepRecord) -> None:
         if record.step.startswith(BENCH):
-            step = self._extra(record.title.words, first=not any(s.started for s in self.steps))
+            step = self._extra(record.title, first=not any(s.started for s in self.steps))
         else:
             step = self._current()
         step.finished(record)
@@ -302,13 +328,13 @@ class SlotModel:
 
     def _finish(self, run: RunRecord) -> None:
         """Replace what was heard on the way by what the record holds: it is the truth."""
-        executed = [StepModel(record.title.words) for record in run.steps]
+        executed = [StepModel(record.title) for record in run.steps]
         for step, record in zip(executed, run.steps, strict=True):
             step.started = record.verdict is not Verdict.NOT_TESTED
             step.finished(record)
         self.steps = executed
         self.record, self.device = run, run.device
-        self.plan = self.plan or run.plan
+        self.plan = self.plan if self.plan != Phrase() else Phrase(text=run.plan)
         self.running, self.stopping = False, False
         self.step, self.question, self.keys = None, None, None
         if self._unsafe_from_start and not self._unsafe_from_start.outlasts(run):
@@ -319,11 +345,11 @@ class SlotModel:
     def _current(self) -> StepModel:
         if self.step is None:
             self.running = True
-            self.step = self._extra("")
+            self.step = self._extra(Phrase())
             self.step.started = True
         return self.step
 
-    def _extra(self, title: str, *, first: bool = False) -> StepModel:
+    def _extra(self, title: Phrase, *, first: bool = False) -> StepModel:
         step = StepModel(title)
         self.steps.insert(0 if first else len(self.steps), step)
         self.shape += 1

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 
 from records import Measurement
+from records.words import Language
 from station.engine.events import KeysSeen
-from station.ui import text
+from station.ui.answers import choice_lines
 from station.ui.big import big_word
 from station.ui.look import (
     EDGE,
@@ -27,11 +29,12 @@ from station.ui.look import (
     shortened,
     wrapped,
 )
-from station.ui.parts import choice_lines, indented, progress, texts, value_lines
+from station.ui.parts import indented, progress, texts, value_lines
 from station.ui.pictures.keyboard import draw_keyboard
 from station.ui.slot import Mood, SlotModel, StepModel
-from station.ui.values import duration_text
+from station.ui.values import duration_text, failure_text
 
+ROOMY_LINES = 12  # of a tile, from which more than one failure is told
 WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
 
 
@@ -45,11 +48,13 @@ class Frame(NamedTuple):
     now_s: float
     simulated: bool
     signs: Signs
+    words: Language
 
 
 def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
     """Paint a slot as exactly `frame.height` lines of `frame.width` cells."""
     mood = mood_now(slot, frame.now_s)
+    frame = frame._replace(words=slot.words(frame.words))
     look = LOOKS[mood]
     inner = frame._replace(width=frame.width - 1, height=frame.height - 1)
     message = [*_port(slot, mood, inner), *_message(slot, inner)]
@@ -72,11 +77,11 @@ def mood_now(slot: SlotModel, now_s: float) -> Mood:
 def _title(slot: SlotModel, frame: Frame) -> Line:
     style = TITLE_SELECTED if frame.selected else TITLE
     tag = slot.device.asset_tag if slot.device else ""
-    right = text.SIMULATED if frame.simulated and slot.record else ""
+    right = frame.words.text("screen.simulated") if frame.simulated and slot.record else ""
     if slot.running:
         right = duration_text(frame.now_s - slot.started_s)
     if slot.stopping:
-        right = text.STOPPING
+        right = frame.words.text("screen.stopping")
     left = f" {frame.key} {slot.name}  "
     room = frame.width - len(left) - len(right) - 2
     return line(
@@ -97,10 +102,10 @@ def _message(slot: SlotModel, frame: Frame) -> list[Line]:
 def _port(slot: SlotModel, mood: Mood, frame: Frame) -> list[Line]:
     """Paint what has happened at the port beside what the slot is about."""
     if slot.pulled and slot.running:
-        return texts([text.PULLED], frame.width, MESSAGE)
+        return texts([frame.words.text("screen.pulled")], frame.width, MESSAGE)
     if slot.plugged.offered and mood in _BETWEEN_RUNS:
         what_to_do = wrapped(_what_to_do(slot, frame), frame.width - 2, 2)
-        told = [text.PLUGGED.format(name=_plugged_name(slot)), *what_to_do]
+        told = [frame.words.text("screen.plugged", name=_plugged_name(slot)), *what_to_do]
         return texts(told, frame.width, MESSAGE)
     return []
 
@@ -114,37 +119,48 @@ def _plugged_name(slot: SlotModel) -> str:
 
 def _what_to_do(slot: SlotModel, frame: Frame) -> str:
     if slot.plugged.reason:
-        return text.NOT_BY_ITSELF.format(reason=slot.plugged.reason)
-    return text.SCAN_ITS_LABEL if frame.selected else text.SELECT_FOR_IT.format(key=frame.key)
+        reason = frame.words.text(slot.plugged.reason)
+        return frame.words.text("screen.not_by_itself", reason=reason)
+    return (
+        frame.words.text("screen.scan_its_label")
+        if frame.selected
+        else frame.words.text("screen.select_for_it", key=frame.key)
+    )
 
 
 def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.plugged.offered:
-        return _word_and(text.READY, _offer(slot, look, frame), look, frame)
-    hint = text.SCAN_HERE if frame.selected else text.SELECT_TO_SCAN.format(key=frame.key)
-    details = [*texts([_plan_words(slot)], frame.width, look.faint)]
+        return _word_and(frame.words.text("screen.ready"), _offer(slot, look, frame), look, frame)
+    hint = (
+        frame.words.text("screen.scan_here")
+        if frame.selected
+        else frame.words.text("screen.select_to_scan", key=frame.key)
+    )
+    details = [*texts([_plan_words(slot, frame.words)], frame.width, look.faint)]
     details += texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
-    return _word_and(text.READY, details, faint, frame)
+    return _word_and(frame.words.text("screen.ready"), details, faint, frame)
 
 
 def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     """Paint what is plugged in and waits to be tested."""
     device, width = slot.plugged.device, frame.width
-    details = texts([text.PLUGGED.format(name=_plugged_name(slot))], width, look.strong)
+    details = texts(
+        [frame.words.text("screen.plugged", name=_plugged_name(slot))], width, look.strong
+    )
     details += texts(wrapped(_what_to_do(slot, frame), width - 2), width, look.plain)
     if device is not None and device.serial_number:
-        number = text.SERIAL_NUMBER.format(number=device.serial_number)
+        number = frame.words.text("screen.serial_number", number=device.serial_number)
         details += texts([number], width, look.plain)
-    return details + texts([_plan_words(slot)] * (frame.height > 9), width, look.faint)
+    return details + texts([_plan_words(slot, frame.words)] * (frame.height > 9), width, look.faint)
 
 
-def _plan_words(slot: SlotModel) -> str:
-    plans = slot.info.plans
-    if len(plans) < 2 or slot.chosen_plan not in plans:
-        return text.PLAN.format(plan=slot.chosen_plan)
-    number = plans.index(slot.chosen_plan) + 1
-    return text.PLAN_OF.format(number=number, total=len(plans), plan=slot.chosen_plan)
+def _plan_words(slot: SlotModel, words: Language) -> str:
+    plans, chosen = slot.info.plans, slot.chosen_plan
+    if len(plans) < 2 or chosen not in plans:
+        return words.text("screen.plan", plan=chosen)
+    number = plans.index(chosen) + 1
+    return words.text("screen.plan_of", number=number, total=len(plans), plan=chosen)
 
 
 def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -157,14 +173,18 @@ def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 
 
 def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Line]:
-    return indented(draw_keyboard(keys, frame.width - 1, room, look), look)
+    return indented(draw_keyboard(keys, frame.width - 1, room, look, frame.words), look)
 
 
 def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.waiting is None:
         return []
-    held = text.HELD_BY.format(slot=slot.waiting.held_by) if slot.waiting.held_by else ""
-    waits = text.WAITING_FOR.format(instrument=slot.waiting.instrument)
+    held = (
+        frame.words.text("screen.held_by", slot=slot.waiting.held_by)
+        if slot.waiting.held_by
+        else ""
+    )
+    waits = frame.words.text("screen.waiting_for", instrument=slot.waiting.instrument)
     roomy = frame.height >= 6
     rows = _step(slot, look, frame)[: 2 if roomy else 1]
     rows += [line(frame.width, (), look.plain)] if roomy else []
@@ -178,11 +198,11 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.question is None:
         return []
     question = slot.question.question
-    choices = choice_lines(question.choices, frame.width - 2)
-    here = [] if frame.selected else [text.SELECT_TO_ANSWER.format(key=frame.key)]
+    choices = choice_lines(question.choices, frame.width - 2, frame.words)
+    here = [] if frame.selected else [frame.words.text("screen.select_to_answer", key=frame.key)]
     rows = _step(slot, look, frame)[:1] if frame.height > 5 + len(choices) else []
     room = frame.height - len(rows) - len(choices) - len(here)
-    asked = wrapped(question.text, frame.width - 2, max(room, 1))
+    asked = wrapped(frame.words.text(question.asks), frame.width - 2, max(room, 1))
     rows += texts(asked, frame.width, look.strong)
     gap = frame.height - len(rows) - len(choices) - len(here) > 0
     rows += texts([*[""] * gap, *choices, *here], frame.width, look.plain)
@@ -196,50 +216,71 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 
 
 def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    return _word_and(slot.word, _details(slot, look, frame), look, frame)
+    return _word_and(
+        frame.words.text(f"verdict.{slot.ending}"), _details(slot, look, frame), look, frame
+    )
 
 
 def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    """Paint why the run ended so, or which device that was."""
-    width = frame.width
+    """Paint why the run ended so, what to do next, and which device that was."""
+    width, words = frame.width, frame.words
+
+    def told(style: Style, *rows: str) -> list[Line]:
+        return [row for one in rows for row in texts(wrapped(one, width - 2), width, style)]
+
+    next_action = told(look.strong, words.text(f"next.{slot.ending}"))
+    device = texts([_device_words(slot, words)], width, look.plain)
     match slot.mood:
         case Mood.FAIL:
-            values = value_lines(slot.outside, width - 1, look, frame.signs)
-            return [
-                *indented(values, look),
-                *texts([_device_words(slot)], width, look.plain),
-            ]
+            return [*told(look.plain, *_failures(slot, frame)), *next_action, *device]
         case Mood.MARGINAL:
-            values = value_lines(slot.near, width - 1, look, frame.signs)
-            return texts([text.MARGINAL_NOTE], width, look.strong) + indented(values, look)
+            values = value_lines(slot.near, width - 1, look, frame.signs, words)
+            marginal = texts([words.text("screen.marginal_note")], width, look.strong)
+            return [*marginal, *indented(values, look), *next_action]
         case Mood.ERROR:
-            why = texts(wrapped(slot.reason, width - 2), width, look.plain)
-            return texts(wrapped(text.BENCH_FAULT, width - 2), width, look.strong) + why
+            fault = told(look.strong, words.text("screen.bench_fault"))
+            why = told(look.plain, words.text(slot.reason)) if slot.reason is not None else []
+            return [*fault, *why, *next_action]
         case Mood.ABORTED:
-            notes = f"{slot.reason}\n{text.ABORTED_NOTE}"
-            return texts(wrapped(notes, width - 2), width, look.plain)
+            why = told(look.plain, words.text(slot.reason)) if slot.reason is not None else []
+            return [*why, *told(look.plain, words.text("screen.aborted_note")), *next_action]
         case Mood.INCOMPLETE:
-            notes = f"{text.INCOMPLETE_NOTE}\n{', '.join(slot.unproved)}"
-            return texts(wrapped(notes, width - 2), width, look.plain)
+            unproved = ", ".join(words.text(title) for title in slot.unproved)
+            note = f"{words.text('screen.incomplete_note')} {unproved}"
+            return [*told(look.plain, note), *next_action]
         case _:
-            return texts([_device_words(slot), slot.plan], width, look.plain)
+            plan = texts([words.text(slot.plan)], width, look.plain)
+            return [*device, *next_action, *plan]
+
+
+def _failures(slot: SlotModel, frame: Frame) -> list[str]:
+    """Return what is outside, in sentences: the first ones, and how many more there are."""
+    failures = slot.failures
+    shown = 1 if frame.height < ROOMY_LINES else 3
+    told = [failure_text(one, others, frame.words) for one, others in failures[:shown]]
+    if (more := len(failures) - shown) > 0:
+        told.append(frame.words.text("screen.more_failed", count=more))
+    return told
 
 
 def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     width = frame.width
-    shout = texts(wrapped(text.STILL_POWERED, width - 2), width, HAZARD)
-    advice = texts(wrapped(text.SWITCH_OFF, width - 2), width, look.strong)
-    why = texts(wrapped(slot.unsafe_reason, width - 2), width, look.plain)
+    shout = texts(wrapped(frame.words.text("screen.still_powered"), width - 2), width, HAZARD)
+    advice = texts(wrapped(frame.words.text("screen.switch_off"), width - 2), width, look.strong)
+    reasons = " ".join(frame.words.text(one) for one in slot.unsafe_reasons)
+    why = texts(wrapped(reasons, width - 2), width, look.plain)
     room = frame.height - len(shout)
-    below = _word_and(text.DANGER, advice + why, look, frame._replace(height=room))
+    below = _word_and(
+        frame.words.text("screen.danger"), advice + why, look, frame._replace(height=room)
+    )
     return shout + below
 
 
 def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     reason = slot.not_saved.reason if slot.not_saved else ""
-    notes = f"{text.NOT_SAVED}\n{reason}"
+    notes = f"{frame.words.text('screen.not_saved')}\n{reason}"
     details = texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
-    return _word_and(text.UNSAVED, details, look, frame)
+    return _word_and(frame.words.text("screen.unsaved"), details, look, frame)
 
 
 def _word_and(word: str, details: list[Line], look: Look, frame: Frame) -> list[Line]:
@@ -279,25 +320,30 @@ def _drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Line]:
 
 
 def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    words = "  ".join(part for part in (_device_words(slot), slot.plan) if part)
+    words = "  ".join(
+        part for part in (_device_words(slot, frame.words), frame.words.text(slot.plan)) if part
+    )
     return [line(frame.width, [(" ", look.faint), (words, look.faint)], look.plain)]
 
 
-def _device_words(slot: SlotModel) -> str:
+def _device_words(slot: SlotModel, words: Language) -> str:
     device = slot.device
     if device is None:
-        return slot.info.kind
-    return " ".join(part for part in (device.maker, device.model) if part) or device.kind
+        return words.name("kind", slot.info.kind)
+    said = " ".join(part for part in (device.maker, device.model) if part)
+    return said or words.name("kind", device.kind)
 
 
 def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     """Paint step n of m with its title, and the bar."""
     steps = slot.planned
     outside = len(slot.outside)
-    count = f" {text.OUTSIDE.format(count=outside)} " if outside else ""
-    number = text.STEP.format(number=min(slot.number + 1, len(steps)), total=len(steps))
+    count = f" {frame.words.text('screen.outside', count=outside)} " if outside else ""
+    number = frame.words.text(
+        "screen.step", number=min(slot.number + 1, len(steps)), total=len(steps)
+    )
     before = f" {number}  "
-    title = shortened(_doing(slot, steps), frame.width - len(before) - 1)
+    title = shortened(_doing(slot, steps, frame.words), frame.width - len(before) - 1)
     heading: list[Piece] = [(before, look.plain), (title, look.strong)]
     bar: list[Piece] = [(" ", look.plain), *progress(steps, frame.width - 2 - len(count), look)]
     return [
@@ -306,14 +352,14 @@ def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     ]
 
 
-def _doing(slot: SlotModel, steps: Sequence[StepModel]) -> str:
+def _doing(slot: SlotModel, steps: Sequence[StepModel], words: Language) -> str:
     if slot.step is not None:
-        return slot.step.title
+        return words.text(slot.step.title)
     if not any(step.started for step in steps):
-        return text.STARTING
+        return words.text("screen.starting")
     if slot.stopping or slot.number + 1 >= len(steps):
-        return text.MAKING_SAFE
-    return steps[slot.number].title
+        return words.text("screen.making_safe")
+    return words.text(steps[slot.number].title)
 
 
 def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
@@ -325,7 +371,7 @@ def _values(slot: SlotModel, look: Look, frame: Frame, room: int) -> list[Line]:
         latest[:0] = step.measurements[-(room - len(latest)) :]
         if len(latest) >= room:
             break
-    return indented(value_lines(latest, frame.width - 1, look, frame.signs), look)
+    return indented(value_lines(latest, frame.width - 1, look, frame.signs, frame.words), look)
 
 
 _BETWEEN_RUNS = (Mood.PASS, Mood.MARGINAL, Mood.FAIL, Mood.ERROR, Mood.ABORTED, Mood.INCOMPLETE)

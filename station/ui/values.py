@@ -1,34 +1,69 @@
 """Values, limits and times as the operator reads them."""
 
-from math import isfinite
+from math import floor, isfinite, log10
 
-from records import Limit, Measurement, Value, Verdict
-from station.ui import text
+from records import Limit, Measurement, Value
+from records.words import Language
+from records.words.language import DIGITS, positional
 
-
-def value_text(measurement: Measurement) -> str:
-    """Return the value with its unit, rounded, but never onto the other side of its limit."""
-    number = _number(measurement.value, measurement.limit, measurement.verdict)
-    return f"{number} {measurement.unit}" if measurement.unit else number
+MOST_DECIMALS = 4
 
 
-def limit_text(limit: Limit | None, unit: str, *, tight: bool = False) -> str:
-    """Return the limit as an interval; its unit only where it differs from that of the value."""
+def value_text(measurement: Measurement, words: Language) -> str:
+    """Return the value with its unit, in the digits that it has earned.
+
+    It is rounded, but never onto the other side of its limit.
+    """
+    return words.quantity(_number(measurement, words), measurement.unit)
+
+
+def limit_text(limit: Limit | None, unit: str, words: Language) -> str:
+    """Return the limit for a column; its unit only where it differs from that of the value."""
     if limit is None:
         return ""
-    suffix = f" {limit.unit}" if limit.unit and limit.unit != unit else ""
+    other = limit.unit if limit.unit != unit else ""
     if limit.equals is not None:
-        return f"= {_plain(limit.equals)}{suffix}"
-    if limit.min is None:
-        return f"≤ {limit.max:g}{suffix}"
-    if limit.max is None:
-        return f"≥ {limit.min:g}{suffix}"
-    between = "…" if tight else " … "
-    return f"[{limit.min:g}{between}{limit.max:g}]{suffix}"
+        return words.text("limit.equals", wanted=words.quantity(_plain(limit.equals, words), other))
+    if _is_zero(limit.max) and limit.min is None and not limit.unit:
+        return words.text("limit.none")
+    low, high = (
+        "" if bound is None else words.quantity(words.number(bound), other)
+        for bound in (limit.min, limit.max)
+    )
+    if not low:
+        return words.text("limit.at_most", max=high)
+    if not high:
+        return words.text("limit.at_least", min=low)
+    return words.text("limit.between", min=words.number(limit.min or 0.0), max=high)
 
 
-def name_text(name: str) -> str:
-    return name.replace("_", " ")
+def failure_text(failed: Measurement, others: list[Measurement], words: Language) -> str:
+    """Return in a sentence what a measurement outside its limit says of the device.
+
+    `others` are the measurements of the same step: the sentence may name a key that they list.
+    """
+    limit = failed.limit
+    if limit is None:
+        return name_text(failed.name, words)
+    values: dict[str, Value] = {one.name: one.value for one in others}
+    name = name_text(failed.name, words)
+    values |= {"value": value_text(failed, words), "name": name[:1].upper() + name[1:]}
+    for bound, figure in (("min", limit.min), ("max", limit.max)):
+        if figure is not None:
+            values[bound] = words.quantity(words.number(figure), limit.unit)
+    if limit.equals is not None:
+        values["wanted"] = words.quantity(_plain(limit.equals, words), limit.unit)
+    special = f"fail.{failed.name}"
+    if not isinstance(failed.value, float | str) and words.has(special):
+        values["count"] = int(failed.value)
+        if words.fills(special, values):
+            return words.text(special, **values)
+    return words.text(f"fail.{_way(failed.value, limit)}", **values)
+
+
+def name_text(name: str, words: Language) -> str:
+    """Return what a measurement is called."""
+    return words.name("measured", name)
 
 
 def duration_text(seconds: float) -> str:
@@ -41,32 +76,45 @@ def duration_text(seconds: float) -> str:
     return f"{minutes}:{seconds_left:02}"
 
 
-def _number(value: Value, limit: Limit | None, verdict: Verdict | None) -> str:
+def _way(value: Value, limit: Limit) -> str:
+    """Return in which way the value is outside its limit."""
+    if limit.equals is not None or isinstance(value, str | bool):
+        return "not_equal"
+    if limit.min is not None and limit.max is not None:
+        return "outside"
+    return "too_low" if limit.min is not None else "too_high"
+
+
+def _number(measurement: Measurement, words: Language) -> str:
+    value, limit, verdict = measurement.value, measurement.limit, measurement.verdict
     if not isinstance(value, float) or not isfinite(value):
-        return _plain(value)
+        return _plain(value, words)
+    shown = _rounded(value, measurement.standard_uncertainty)
     if limit is None or verdict is None or isinstance(limit.equals, str):
-        return _rounded(value, 4)
-    for digits in range(4, 20):
-        shown = _rounded(value, digits)
-        if limit.judge(float(shown)) is verdict:
-            return shown
-    return repr(value)
+        return words.written(shown)
+    digits = DIGITS
+    while limit.judge(float(shown)) is not verdict and digits < 20:
+        digits += 1
+        shown = positional(value, digits)
+    return words.written(shown)
 
 
-def _plain(value: Value) -> str:
-    if isinstance(value, bool):
-        return text.YES if value else text.NO
-    if isinstance(value, float):
-        return _rounded(value, 4) if isfinite(value) else str(value)
-    if isinstance(value, int) and abs(value) >= 10**15:
-        return hex(value)
-    return str(value)
+def _plain(value: Value, words: Language) -> str:
+    if isinstance(value, float) and isfinite(value):
+        return words.written(_rounded(value, None))
+    return words.number(value)
 
 
-def _rounded(value: float, digits: int) -> str:
-    if abs(value) < 1e-3:
-        digits -= 2  # next to nothing: its size is enough
-    shown = f"{value:.{digits}g}"
-    if "e" in shown and 1 <= abs(value) < 1e9:
-        return f"{value:.0f}"
+def _rounded(value: float, standard_uncertainty: float | None) -> str:
+    """Return the digits that a value has earned: two of its uncertainty, or four where unknown."""
+    if standard_uncertainty:
+        decimals = 1 - floor(log10(standard_uncertainty))
+        return f"{round(value, decimals):.{max(decimals, 0)}f}"
+    shown = positional(value)
+    if len(shown.partition(".")[2]) > MOST_DECIMALS:
+        shown = f"{value:.{MOST_DECIMALS}f}"
     return shown
+
+
+def _is_zero(bound: float | None) -> bool:
+    return bound is not None and bound == 0

@@ -16,6 +16,8 @@ STATION = {
     " part of its topics and records, so unique at its broker",
     "operator": "who is named in the records",
     "data": "folder of `outbox.db`, and of `station.log` with `--ui`; `--data` goes before it",
+    "language": "of the operator's screen: [languages](languages.md)",
+    "word_folders": "folders of your own languages, beside the file unless absolute",
     "library_folders": "folders of your own [equipment and profiles](library.md), beside the file"
     " unless absolute",
     "site": "what this place wants otherwise: an id in `sites` of a library folder",

@@ -21,7 +21,7 @@ PLAN = {
 }
 STEP = {
     "use": "the step: `module.name` from the list below",
-    "title": "what the operator reads",
+    "title": "instead of the step's own title, which is known in every language",
     "clause": "of your profile; goes into every record",
     "settings": "for this step; goes before the plan's `[settings]`",
     "limits": "`[step.limits.NAME]`, NAME being one of its measurements",

@@ -12,10 +12,9 @@ import pytest
 
 from drivers import find
 from host_agent import cli as host_cli
-from records import Receipt, RunRecord, StationState
+from records import Receipt, RunRecord, StationState, words
 from station import cli as station_cli
 from station.console import SlotNotice
-from station.ui import text as ui_text
 from tests.docs.generate import commands, fresh
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages
 from tests.docs.plans import all_steps
@@ -106,10 +105,10 @@ def test_records_on_the_pages_are_records(kind: type[msgspec.Struct]) -> None:
 
 def test_the_screen_of_the_tutorial_says_what_the_screen_says() -> None:
     tutorial = (DOCS / "tutorial" / "first-run.md").read_text(encoding="utf-8")
-    for words in (ui_text.AUTOPILOT, ui_text.TAKEN_OVER, ui_text.BENCH_FAULT, ui_text.SIMULATED):
-        assert words in tutorial
-    for key in (ui_text.KEY_STOP, ui_text.KEY_QUIT, ui_text.KEY_TAKE_OVER, ui_text.KEY_ENLARGE):
-        assert key in tutorial
+    for name in ("autopilot", "taken_over", "bench_fault", "simulated"):
+        assert words.text(f"screen.{name}") in tutorial
+    for name in ("stop", "quit", "take_over", "enlarge"):
+        assert words.text(f"screen.key_{name}") in tutorial
     screen = next(b for b in blocks(DOCS / "tutorial" / "first-run.md") if "F1-F4" in b.text)
     lines = screen.text.splitlines()
     assert len(lines) <= 24
@@ -119,6 +118,7 @@ def test_the_screen_of_the_tutorial_says_what_the_screen_says() -> None:
 def source() -> str:
     """Return the programs' text, with literals joined as Python joins them."""
     files = [path for name in ("station", "drivers") for path in (ROOT / name).rglob("*.py")]
+    files.append(words.SHIPPED / "en.po")
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r'"\s*\n\s*f?"', "", text)
 

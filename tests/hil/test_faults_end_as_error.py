@@ -12,7 +12,8 @@ from hil_tests.described import SIMULATED
 from hil_tests.rigs import qa
 from hil_tests.rigs.rig import RigBench
 from hil_tests.rigs.twin_rig import TwinRig, Wire
-from records import Device, RunRecord, Verdict, new_record_id
+from records import Device, Phrase, RunRecord, Verdict, new_record_id
+from records.run import NOT_SAFE
 from station.engine.events import Choice, RunFinished, StepStarted
 from station.engine.prompts import NO, Operator
 from station.engine.run import run
@@ -40,8 +41,8 @@ BROKEN = [
 class HonestOperator(Operator):
     """Sees a good device, and says so."""
 
-    def ask(self, about: str, text: str, *choices: Choice) -> str:
-        return NO.key if about == "display.picture_faults" else choices[0].key
+    def ask(self, asks: Phrase, *choices: Choice) -> str:
+        return NO.key if asks.id == "display.picture_faults" else choices[0].key
 
 
 @pytest.fixture
@@ -114,8 +115,9 @@ def test_an_actuator_that_nobody_can_reach_is_named_as_perhaps_still_powered(
     record = _run(rig, slot, before=0, break_it=lambda: rig.cables(slot).mute(role))
     assert record.steps[-1].step == "bench.make_safe"
     assert record.steps[-1].verdict is Verdict.ERROR
-    assert "the device may still be powered" in record.steps[-1].why
-    assert role in record.steps[-1].why
+    assert record.steps[-1].reason is not None
+    assert record.steps[-1].reason.id == NOT_SAFE
+    assert role in record.steps[-1].reason.text
 
 
 @pytest.mark.parametrize(

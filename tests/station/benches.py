@@ -9,7 +9,7 @@ from drivers.capabilities import Actuator, Identity, Instrument, Power, PowerMet
 from drivers.errors import NoReply
 from drivers.find import find
 from drivers.sim.world import SimulatedTime
-from records import Basis, Device, Limit, RunRecord, Verdict, new_record_id
+from records import Basis, Device, Limit, Phrase, RunRecord, StepRecord, Verdict, new_record_id
 from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock
 from station.engine.events import Event, RunFinished
@@ -123,12 +123,20 @@ class Answers(Operator):
     def __init__(self, **answers: str) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.questions: list[Phrase] = []
         self.at: dict[str, Callable[[], None]] = {}
 
-    def ask(self, about: str, text: str, *choices: Any) -> str:
+    def ask(self, asks: Phrase, *choices: Any) -> str:
+        about = asks.id
         self.asked.append(about)
+        self.questions.append(asks)
         self.at.get(about, well)()
         return self.answers[about.replace(".", "_")]
+
+
+def said(record: StepRecord) -> str:
+    """Return the id of the reason of a step."""
+    return record.reason.id if record.reason is not None else ""
 
 
 def make_clock() -> Clock:

@@ -15,7 +15,7 @@ import pytest
 
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim.devices.keyboard import SimulatedKeyboard
-from records import RunRecord, Verdict
+from records import Phrase, RunRecord, Verdict
 from station.compose import DEMO_RIG
 from station.console import (
     CannotKeep,
@@ -32,7 +32,7 @@ from station.engine.clock import Clock
 from station.engine.events import Asked, Event, RunFinished, RunStarted, StepStarted
 from station.rig.config import StationConfig, load
 from station.rig.hotplug import watching
-from station.rig.seats import SWAPPED
+from station.rig.seats import NO_TAG, SWAPPED
 from station.service import StationService
 from station.simulate.rig import SimulatedRig
 from tests.drivers.linux.recorded_udev import RecordedUdev, usb
@@ -292,7 +292,7 @@ def test_without_a_serial_number_the_operator_has_to_scan(bench: Bench) -> None:
     told = bench.port()
     assert told is not None
     assert told.offered
-    assert told.reason == "it states no serial number that could be its asset tag"
+    assert told.reason == NO_TAG
     assert bench.began() == 0
     bench.service.start("left", "A-1")
     assert bench.record().verdict is Verdict.PASS
@@ -309,7 +309,7 @@ def test_one_that_is_in_test_elsewhere_is_offered_with_the_reason(
     told = bench.port("right")
     assert told is not None
     assert told.offered
-    assert told.reason == "KB-1 is being tested in left already"
+    assert told.reason == Phrase("refused.in_test", {"tag": "KB-1", "slot": "left"})
     assert "slot right: what was plugged in is not tested yet: KB-1 is being" in caplog.text
     gate.open()
     assert bench.record().verdict is Verdict.PASS
@@ -327,7 +327,7 @@ def test_what_could_not_be_kept_is_not_tested_but_offered_with_the_reason(tmp_pa
     told = bench.port()
     assert told is not None
     assert told.offered
-    assert told.reason == "KB-1 is not tested: its record could not be kept: the disk is full"
+    assert told.reason == Phrase("refused.cannot_keep", {"tag": "KB-1"}, "the disk is full")
     assert bench.began() == 0
     with pytest.raises(CannotKeep):
         bench.service.start("left", "KB-1")
@@ -348,7 +348,7 @@ def test_what_replaces_a_device_in_the_middle_of_its_run_is_not_tested_under_its
     assert (record.device.asset_tag, record.verdict) == ("KB-1", Verdict.ABORTED)
     assert record.steps[-1].step == "bench.make_safe"
     stopped = next(step for step in record.steps if step.verdict is Verdict.ABORTED)
-    assert stopped.why == "another device was plugged in in the middle of the run"
+    assert stopped.reason == Phrase("run.swapped")
     assert bench.port() == PluggedNotice("left", OTHER, True, "KB-2", SWAPPED)
     assert bench.began() == 1
     bench.at.clear()
@@ -460,7 +460,7 @@ def test_plugging_while_the_station_closes_neither_hangs_nor_raises(tmp_path: Pa
     assert not flickers.is_alive()
     told = bench.port()
     assert told is not None
-    with pytest.raises(CommandRefused, match="shutting down"):
+    with pytest.raises(CommandRefused, match="The station is shutting down"):
         bench.service.start("left", "A-1")
     bench.cables.end()
     assert bench.cables.raised == []
@@ -490,7 +490,8 @@ def assert_safe_and_kept(bench: Bench, record: RunRecord, guilty: str) -> None:
     assert record.verdict is Verdict.ERROR, record.steps
     errors = [one for one in record.steps if one.verdict is Verdict.ERROR]
     assert errors[0].step == guilty
-    assert "USB" in errors[0].why
+    assert errors[0].reason is not None
+    assert "USB" in errors[0].reason.text
     last = record.steps[-1]
     assert (last.step, last.verdict) == ("bench.make_safe", Verdict.PASS)
     assert bench.rig.worlds["left"].circuit.voltage_v == 0.0

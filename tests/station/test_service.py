@@ -17,7 +17,7 @@ import pytest
 from drivers.buses import ByteStream
 from drivers.errors import NotConnected
 from drivers.sim.instruments.power.it8500 import SimulatedIt8500
-from records import RunRecord, Verdict
+from records import Phrase, RunRecord, Verdict
 from station.console import (
     CannotKeep,
     CommandRefused,
@@ -32,7 +32,7 @@ from station.engine.clock import Clock
 from station.engine.events import Event, Measured, NotSaved, RunFinished, RunStarted, StepStarted
 from station.rig.config import StationConfig, load
 from station.rig.rehearsal import Nowhere
-from station.service import StationService
+from station.service import SHUT_DOWN, StationService
 from station.service.runs import SOFTWARE
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
@@ -188,7 +188,9 @@ def test_a_rig_that_is_not_there_is_an_error_and_no_traceback(
     service.start("left", "A-1")
     record = eventually(station.records)[0]
     assert record.verdict is Verdict.ERROR
-    assert record.steps[0].why == "mains_meter: this is only a rehearsal"
+    assert record.steps[0].reason == Phrase(
+        "bench.driver_error", {"roles": "mains_meter"}, "this is only a rehearsal"
+    )
     service.close()
     station.service.close()
 
@@ -199,15 +201,15 @@ def test_a_rig_that_is_not_there_is_an_error_and_no_traceback(
 @pytest.mark.parametrize(
     ("slot", "tag", "plan", "complaint"),
     [
-        ("middle", "A-1", "", "there is no slot 'middle'"),
-        ("left", "", "", "'' is no asset tag: 1 to 80 printable characters"),
-        ("left", " \t ", "", "is no asset tag"),
-        ("left", "A\x1b[2J", "", "is no asset tag"),
-        ("left", "A\nB", "", "is no asset tag"),
-        ("left", "A\ud800", "", "is no asset tag"),
-        ("left", "A" * 81, "", "is no asset tag"),
-        ("left", "A" * 10_000, "", "is no asset tag"),
-        ("left", "A-1", "lcd-monitor", "left does not offer the plan 'lcd-monitor', but laptop-"),
+        ("middle", "A-1", "", "refused.no_slot"),
+        ("left", "", "", "refused.no_tag"),
+        ("left", " \t ", "", "refused.no_tag"),
+        ("left", "A\x1b[2J", "", "refused.no_tag"),
+        ("left", "A\nB", "", "refused.no_tag"),
+        ("left", "A\ud800", "", "refused.no_tag"),
+        ("left", "A" * 81, "", "refused.no_tag"),
+        ("left", "A" * 10_000, "", "refused.no_tag"),
+        ("left", "A-1", "lcd-monitor", "refused.no_plan"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused_in_words(
@@ -215,33 +217,38 @@ def test_a_command_that_makes_no_sense_is_refused_in_words(
 ) -> None:
     with pytest.raises(CommandRefused) as caught:
         station.service.start(slot, tag, plan)
-    assert complaint in str(caught.value)
+    assert caught.value.phrase.id == complaint
     assert len(str(caught.value)) < 300
     assert station.events() == []
 
 
+def refusal_of(command: Callable[[], None]) -> Phrase:
+    """Return the phrase that a command is refused with."""
+    with pytest.raises(CommandRefused) as caught:
+        command()
+    return caught.value.phrase
+
+
 def test_stopping_and_answering_where_there_is_no_slot_is_refused(station: Station) -> None:
-    with pytest.raises(CommandRefused, match="there is no slot 'x'"):
-        station.service.stop("x")
-    with pytest.raises(CommandRefused, match="there is no slot 'x'"):
-        station.service.answer("x", "y")
+    no_slot = Phrase("refused.no_slot", {"slot": "x"})
+    assert refusal_of(lambda: station.service.stop("x")) == no_slot
+    assert refusal_of(lambda: station.service.answer("x", "y")) == no_slot
 
 
 def test_an_answer_to_no_question_is_refused(station: Station) -> None:
-    with pytest.raises(CommandRefused, match="left asks nothing that 'y' would answer"):
-        station.service.answer("left", "y")
+    nothing_asked = Phrase("refused.nothing_asked", {"slot": "left"})
+    assert refusal_of(lambda: station.service.answer("left", "y")) == nothing_asked
 
 
 def test_a_tag_that_was_scanned_twice_is_tested_once(station: Station) -> None:
     gate = station.at[StepStarted] = Gate()
     station.service.start("left", "A-1")
     assert gate.reached.wait(30)
-    with pytest.raises(CommandRefused, match="A-1 is being tested in left already"):
-        station.service.start("left", "A-1")
-    with pytest.raises(CommandRefused, match="A-1 is being tested in left already"):
-        station.service.start("right", " A-1 ")
-    with pytest.raises(CommandRefused, match="left is busy with A-1"):
-        station.service.start("left", "A-2")
+    in_test = Phrase("refused.in_test", {"tag": "A-1", "slot": "left"})
+    assert refusal_of(lambda: station.service.start("left", "A-1")) == in_test
+    assert refusal_of(lambda: station.service.start("right", " A-1 ")) == in_test
+    busy = Phrase("refused.busy", {"slot": "left", "tag": "A-1"})
+    assert refusal_of(lambda: station.service.start("left", "A-2")) == busy
     gate.open.set()
     eventually(station.records)
     assert station.test("A-1", slot="right").verdict is Verdict.PASS
@@ -327,7 +334,7 @@ def test_a_bench_that_cannot_be_made_safe_at_the_start_is_told_until_its_first_r
         station.service.open()
     (told,) = [one for one in station.told if isinstance(one, UnsafeNotice)]
     assert told.slot == "left"
-    assert told.reason.startswith("load: ")
+    assert [one.values["roles"] for one in told.reasons] == ["load"]
     late: list[Notice] = []
     station.service.listen(late.append)
     assert told in late
@@ -413,7 +420,7 @@ def test_a_device_whose_record_could_not_be_kept_is_not_tested(
 ) -> None:
     station, outbox = ailing
     outbox.beginnings = 1
-    with pytest.raises(CannotKeep, match="A-1 is not tested: its record could not be kept"):
+    with pytest.raises(CannotKeep, match="A-1 is not tested"):
         station.service.start("left", "A-1")
     assert station.events() == []
     assert station.test("A-2").sequence == 1
@@ -452,7 +459,8 @@ def test_a_bug_of_ours_is_an_error_with_a_record_and_a_safe_bench(
     station.service.open()
     record = station.test("A-1")
     assert record.verdict is Verdict.ERROR
-    assert "KeyError('a bug of ours')" in record.steps[-1].why
+    bug = Phrase("run.program_fault", text="KeyError('a bug of ours')")
+    assert record.steps[-1].reason == bug
     assert station.test("A-2").verdict is Verdict.PASS
     station.service.close()
 
@@ -476,7 +484,7 @@ def test_closing_stops_what_runs_and_keeps_its_record(
     (record,) = station.records()
     assert record.verdict is Verdict.ABORTED
     stopped = next(step for step in record.steps if step.verdict is Verdict.ABORTED)
-    assert stopped.why == "the station was shut down"
+    assert stopped.reason == SHUT_DOWN
     station.service.close()
     after = Outbox(tmp_path / "outbox.db")
     assert after.recover() == ()
@@ -488,7 +496,7 @@ def _refused_as_closing(station: Station) -> bool:
     try:
         station.service.start("right", "A-2")
     except CommandRefused as refusal:
-        return "the station is shutting down" in str(refusal)
+        return refusal.phrase.id == "refused.shutting_down"
     return False
 
 

@@ -17,12 +17,7 @@ from station.steps.display.controls import full_brightness
 D65_UV = (0.1978, 0.4683)  # CIE 1976 u', v' of x 0.3127, y 0.3290
 SRGB_PRIMARIES_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue": (0.1754, 0.1579)}
 
-PROBE_HERE = Doubt(
-    "display.probe_here",
-    "Is the colour probe at the centre of the screen?",
-    "the colour probe was not brought to the screen",
-    {"probe"},
-)
+PROBE_HERE = Doubt("display.probe_here", "display.probe_not_here", {"probe"})
 
 
 @step(
@@ -51,10 +46,7 @@ def colour(
     screen.show_level(0.0, 0.0, 0.0)
     clock.sleep(settle_s)
     if _lux_or_dark(probe) > 0.5 * seen.illuminance_lux:
-        raise BenchFault(
-            "the colour probe sees no change from white to black: is it elsewhere?",
-            roles={"probe"},
-        )
+        raise BenchFault("display.probe_sees_nothing", roles={"probe"})
     white = _uv(seen)
     yield Reading("white_deviation", math.dist(white, D65_UV))
     shown = {"grey": (0.5, 0.5, 0.5), "red": (1.0, 0.0, 0.0)}

@@ -38,7 +38,7 @@ def takes_commands(monitor: Monitor, screen: PatternSource, clock: Clock) -> boo
 def need_control(monitor: Monitor, screen: PatternSource, clock: Clock) -> None:
     """Raise `NotApplicable` when the display takes no commands."""
     if not takes_commands(monitor, screen, clock):
-        raise NotApplicable("the display takes no commands: it has no DDC/CI, or that is off")
+        raise NotApplicable("display.no_commands")
 
 
 def full_brightness(monitor: Monitor, screen: PatternSource, clock: Clock, settle_s: float) -> None:
@@ -58,6 +58,6 @@ def still_there(monitor: Monitor) -> None:
     must_be_the_same(
         monitor.read_edid(),
         monitor.first_edid,
-        "another display is connected now: its EDID is not the one that was read before",
+        "display.replaced",
         roles={"monitor"},
     )

@@ -8,15 +8,10 @@ from station.engine.prompts import Operator
 from station.engine.step import Learned, NotNegative, Socket, Yields, step
 from station.engine.witness import Doubt, ask_when_silent
 
-PLUGGED = Doubt(
-    "display.plugged",
-    "The display does not answer. Is its power light on, and its video cable fully in?",
-    "the display was not connected",
-    {"monitor"},
-)
+PLUGGED = Doubt("display.plugged", "display.not_connected", {"monitor"})
 
 
-@step(edid_answers="", edid_checksum_ok="", edid_errors="", edid_year="a")
+@step(edid_answers="", edid_checksum_ok="", edid_errors="", edid_year="")
 def edid(
     monitor: Socket[Monitor],
     operator: Operator,

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from drivers.capabilities import LightArray, Monitor, PatternSource
-from records import Reading
+from records import Phrase, Reading
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import NotNegative, Yields, step
@@ -31,12 +31,7 @@ from station.steps.display.sensors import (
     luminances_cd_m2,
 )
 
-BRIGHTEST = Doubt(
-    "display.brightest",
-    "This display takes no commands. Is it set to its brightest with its own buttons?",
-    "the display was not set to its brightest",
-    {"operator"},
-)
+BRIGHTEST = Doubt("display.brightest", "display.not_brightest", {"operator"})
 
 
 @step(brightness_monotonic="", brightness_range="", brightness_lowest="cd/m²")
@@ -87,10 +82,7 @@ def brightness_sweep(
             seen,
             sweep,
             alike=lambda first, second: rises(first) == rises(second),
-            differ=lambda first, second: (
-                "the brightness fell on its way up, and did not when that was repeated: something"
-                " may have been before the sensors, so test it again"
-            ),
+            differ=lambda first, second: Phrase("display.fell_once"),
             roles={"zones"},
         )
     look_twice(seen[0], lowest_again, alike=are_alike, differ=differ, roles={"monitor", "zones"})
@@ -141,11 +133,7 @@ def uniformity(
     believe(max(seen), monitor, zones, operator, clock)
     if min(seen) < 0.5 * max(seen):
         dark_zone = Doubt(
-            f"display.dark_zone.{darkest}",
-            f"Zone {darkest} of 9, counted row by row, is dark to its sensor. Do you see a dark"
-            " area?",
-            f"zone {darkest} is not dark: check its sensor",
-            {"zones"},
+            "display.dark_zone", "display.zone_not_dark", {"zones"}, {"zone": darkest}
         )
         must_confirm(operator, dark_zone)
         still_there(monitor)

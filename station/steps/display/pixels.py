@@ -1,7 +1,6 @@
 """Dots, lines and spots on a screen, counted by the operator."""
 
 import math
-from collections.abc import Callable
 
 from drivers.capabilities import Monitor, PatternSource
 from records import Proof, Reading
@@ -33,24 +32,21 @@ def pixel_faults(
     full_brightness(monitor, screen, clock, settle_s)
     witness = Witness(operator, lambda: still_there(monitor))
 
-    def look(name: str, levels: tuple[float, float, float], ask: Callable[[str, str], int]) -> int:
+    def look(about: str, *levels: float) -> int:
         screen.show_level(*levels)
         clock.sleep(settle_s)
-        kind = "bright" if name == "black" else "dark"
-        return ask(f"display.{kind}_pixels.{name}", f"How many {kind} dots on the {name} screen?")
+        return witness.count(about)
 
-    bright = look("black", (0.0, 0.0, 0.0), witness.count)
+    bright = look("display.bright_pixels.black", 0.0, 0.0, 0.0)
     dark = max(
-        look("white", (1.0, 1.0, 1.0), witness.count),
-        look("red", (1.0, 0.0, 0.0), witness.count),
-        look("green", (0.0, 1.0, 0.0), witness.count),
-        look("blue", (0.0, 0.0, 1.0), witness.count),
+        look("display.dark_pixels.white", 1.0, 1.0, 1.0),
+        look("display.dark_pixels.red", 1.0, 0.0, 0.0),
+        look("display.dark_pixels.green", 0.0, 1.0, 0.0),
+        look("display.dark_pixels.blue", 0.0, 0.0, 1.0),
     )
     screen.show_level(0.5, 0.5, 0.5)
     clock.sleep(settle_s)
-    faults = witness.confirm(
-        "display.picture_faults", "Any lines, spots, scratches or burnt-in picture on the grey?"
-    )
+    faults = witness.confirm("display.picture_faults")
     yield Reading("bright_pixels", bright)
     yield Reading("dark_pixels", dark)
     yield Reading("pixel_class", pixel_class(bright, dark, screen.width_px * screen.height_px))

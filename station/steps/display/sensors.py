@@ -6,6 +6,7 @@ A sensor flush on the glass sees an illuminance of π times the luminance of a L
 import math
 
 from drivers.capabilities import LightArray, Monitor
+from records import Phrase
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault
@@ -16,20 +17,14 @@ CENTRE = 4  # of nine zones
 LIT_CD_M2 = 5.0  # less is no white screen
 ALIKE = 0.75  # darker over brighter of two looks at one picture: a cold tube is warming up
 
-LIT = Doubt(
-    "display.lit",
-    "The sensors see no light. Look whether its power light is on and its cables are in. Do you"
-    " see a white screen?",
-    "the screen is white and the sensors see no light: check their cable",
-    {"zones"},
-)
+LIT = Doubt("display.lit", "display.sensors_blind", {"zones"})
 
 
 def luminances_cd_m2(zones: LightArray) -> tuple[float, ...]:
     """Return the luminance of each of the nine zones. Raises `BenchFault` for another number."""
     seen = zones.read_illuminances_lux()
     if len(seen) != 9:
-        raise BenchFault(f"{len(seen)} zones answered, and a screen has 9", roles={"zones"})
+        raise BenchFault("display.zones_missing", roles={"zones"}, seen=len(seen))
     return tuple(lux / math.pi for lux in seen)
 
 
@@ -53,8 +48,7 @@ def believe(
     clock.sleep(WAKES_S)
     must_stay_silent(
         centre_cd_m2(zones) >= LIT_CD_M2,
-        "there was no light, and is some since the operator was asked: a plug may have been out,"
-        " so test it again",
+        "display.light_came_back",
         roles={"monitor", "zones"},
     )
 
@@ -65,9 +59,6 @@ def are_alike(before_cd_m2: float, again_cd_m2: float) -> bool:
     return brighter < LIT_CD_M2 or darker >= ALIKE * brighter
 
 
-def differ(before_cd_m2: float, again_cd_m2: float) -> str:
+def differ(before_cd_m2: float, again_cd_m2: float) -> Phrase:
     """Say that one picture was not alike in two looks, and what may be the cause."""
-    return (
-        f"the same picture had {before_cd_m2:.1f} cd/m² and then {again_cd_m2:.1f}: look whether"
-        " anything is before the sensors, and switch off dynamic contrast in its menu"
-    )
+    return Phrase("display.differs", {"before_cd_m2": before_cd_m2, "again_cd_m2": again_cd_m2})

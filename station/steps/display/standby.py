@@ -34,11 +34,7 @@ def standby_power(
     full_brightness(monitor, screen, clock, settle_s)
     on_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))
     if on_w < least_on_w:
-        raise BenchFault(
-            f"the display shows white and the meter sees {on_w:.2f} W: it feeds from elsewhere, or"
-            " the meter is wrong",
-            roles={"meter"},
-        )
+        raise BenchFault("display.meter_elsewhere", roles={"meter"}, meter_w=on_w)
     monitor.set_control(POWER_MODE, POWER_OFF)
     clock.sleep(settle_s)
     standby_w = fmean(meter.read().power_w for _ in clock.every(0.5, samples))

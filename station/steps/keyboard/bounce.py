@@ -6,10 +6,10 @@ from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import Count, Positive, Yields, step
 from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, tap
-from station.steps.keyboard.listening import usage_of
+from station.steps.keyboard.listening import names, usage_of
 
 
-@step(chatter="", taps_lost="")
+@step(chatter="", taps_lost="", lost="", taps_made="", taps_heard="")
 def chatter(
     keyboard: KeySource,
     actuator: KeyActuator,
@@ -24,7 +24,7 @@ def chatter(
     """Tap many times the keys that wear most: more downs than taps is chatter.
 
     Where taps are lost, the first such key is pressed by hand: when it answers, its finger is to
-    blame.
+    blame. `lost` names the keys that lost any, `taps_made` and `taps_heard` are theirs.
     """
     extra = 0
     lost: list[int] = []
@@ -42,3 +42,6 @@ def chatter(
         finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
     yield Reading("chatter", extra)
     yield Reading("taps_lost", len(lost))
+    yield Reading("lost", names(set(lost)))
+    yield Reading("taps_made", presses * len(set(lost)))
+    yield Reading("taps_heard", presses * len(set(lost)) - len(lost))

@@ -1,18 +1,24 @@
 """Keys that an actuator presses, and that a hand presses where its finger may be at fault."""
 
+import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
 from drivers.formats.key_layouts import Layout
 from drivers.formats.key_legends import usage_name
+from records import Phrase, Value
 from station.engine.clock import Clock
 from station.engine.events import Choice
 from station.engine.prompts import Operator
 from station.engine.witness import Witness, press_by_hand
-from station.steps.keyboard.listening import follow, hear, names, place, still_there
+from station.steps.keyboard.listening import follow, hear, names, place, still_there, usage_of
 
-DONE, CANNOT = Choice("d", "Do it now"), Choice("c", "Cannot be pressed")
+DONE = Choice("d", "answer.do_it_now")
+CANNOT = Choice("c", "answer.cannot_be_pressed")
+PRESSED = ("keyboard.press", "keyboard.press_together")
+"""The questions that have keys pressed by hand."""
+_BETWEEN_KEYS = re.compile(r"(?<! )\+")  # one key is called `Keypad +`
 PRESS_WITHIN_S = 5.0  # after the operator's answer
 HAND_PRESSES = 2  # of a key that answered to its finger at times
 MOST_ASKED = 3  # keys that a hand has found bad; the rest is believed then
@@ -55,14 +61,14 @@ def finger_or_key(
         itself = {each for each in came_down if (place(board, each) if board else each) == usage}
         return bool(itself) and not came_down & extra
 
-    key = f"the key {usage_name(usage)}"
+    key = usage_name(usage)
     if extra:
-        fault = f"{key} brings {names(extra)} under its finger and not under a hand"
+        fault = "keyboard.finger_brings"
     elif presses > 1:
-        fault = f"{key} answers to a hand and not always to its finger"
+        fault = "keyboard.finger_weak"
     else:
-        fault = f"{key} answers to a hand and not to its finger"
-    press_by_hand(press, presses, f"{fault}: mend the actuator", roles={"actuator"})
+        fault = "keyboard.finger_silent"
+    press_by_hand(press, presses, fault, roles={"actuator"}, key=key, keys=names(extra))
 
 
 def hear_by_hand(
@@ -73,17 +79,12 @@ def hear_by_hand(
     The hand presses after the answer: while the station does not listen, a keyboard may keep no
     more than its newest report.
     """
+    about = "keyboard.press" if len(usages) == 1 else "keyboard.press_together"
     keys = "+".join(usage_name(usage) for usage in usages)
+    values: dict[str, Value] = {"keys": keys, "within_s": PRESS_WITHIN_S, "answer": DONE.label}
     heard: list[KeyEvent] = []
     witness = Witness(operator, lambda: heard.extend(still_there(keyboard, clock)))
-    answer = witness.ask(
-        f"keyboard.press.{'.'.join(str(usage) for usage in usages)}",
-        f"Not as expected under the actuator: {keys}. Choose {DONE.label!r}, and only then press"
-        f" {'it' if len(usages) == 1 else 'them together'} by hand, once, within"
-        f" {PRESS_WITHIN_S:g} s.",
-        DONE,
-        CANNOT,
-    )
+    answer = witness.ask(Phrase(about, values), DONE, CANNOT)
     if answer != DONE.key:
         return []
     end_s = clock.monotonic() + PRESS_WITHIN_S
@@ -93,6 +94,11 @@ def hear_by_hand(
         heard += keyboard.read_events(min(left_s, 0.2))
         clock.check()
     return heard + hear(keyboard, clock, 0.1)
+
+
+def pressed_keys(asks: Phrase) -> list[int]:
+    """Return the usages of the keys that a question of `PRESSED` has pressed by hand."""
+    return [usage_of(name) for name in _BETWEEN_KEYS.split(str(asks.values["keys"]))]
 
 
 def are_together(events: Iterable[KeyEvent], usages: Iterable[int]) -> bool:

@@ -7,12 +7,7 @@ from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Learned, NotNegative, Positive, Socket, Yields, step
 from station.engine.witness import Doubt, ask_when_silent
 
-PLUGGED = Doubt(
-    "keyboard.plugged",
-    "No keyboard answers. Is it plugged into this slot's port?",
-    "the keyboard was not plugged in",
-    {"keyboard"},
-)
+PLUGGED = Doubt("keyboard.plugged", "keyboard.not_plugged", {"keyboard"})
 
 
 @step(enumerates="", boot_protocol="", keys_offered="", idle_current="A")
@@ -36,9 +31,10 @@ def enumeration(
     sample = meter.read()
     if abs(sample.voltage_v - port_voltage_v) > port_voltage_v * tolerance_percent / 100:
         raise BenchFault(
-            f"the port gives {sample.voltage_v:.2f} V, not {port_voltage_v:g} V: it could not"
-            " feed any keyboard",
+            "keyboard.port_voltage",
             roles={"meter", "keyboard"},
+            port_v=sample.voltage_v,
+            nominal_v=port_voltage_v,
         )
     source = ask_when_silent(
         keyboard.open,
@@ -59,9 +55,5 @@ def enumeration(
     clock.sleep(0.5)
     idle_a = meter.read().current_a
     if idle_a < least_idle_a:
-        raise BenchFault(
-            f"the keyboard answers and the meter sees {idle_a:.4f} A: it feeds from elsewhere, or"
-            " the meter is wrong",
-            roles={"meter"},
-        )
+        raise BenchFault("keyboard.meter_elsewhere", roles={"meter"}, meter_a=idle_a)
     yield Reading("idle_current", idle_a)

@@ -1,11 +1,12 @@
 """Keys, one by one: none is stuck, each answers with itself, once, and lets go."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
 from drivers.formats.key_layouts import LAYOUTS, Layout
-from records import Proof, Reading
+from records import Phrase, Proof, Reading
 from station.engine.clock import Clock
 from station.engine.events import Choice, KeysSeen
 from station.engine.prompts import Operator
@@ -35,7 +36,16 @@ def stuck_keys(
     yield Reading("stuck", names(down))
 
 
-@step(missing_keys="", wrong_keys="", unreleased_keys="", chatter="", missing="", wrong="")
+@step(
+    missing_keys="",
+    wrong_keys="",
+    unreleased_keys="",
+    chatter="",
+    missing="",
+    wrong="",
+    taps_made="",
+    taps_heard="",
+)
 def every_key(
     keyboard: KeySource,
     actuator: KeyActuator,
@@ -51,11 +61,12 @@ def every_key(
 
     A key that did not answer to every tap, or brought another, is pressed by hand: only when it
     does so again is it the key, and not the finger above it. No more than three are asked for.
+    `taps_made` and `taps_heard` are those of the missing keys.
     """
     board = LAYOUTS[layout]
     wanted = board.usages
     if unreachable := wanted - actuator.keys:
-        raise BenchFault(f"the actuator has no finger for {names(unreachable)}", roles={"actuator"})
+        raise BenchFault("keyboard.no_finger", roles={"actuator"}, keys=names(unreachable))
     found = _Findings(board)
     for usage in sorted(wanted):
         for _ in range(presses):
@@ -63,11 +74,13 @@ def every_key(
         yield found.shown()
     ask_what_holds(found.down, keyboard, operator, clock)
     for usage in sorted(found.silent | found.extra.keys())[:MOST_ASKED]:
-        presses = HAND_PRESSES if usage in found.went_down else 1
+        times = HAND_PRESSES if usage in found.went_down else 1
         extra = found.extra.get(usage, set())
-        finger_or_key(keyboard, operator, clock, usage, presses, extra, board)
+        finger_or_key(keyboard, operator, clock, usage, times, extra, board)
     yield from found.readings()
     yield Reading("chatter", found.chatter)
+    yield Reading("taps_made", presses * len(found.missing))
+    yield Reading("taps_heard", sum(found.heard[usage] for usage in found.missing))
 
 
 @step(
@@ -96,11 +109,7 @@ def every_key_by_hand(
     wanted = board.usages
     found = _Findings(board)
     yield found.shown()
-    operator.ask(
-        "keyboard.begin",
-        "Press every key once, row by row. They light up here. Ready?",
-        Choice("y", "Begin"),
-    )
+    operator.ask(Phrase("keyboard.begin"), Choice("y", "answer.begin"))
     quiet_since_s = clock.monotonic()
     while not wanted <= found.went_up:
         fresh = keyboard.read_events(0.2)
@@ -111,10 +120,7 @@ def every_key_by_hand(
             yield found.shown()
         elif clock.monotonic() - quiet_since_s >= patience_s:
             rest = wanted - found.went_up
-            again = operator.confirm(
-                "keyboard.go_on",
-                f"{len(rest)} keys have not answered: {names(rest, most=8)}. Press them now?",
-            )
+            again = operator.confirm("keyboard.go_on", count=len(rest), keys=names(rest, most=8))
             if not again:
                 found.listen(still_there(keyboard, clock))
                 break
@@ -139,6 +145,7 @@ class _Findings:
         self.down: set[int] = set()
         self.silent: set[int] = set()
         self.extra: dict[int, set[int]] = {}
+        self.heard = Counter[int]()
         self.chatter = 0
 
     def add(self, usage: int, events: Sequence[KeyEvent]) -> None:
@@ -149,6 +156,7 @@ class _Findings:
         downs = sum(each not in extra for each in came_down)
         if downs:
             self.went_down.add(usage)
+            self.heard[usage] += 1
         elif not was_down:
             self.silent.add(usage)
         if extra:
@@ -172,8 +180,13 @@ class _Findings:
         seen = tuple(sorted(self.went_down))
         return KeysSeen(self._board.name, tuple(sorted(self.down)), seen, tuple(sorted(self.wrong)))
 
+    @property
+    def missing(self) -> set[int]:
+        """Return the keys that did not answer, or not to each tap."""
+        return self.silent | self._board.usages - self.went_down
+
     def readings(self) -> Iterator[Reading]:
-        missing = self.silent | self._board.usages - self.went_down
+        missing = self.missing
         yield Reading("missing_keys", len(missing))
         yield Reading("wrong_keys", len(self.wrong))
         yield Reading("unreleased_keys", len(self.down))

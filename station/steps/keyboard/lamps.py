@@ -8,12 +8,13 @@ from station.engine.step import Count, NotNegative, Positive, Yields, step
 from station.engine.witness import Doubt, Witness, must_deny
 from station.steps.keyboard.listening import still_there
 
-LIT = Doubt(
-    "keyboard.led.caps",
-    "The sensor sees no Caps Lock lamp. Is the lamp on now?",
-    "the Caps Lock lamp is lit and its sensor does not see it",
-    {"light"},
-)
+LIT = Doubt("keyboard.lamp_lit", "keyboard.lamp_unseen", {"light"})
+LAMPS = {
+    "num": "keyboard.led.num",
+    "caps": "keyboard.led.caps",
+    "scroll": "keyboard.led.scroll",
+}
+"""The question for each lamp."""
 
 
 @step(caps_led="lx")
@@ -49,9 +50,6 @@ def leds(
 def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
     """Light each lock lamp alone; the operator says which is lit."""
     witness = Witness(operator, lambda: still_there(keyboard, clock))
-    for name in ("num", "caps", "scroll"):
+    for name, about in LAMPS.items():
         keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")
-        lit = witness.confirm(
-            f"keyboard.led.{name}", f"Is the {name.capitalize()} Lock lamp lit, and no other?"
-        )
-        yield Reading(f"{name}_led", lit)
+        yield Reading(f"{name}_led", witness.confirm(about))

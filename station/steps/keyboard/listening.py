@@ -50,18 +50,17 @@ def ask_what_holds(down: set[int], keyboard: KeySource, operator: Operator, cloc
     keys = names(down, most=8)
     held = operator.confirm(
         "keyboard.held",
-        f"Down, and nobody should be pressing: {keys}. Is anything on the keyboard, such as a"
-        " finger of the actuator?",
+        keys=keys,
     )
     heard = still_there(keyboard, clock)
     if held:
-        raise BenchFault(f"something was holding {keys} down", roles={"keyboard"})
+        raise BenchFault("keyboard.was_held", roles={"keyboard"}, keys=keys)
     came_up = down.intersection(event.usage for event in heard if not event.down)
     must_stay_silent(
         bool(came_up),
-        f"{names(came_up)} came up while the operator was asked: something may have been on the"
-        " keyboard, so test it again",
+        "keyboard.came_up",
         roles={"keyboard"},
+        keys=names(came_up),
     )
 
 
@@ -82,5 +81,5 @@ def usage_of(name: str) -> int:
 def names(usages: Iterable[int], most: int = 12) -> str:
     """Return the names of keys, in a row; of more than `most`, how many more there are."""
     ordered = sorted(usages)
-    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    more = f", … +{len(ordered) - most}" if len(ordered) > most else ""
     return ", ".join(usage_name(usage) for usage in ordered[:most]) + more

@@ -79,9 +79,9 @@ def ghosting(
                 press_by_hand(
                     partial(arrive_from_a_hand, held),
                     1,
-                    f"{pair} arrive from a hand and not from their fingers: mend the actuator, or"
-                    " its supply",
+                    "keyboard.pair_by_hand",
                     roles={"actuator"},
+                    keys=pair,
                 )
             blocked.append(pair)
     yield Reading("ghost_keys", len(ghosts))

@@ -14,8 +14,8 @@ from rich.style import Style
 
 from drivers.formats.key_layouts import LAYOUTS, Key, Layout
 from drivers.formats.key_legends import LEGENDS, Legends, usage_name
+from records.words import Language
 from station.engine.events import KeysSeen
-from station.ui import text
 from station.ui.look import Line, Look, Piece, line, shortened
 
 LARGEST = 6  # cells for a key unit: more only pulls the keys apart
@@ -44,7 +44,9 @@ class _Place(NamedTuple):
     legend: str
 
 
-def draw_keyboard(keys: KeysSeen, width: int, height: int, look: Look) -> list[Line]:
+def draw_keyboard(
+    keys: KeysSeen, width: int, height: int, look: Look, words: Language
+) -> list[Line]:
     """Draw the keyboard and a line of counts in `height` lines, or the counts alone if it is small.
 
     `keys.layout` names the shape, and may name the legends after a slash: `iso-105/de`.
@@ -54,7 +56,7 @@ def draw_keyboard(keys: KeysSeen, width: int, height: int, look: Look) -> list[L
     shape, _, print_on_caps = keys.layout.partition("/")
     layout = LAYOUTS.get(shape)
     legends = LEGENDS.get(print_on_caps or _LEGENDS.get(shape[:3], "us"), LEGENDS["us"])
-    counts = line(width, _counts(keys, layout, legends, look), look.plain)
+    counts = line(width, _counts(keys, layout, legends, look, words), look.plain)
     if layout is None:
         return [counts]
     scale = min(int(width / layout.width_u), LARGEST)
@@ -118,17 +120,20 @@ def _cap(legend: str, state: _State, cells: int) -> Piece:
     return f"{state.left}{set_cell_size(' ' * before + legend, room)}{state.right}", state.style
 
 
-def _counts(keys: KeysSeen, layout: Layout | None, legends: Legends, look: Look) -> Iterator[Piece]:
+def _counts(
+    keys: KeysSeen, layout: Layout | None, legends: Legends, look: Look, words: Language
+) -> Iterator[Piece]:
     if layout is None:
-        yield text.KEYS_SEEN.format(seen=len(keys.seen)), look.strong
+        yield words.text("screen.keys_seen", seen=len(keys.seen)), look.strong
     else:
         seen = {key.usage for key in map(layout.key, keys.seen) if key is not None}
         total = len(layout.usages)
-        yield text.KEYS_LEFT.format(seen=len(seen), total=total), look.strong
+        yield words.text("screen.keys_left", seen=len(seen), total=total), look.strong
         missing = [key for key in layout.keys if key.usage not in seen]
         if 0 < len(missing) <= 6 and not keys.suspicious:
             names = " ".join(legends.legend(key.usage) for key in missing)
-            yield f"  {text.KEYS_MISSING.format(names=names)}", look.plain
+            yield f"  {words.text('screen.keys_missing', names=names)}", look.plain
     if keys.suspicious:
-        names = ", ".join(shortened(usage_name(usage), 20) for usage in keys.suspicious[:4])
-        yield f"  {text.KEYS_BAD.format(names=names)}", look.bad
+        named = [words.name("key", usage_name(usage)) for usage in keys.suspicious[:4]]
+        names = ", ".join(shortened(name, 20) for name in named)
+        yield f"  {words.text('screen.keys_bad', names=names)}", look.bad

@@ -277,7 +277,7 @@ def test_a_run_that_was_broken_off_comes_back_with_what_was_measured(
 ) -> None:
     begun = outbox.begin(make_draft())
     outbox.note(begun.record_id, StepFinished(step_record("bench.open")))
-    outbox.note(begun.record_id, StepStarted(0, "No load", "adapter.no_load"))
+    outbox.note(begun.record_id, StepStarted(0, Phrase(text="No load"), "adapter.no_load"))
     outbox.note(begun.record_id, VOLTS)
     outbox.note(begun.record_id, AMPERES)
     after = cut(outbox, path)
@@ -307,8 +307,8 @@ def test_a_broken_off_run_comes_back_once(outbox: Outbox, path: Path) -> None:
 
 def test_runs_of_several_slots_do_not_mix(outbox: Outbox, path: Path) -> None:
     one, two = outbox.begin(make_draft(slot="left")), outbox.begin(make_draft(slot="right"))
-    outbox.note(one.record_id, StepStarted(0, "A", "a.a"))
-    outbox.note(two.record_id, StepStarted(0, "B", "b.b"))
+    outbox.note(one.record_id, StepStarted(0, Phrase(text="A"), "a.a"))
+    outbox.note(two.record_id, StepStarted(0, Phrase(text="B"), "b.b"))
     outbox.note(one.record_id, VOLTS)
     outbox.note(two.record_id, AMPERES)
     after = cut(outbox, path)
@@ -332,7 +332,7 @@ def test_a_run_that_had_made_its_bench_safe_was_over_and_is_concluded(
 ) -> None:
     begun = outbox.begin(make_draft())
     outbox.note(begun.record_id, StepFinished(step_record("bench.open")))
-    outbox.note(begun.record_id, StepStarted(0, "Voltage", "power.voltage"))
+    outbox.note(begun.record_id, StepStarted(0, Phrase(text="Voltage"), "power.voltage"))
     outbox.note(begun.record_id, StepFinished(step()))
     outbox.note(begun.record_id, StepFinished(step_record("bench.make_safe")))
     after = cut(outbox, path)
@@ -346,7 +346,7 @@ def test_a_run_that_had_made_its_bench_safe_was_over_and_is_concluded(
 def test_only_what_belongs_into_a_record_is_written_down(outbox: Outbox, path: Path) -> None:
     begun = outbox.begin(make_draft())
     for event in (
-        RunStarted(begun.record_id, 1, begun.device, "P", ()),
+        RunStarted(begun.record_id, 1, begun.device, Phrase("plan.p"), ()),
         KeysSeen("iso-105", (), ()),
         Waiting("probe", "right"),
         Answered("y"),
@@ -362,7 +362,7 @@ def test_a_journal_that_another_version_wrote_keeps_no_station_from_starting(pat
     """An unreadable journal is kept for people, and the rest comes back."""
     outbox = Outbox(path)
     bad, good = outbox.begin(make_draft()), outbox.begin(make_draft())
-    outbox.note(good.record_id, StepStarted(0, "A", "a.a"))
+    outbox.note(good.record_id, StepStarted(0, Phrase(text="A"), "a.a"))
     outbox.note(good.record_id, VOLTS)
     outbox.close()
     with sqlite3.connect(path) as db:
@@ -383,12 +383,12 @@ def test_a_journal_that_another_version_wrote_keeps_no_station_from_starting(pat
 
 def test_a_run_that_cannot_go_on_is_an_error_with_what_was_measured(outbox: Outbox) -> None:
     begun = outbox.begin(make_draft())
-    outbox.note(begun.record_id, StepStarted(0, "No load", "adapter.no_load"))
+    outbox.note(begun.record_id, StepStarted(0, Phrase(text="No load"), "adapter.no_load"))
     outbox.note(begun.record_id, VOLTS)
     record = outbox.break_off(begun.record_id, Phrase(text="a bug"))
     assert record.verdict is Verdict.ERROR
     assert record.steps[0].measurements == (VOLTS.measurement,)
-    assert {one.why for one in record.steps} == {"a bug"}
+    assert {one.reason for one in record.steps} == {Phrase(text="a bug")}
     assert waiting(outbox) == [record]
     assert outbox.recover() == ()
 
@@ -398,7 +398,7 @@ import sys
 from pathlib import Path
 from station.engine.events import Measured, StepStarted
 from station.delivery.outbox import Outbox
-from records import Measurement
+from records import Measurement, Phrase
 from tests.records.examples import step
 from tests.station.benches import make_draft
 
@@ -406,7 +406,7 @@ outbox = Outbox(Path(sys.argv[1]))
 done = outbox.begin(make_draft())
 outbox.finish(make_draft(record_id=done.record_id, sequence=done.sequence))
 begun = outbox.begin(make_draft())
-outbox.note(begun.record_id, StepStarted(0, "A", "a.a"))
+outbox.note(begun.record_id, StepStarted(0, Phrase(text="A"), "a.a"))
 outbox.note(begun.record_id, Measured(Measurement(name="volts", value=5.0, unit="V")))
 third = outbox.begin(make_draft())
 print(done.record_id, begun.record_id, third.record_id, flush=True)
@@ -517,7 +517,7 @@ def test_two_stations_on_one_folder_are_refused(path: Path) -> None:
 def test_closing_writes_what_was_noted(path: Path) -> None:
     outbox = Outbox(path)
     begun = outbox.begin(make_draft())
-    outbox.note(begun.record_id, StepStarted(0, "A", "a.a"))
+    outbox.note(begun.record_id, StepStarted(0, Phrase(text="A"), "a.a"))
     outbox.note(begun.record_id, VOLTS)
     outbox.close()
     after = Outbox(path)

@@ -6,7 +6,7 @@ import pytest
 
 from drivers.capabilities import Actuator, Identity, Instrument, PowerMeter, PowerSupply
 from drivers.errors import NotConnected, Refused
-from records import Reading
+from records import Phrase, Reading
 from station.engine.bench import BenchNotSafe, SharedLock
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
@@ -132,7 +132,8 @@ def test_an_actuator_in_trouble_is_opened_anew_and_that_is_remarked() -> None:
     bench = make_bench(relay=socketed.place())
     bench.open_own({"relay"})
     relay.close_contact()
-    assert bench.make_safe() == "relay: safe after opening it again (relay does not answer)"
+    remark = Phrase("bench.safe_again", {"roles": "relay"}, "relay does not answer")
+    assert bench.make_safe() == remark
     assert not relay.closed
     assert (socketed.openings, socketed.closings) == (2, 1)
 
@@ -143,7 +144,7 @@ def test_an_actuator_that_cannot_be_opened_again_is_not_safe() -> None:
     bench = make_bench(relay=socketed.place())
     bench.open_own({"relay"})
     socketed.refuse = gone
-    with pytest.raises(BenchNotSafe, match="does not answer; opened again: unplugged"):
+    with pytest.raises(BenchNotSafe, match="does not answer; unplugged"):
         bench.make_safe()
 
 
@@ -153,7 +154,9 @@ def test_a_connection_that_cannot_be_closed_does_not_hinder_opening_anew() -> No
     socketed.refuse_to_close = gone
     bench = make_bench(relay=socketed.place())
     bench.open_own({"relay"})
-    assert "safe after opening it again" in bench.make_safe()
+    remark = bench.make_safe()
+    assert remark is not None
+    assert remark.id == "bench.safe_again"
 
 
 def test_a_port_that_makes_trouble_while_closing_does_not_keep_the_others_open() -> None:
@@ -178,7 +181,7 @@ def test_a_device_that_was_unplugged_is_no_danger() -> None:
     with bench.holding(needs_relay, []):
         pass
     device.trouble = gone
-    assert bench.make_safe() == ""
+    assert bench.make_safe() is None
 
 
 def test_a_device_that_will_not_be_restored_is_remarked() -> None:
@@ -190,7 +193,8 @@ def test_a_device_that_will_not_be_restored_is_remarked() -> None:
     with bench.holding(needs_relay, []):
         pass
     device.trouble = refuses
-    assert bench.make_safe() == "relay: keeps its brightness"
+    remark = Phrase("bench.driver_error", {"roles": "relay"}, "keeps its brightness")
+    assert bench.make_safe() == remark
 
 
 # Shared instruments
@@ -264,7 +268,7 @@ def test_a_shared_actuator_that_stays_stuck_is_told_as_what_it_is() -> None:
     bench = make_bench(relay=socketed.place(shared=lock))
     assert lock.acquire("left", timeout_s=0)
     with (
-        pytest.raises(BenchNotSafe, match="relay: relay does not answer; opened again: relay"),
+        pytest.raises(BenchNotSafe, match="relay: relay does not answer; relay does not answer"),
         bench.holding(needs_relay, [lock]),
     ):
         relay.close_contact()

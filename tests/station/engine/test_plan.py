@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drivers.formats.key_layouts import LAYOUTS
 from records import Basis
 from records.toml_tables import TableError
+from records.words import language
 from station.engine.plan import SHIPPED, PlanError, find, load
 from station.engine.step import Step, step_modules
 from station.engine.step import find as find_step
@@ -59,7 +60,8 @@ def test_every_plan_we_ship_loads_and_judges_something(path: Path) -> None:
     plan = load(path)
     assert plan.id == path.stem
     assert any(planned.limits for planned in plan.steps)
-    assert all(planned.title for planned in plan.steps)
+    assert all(language().has(planned.name.id) for planned in plan.steps)
+    assert language().has(plan.name.id)
 
 
 @pytest.mark.parametrize("path", SHIPPED_PLANS, ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from records import Phrase
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import Answered, Asked, Choice, Event
 from station.engine.prompts import DIGITS, NO, YES, Operator, Prompter
@@ -30,43 +31,59 @@ class Desk:
 
 def test_the_key_that_was_pressed_is_the_answer() -> None:
     desk = Desk("b")
-    assert desk.prompter.ask("x.y", "Which?", Choice("a", "A"), Choice("b", "B")) == "b"
+    assert desk.prompter.ask(Phrase("x.y", {"n": 3}), Choice("a"), Choice("b")) == "b"
     asked, answered = desk.heard
     assert isinstance(asked, Asked)
-    assert (asked.question.about, asked.question.text) == ("x.y", "Which?")
+    assert asked.question.about == "x.y"
+    assert asked.question.asks == Phrase("x.y", {"n": 3})
     assert answered == Answered("b")
 
 
 @pytest.mark.parametrize(("key", "meaning"), [("y", True), ("n", False)])
 def test_yes_and_no(key: str, meaning: bool) -> None:
-    assert Desk(key).prompter.confirm("x", "Sure?") is meaning
+    assert Desk(key).prompter.confirm("x") is meaning
 
 
 @pytest.mark.parametrize("number", range(10))
 def test_how_many(number: int) -> None:
-    assert Desk(str(number)).prompter.count("x", "How many?") == number
+    assert Desk(str(number)).prompter.count("x") == number
 
 
 @given(st.lists(st.text(max_size=2), max_size=4))
 def test_keys_that_are_no_answers_are_refused(wrong: list[str]) -> None:
     desk = Desk(*(key for key in wrong if key not in ("y", "n")), "n")
-    assert desk.prompter.confirm("x", "Sure?") is False
+    assert desk.prompter.confirm("x") is False
     assert desk.taken == [False] * (len(desk.taken) - 1) + [True]
 
 
 def test_a_second_answer_is_refused_and_answers_no_later_question() -> None:
     """An operator's key that bounced must not say anything about the next picture."""
     desk = Desk("y", "y", "n")
-    assert desk.prompter.confirm("x", "First?")
+    assert desk.prompter.confirm("x")
     assert desk.taken == [True, False, False]
     desk.keys = ["n"]
-    assert not desk.prompter.confirm("x", "Second?")
+    assert not desk.prompter.confirm("x")
+
+
+def test_the_keys_of_the_open_question_are_known_and_of_none_else() -> None:
+    desk = Desk()
+    keys: list[frozenset[str]] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Asked):
+            keys.append(desk.prompter.keys)
+            desk.prompter.answer("d")
+
+    desk.prompter = Prompter(hear, desk.clock)
+    desk.prompter.ask(Phrase("x"), Choice("d"), Choice("c"))
+    assert keys == [{"d", "c"}]
+    assert desk.prompter.keys == frozenset()
 
 
 def test_nobody_can_answer_before_and_after_the_question() -> None:
     desk = Desk("y")
     assert not desk.prompter.answer("y")
-    desk.prompter.confirm("x", "Sure?")
+    desk.prompter.confirm("x")
     assert not desk.prompter.answer("y")
 
 
@@ -75,7 +92,7 @@ def test_a_question_ends_when_the_run_is_stopped() -> None:
     stopper = threading.Thread(target=desk.clock.cancel)
     stopper.start()
     with pytest.raises(Cancelled):
-        desk.prompter.confirm("x", "Sure?")
+        desk.prompter.confirm("x")
     stopper.join()
     assert not desk.prompter.answer("y")
 
@@ -84,17 +101,17 @@ def test_a_run_that_was_stopped_asks_nothing_any_more() -> None:
     desk = Desk("y")
     desk.clock.cancel()
     with pytest.raises(Cancelled):
-        desk.prompter.confirm("x", "Sure?")
+        desk.prompter.confirm("x")
     assert not any(isinstance(event, Answered) for event in desk.heard)
 
 
 @pytest.mark.parametrize(
     "choices",
-    [(), (YES, YES), (Choice("yy", "Yes"),), (Choice("", "Nothing"),), (YES, Choice("y", "Yet"))],
+    [(), (YES, YES), (Choice("yy"),), (Choice(""),), (YES, Choice("y", "answer.begin"))],
 )
 def test_a_question_without_distinct_keys_is_a_bug(choices: tuple[Choice, ...]) -> None:
     with pytest.raises(ValueError, match="one distinct key each"):
-        Desk("y").prompter.ask("x", "Sure?", *choices)
+        Desk("y").prompter.ask(Phrase("x"), *choices)
 
 
 def test_many_threads_answer_and_only_one_is_taken() -> None:
@@ -115,7 +132,7 @@ def test_many_threads_answer_and_only_one_is_taken() -> None:
             go.wait(10)
 
     desk.prompter = Prompter(hear, desk.clock)
-    assert desk.prompter.confirm("x", "Sure?")
+    assert desk.prompter.confirm("x")
     for thread in threads:
         thread.join(10)
     assert sorted(taken) == [False] * 7 + [True]
@@ -132,7 +149,7 @@ def test_an_answer_wakes_the_slot_from_another_thread() -> None:
 
     thread = threading.Thread(target=person)
     thread.start()
-    assert not desk.prompter.confirm("x", "Sure?")
+    assert not desk.prompter.confirm("x")
     thread.join(10)
 
 

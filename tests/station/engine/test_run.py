@@ -23,8 +23,9 @@ from records import (
     encode,
 )
 from records.judging import contradictions
+from records.run import NOT_SAFE
 from station.engine.bench import Bench, SharedLock
-from station.engine.clock import Cancelled, Clock
+from station.engine.clock import BY_OPERATOR, Cancelled, Clock
 from station.engine.events import (
     Acquired,
     Asked,
@@ -56,6 +57,8 @@ from tests.station.benches import (
     planned,
     silence,
 )
+
+ANOTHER = Phrase("run.swapped")
 
 
 @step(volts="V", amperes="A")
@@ -162,13 +165,17 @@ def test_whatever_the_bench_does_is_an_error_and_never_a_failure(
 
 def test_what_a_driver_says_is_the_reason_and_a_bug_reads_as_one(rig: Rig) -> None:
     rig.meter.trouble = silence
-    assert named(finish(rig.bench, GOOD), "measure").why == "it was asked, and said nothing"
+    said_nothing = Phrase(
+        "bench.driver_error", {"roles": "meter"}, "it was asked, and said nothing"
+    )
+    assert named(finish(rig.bench, GOOD), "measure").reason == said_nothing
 
     def bug() -> None:
         raise KeyError("volts")
 
     rig.meter.trouble = bug
-    assert named(finish(rig.bench, GOOD), "measure").why == "KeyError('volts')"
+    reads_as_bug = Phrase("run.program_fault", text="KeyError('volts')")
+    assert named(finish(rig.bench, GOOD), "measure").reason == reads_as_bug
 
 
 def test_an_error_after_a_failed_measurement_is_an_error_with_the_measurement_kept(
@@ -197,7 +204,8 @@ def test_a_limit_nobody_measured_is_an_error(rig: Rig) -> None:
 
     record = finish(rig.bench, planned(forgetful, volts=(0.0, 9.0), amperes=(0.0, 1.0)))
     assert record.verdict is Verdict.ERROR
-    assert "never measured amperes" in named(record, "forgetful").why
+    missed = Phrase("run.never_measured", {"measurements": "amperes"})
+    assert named(record, "forgetful").reason == missed
 
 
 def test_a_step_that_ends_early_after_a_failure_failed(rig: Rig) -> None:
@@ -216,7 +224,9 @@ def test_a_reading_that_is_no_number_is_an_error(rig: Rig, value: float, limited
     one = planned(measure, volts=(0.0, 9.0)) if limited else planned(measure, amperes=(0.0, 9.0))
     record = finish(rig.bench, one)
     assert record.verdict is Verdict.ERROR
-    assert f"volts is {value}" in named(record, "measure").why
+    reason = named(record, "measure").reason
+    assert reason is not None
+    assert f"volts is {value}" in reason.text
 
 
 @pytest.mark.parametrize(
@@ -234,7 +244,9 @@ def test_a_reading_that_no_record_can_hold_is_an_error(
     one = planned(odd, other=(0, 2), thing=(0, 2)) if limited else planned(odd, other=(0, 2))
     record = finish(rig.bench, one)
     assert record.verdict is Verdict.ERROR
-    assert "thing" in named(record, "odd").why
+    reason = named(record, "odd").reason
+    assert reason is not None
+    assert "thing" in reason.text
     assert decode_run(encode(record)) == record
 
 
@@ -259,7 +271,9 @@ def test_a_reading_that_the_step_never_declared_is_an_error(rig: Rig) -> None:
 
     record = finish(rig.bench, planned(chatty, volts=(0.0, 9.0)))
     assert record.verdict is Verdict.ERROR
-    assert "watts" in named(record, "chatty").why
+    reason = named(record, "chatty").reason
+    assert reason is not None
+    assert "watts" in reason.text
 
 
 @given(st.lists(st.sampled_from([4.0, 5.0, 5.45, 6.0]), min_size=1, max_size=4))
@@ -287,19 +301,19 @@ def test_a_run_in_which_nothing_was_judged_is_no_pass(rig: Rig) -> None:
 def test_a_run_in_which_everything_was_skipped_is_no_pass(rig: Rig) -> None:
     @step(volts="V")
     def without(meter: PowerMeter) -> Yields:
-        raise NotApplicable("no battery fitted")
+        raise NotApplicable("part.not_fitted", part="battery")
         yield
 
     record = finish(rig.bench, planned(without, volts=(0.0, 9.0)))
     assert named(record, "without").verdict is Verdict.SKIPPED
-    assert named(record, "without").why == "no battery fitted"
+    assert named(record, "without").reason == Phrase("part.not_fitted", {"part": "battery"})
     assert record.verdict is Verdict.INCOMPLETE
 
 
 def test_a_missing_part_is_skipped_and_the_run_still_passes(rig: Rig) -> None:
     @step(volts="V")
     def without(meter: PowerMeter) -> Yields:
-        raise NotApplicable("no battery fitted")
+        raise NotApplicable("part.not_fitted", part="battery")
         yield
 
     record = finish(rig.bench, planned(without, volts=(0.0, 9.0)), GOOD)
@@ -310,7 +324,7 @@ def test_what_was_measured_before_a_step_gave_up_still_counts(rig: Rig) -> None:
     @step(volts="V", amperes="A")
     def halfway(meter: PowerMeter) -> Yields:
         yield Reading("volts", meter.read().voltage_v)
-        raise NotApplicable("no ammeter")
+        raise NotApplicable("bench.no_ammeter", slot="left")
 
     one = planned(halfway, volts=(4.5, 5.5), amperes=(0.0, 1.0))
     rig.meter.voltage_v = 0.0
@@ -323,11 +337,12 @@ def test_a_step_cannot_skip_the_limits_that_are_left_after_it_has_passed_one(rig
     @step(volts="V", amperes="A")
     def halfway(meter: PowerMeter) -> Yields:
         yield Reading("volts", meter.read().voltage_v)
-        raise NotApplicable("no ammeter")
+        raise NotApplicable("bench.no_ammeter", slot="left")
 
     record = finish(rig.bench, planned(halfway, volts=(4.5, 5.5), amperes=(0.0, 1.0)))
     assert record.verdict is Verdict.ERROR
-    assert named(record, "halfway").why == "never measured amperes: no ammeter"
+    values = {"slot": "left", "measurements": "amperes", "because": "bench.no_ammeter"}
+    assert named(record, "halfway").reason == Phrase("run.never_measured_as", dict(values))
 
 
 # Marginal
@@ -397,7 +412,7 @@ def test_events_tell_the_run_in_order(rig: Rig) -> None:
         RunFinished,
     ]
     assert isinstance(told[0], RunStarted)
-    assert told[0].titles == ("measure",)
+    assert told[0].titles == (Phrase(text="measure"),)
 
 
 def test_a_bench_that_lacks_a_role_is_an_error_before_anything_is_opened(rig: Rig) -> None:
@@ -408,7 +423,8 @@ def test_a_bench_that_lacks_a_role_is_an_error_before_anything_is_opened(rig: Ri
         ("measure", Verdict.NOT_TESTED),
         ("make_safe", Verdict.NOT_TESTED),
     ]
-    assert "needs a meter" in record.steps[0].why
+    lacks = Phrase("bench.lacks_role", {"role": "meter", "slot": "left"})
+    assert record.steps[0].reason == lacks
     assert [one.values for one in record.not_safe] == [{"roles": "relay"}]
     assert rig.relay_socket.openings == 0
 
@@ -423,7 +439,8 @@ def test_a_bench_that_does_not_open_is_an_error_and_made_safe(rig: Rig) -> None:
         ("make_safe", Verdict.PASS),
     ]
     assert record.not_safe == ()
-    assert record.steps[0].why == "meter: it was asked, and said nothing"
+    silent = Phrase("bench.driver_error", {"roles": "meter"}, "it was asked, and said nothing")
+    assert record.steps[0].reason == silent
     assert rig.is_safe
 
 
@@ -448,7 +465,9 @@ def test_a_reason_that_no_record_can_hold_is_written_so_that_it_can(rig: Rig) ->
 
     rig.meter.trouble = trouble
     record = finish(rig.bench, GOOD)
-    assert named(record, "measure").why == "it said \\ud800 and \\x00"
+    reason = named(record, "measure").reason
+    assert reason is not None
+    assert reason.text == "it said \\ud800 and \\x00"
     assert decode_run(encode(record)) == record
 
 
@@ -466,10 +485,8 @@ def test_an_actuator_that_stays_stuck_is_a_flag_beside_any_verdict(
     safe = named(record, "make_safe")
     assert record.not_safe == (safe.reason,)
     assert safe.verdict is Verdict.ERROR
-    assert safe.why == (
-        "the device may still be powered:"
-        " relay: relay does not answer; opened again: relay does not answer"
-    )
+    told = "relay: relay does not answer; relay does not answer"
+    assert safe.reason == Phrase(NOT_SAFE, text=told)
     assert rig.relay.attempts == 2
     assert rig.relay_socket.openings == 2
     assert not rig.relay_socket.is_open
@@ -479,7 +496,8 @@ def test_an_actuator_that_recovers_is_remarked_and_harms_no_verdict(rig: Rig) ->
     rig.relay.stuck = 1
     record = finish(rig.bench, GOOD)
     assert record.verdict is Verdict.PASS
-    assert "safe after opening it again" in named(record, "make_safe").why
+    remark = Phrase("bench.safe_again", {"roles": "relay"}, "relay does not answer")
+    assert named(record, "make_safe").reason == remark
     assert rig.is_safe
 
 
@@ -489,7 +507,9 @@ def test_a_shared_actuator_that_stays_stuck_is_told_as_danger_by_its_step() -> N
     bench = make_bench(relay=Socketed(relay).place(shared=lock), meter=Socketed(meter).place())
     record = finish(bench, GOOD)
     assert record.verdict is Verdict.ERROR
-    assert named(record, "measure").why.startswith("the device may still be powered: relay:")
+    reason = named(record, "measure").reason
+    assert reason is not None
+    assert (reason.id, reason.text.partition(":")[0]) == (NOT_SAFE, "relay")
     assert lock.acquire("right", timeout_s=0)
 
 
@@ -547,7 +567,7 @@ def test_a_run_stopped_before_its_first_step_is_aborted(rig: Rig) -> None:
         ("measure", Verdict.NOT_TESTED),
         ("make_safe", Verdict.PASS),
     ]
-    assert record.steps[1].why == "stopped by the operator"
+    assert record.steps[1].reason == BY_OPERATOR
     assert rig.is_safe
 
 
@@ -616,17 +636,17 @@ def test_a_stop_during_the_last_step_counts(
     assert record.verdict is verdict
     assert len(named(record, "measure").measurements) == 2, "what was measured is kept"
     assert named(record, "conclude").verdict is Verdict.ABORTED
-    assert named(record, "conclude").why == "stopped by the operator"
+    assert named(record, "conclude").reason == BY_OPERATOR
     assert rig.is_safe
 
 
 def test_the_record_says_why_a_run_was_stopped_first(rig: Rig) -> None:
     for event in events(rig.bench, GOOD, GOOD):
         if isinstance(event, RunStarted):
-            rig.clock.cancel("another device came")
+            rig.clock.cancel(ANOTHER)
             rig.clock.cancel()
     assert isinstance(event, RunFinished)
-    assert event.record.steps[1].why == "another device came"
+    assert event.record.steps[1].reason == ANOTHER
     assert event.record.verdict is Verdict.ABORTED
 
 
@@ -639,10 +659,10 @@ def test_no_fail_stands_where_the_device_may_have_been_replaced(
     for event in events(rig.bench, GOOD, GOOD):
         if isinstance(event, StepFinished) and event.record.step.endswith("measure"):
             rig.clock.cancel()
-            rig.clock.cancel("another device came", in_doubt=True)
+            rig.clock.cancel(ANOTHER, in_doubt=True)
     assert isinstance(event, RunFinished)
     assert event.record.verdict is verdict
-    assert event.record.steps[2].why == "another device came"
+    assert event.record.steps[2].reason == ANOTHER
     assert contradictions(event.record) == []
 
 
@@ -690,12 +710,12 @@ def test_what_the_operator_was_asked_is_in_the_record_with_the_answer(rig: Rig) 
     @step(lit="")
     def look(operator: Operator, clock: Clock) -> Yields:
         clock.sleep(2.0)
-        yield Reading("lit", operator.confirm("x.lit", "Is it lit?"))
+        yield Reading("lit", operator.confirm("x.lit", lamp="caps"))
 
     rig.bench.operator = Answers(x_lit="y")
     record = finish(rig.bench, planned(look, lit=True), GOOD)
     (asked,) = named(record, "look").asked
-    assert (asked.question, asked.answer) == (Phrase("x.lit", text="Is it lit?"), "y")
+    assert (asked.question, asked.answer) == (Phrase("x.lit", {"lamp": "caps"}), "y")
     assert named(record, "measure").asked == ()
 
 
@@ -717,7 +737,7 @@ def test_a_run_is_stopped_while_the_operator_is_asked(rig: Rig) -> None:
 
     @step(volts="V")
     def asks(operator: Operator) -> Yields:
-        operator.confirm("x.sure", "Sure?")
+        operator.confirm("x.sure")
         yield Reading("volts", 5.0)
 
     def hear(event: Event) -> None:

@@ -10,13 +10,14 @@ from datetime import UTC
 import pytest
 
 from drivers.sim.world import SimulatedTime
+from records import Phrase
 from station.engine.clock import Cancelled, Clock, clock_is_synchronised
 from station.engine.events import Answered, Asked, Event, StepStarted
 from station.engine.prompts import Prompter
 from station.engine.slot import Begin, Slot
 from tests.station.benches import make_clock
 
-STARTED = StepStarted(0, "one")
+STARTED = StepStarted(0, Phrase(text="one"))
 
 
 class Watch:
@@ -88,7 +89,7 @@ def test_a_question_is_answered_through_the_slot(watch: Watch) -> None:
     answers: list[bool] = []
 
     def begin(clock: Clock, prompter: Prompter) -> Iterator[Event]:
-        answers.append(prompter.confirm("x", "Sure?"))
+        answers.append(prompter.confirm("x"))
         yield STARTED
 
     def hear(slot: str, event: Event) -> None:
@@ -109,7 +110,7 @@ def test_a_stopped_slot_stops_asking(watch: Watch) -> None:
     asked = threading.Event()
 
     def begin(clock: Clock, prompter: Prompter) -> Iterator[Event]:
-        prompter.confirm("x", "Sure?")
+        prompter.confirm("x")
         yield STARTED
 
     watch.slot = Slot("left", lambda slot, event: asked.set(), make_clock)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import BusMissing, HubMissing, NoReply, NotConnected, Refused
+from records import Phrase
 from station.engine.step import BenchFault
 from station.engine.witness import (
     Doubt,
@@ -22,7 +23,7 @@ from station.engine.witness import (
 )
 from tests.station.benches import Answers, make_clock
 
-DOUBT = Doubt("lamp.plugged", "Is the lamp plugged in?", "the lamp was not plugged in", {"socket"})
+DOUBT = Doubt("lamp.plugged", "lamp.not_plugged", {"socket"}, {"where": "socket"})
 
 
 class Lamp:
@@ -47,12 +48,12 @@ def saying(answer: str) -> Answers:
     return Answers(lamp_plugged=answer)
 
 
-def fault_of(move: Callable[[], object]) -> tuple[str, frozenset[str]] | None:
+def fault_of(move: Callable[[], object]) -> tuple[Phrase, frozenset[str]] | None:
     """Return the bench's fault and the roles at fault; None when the device is not cleared."""
     try:
         move()
     except BenchFault as fault:
-        return str(fault), fault.roles
+        return fault.phrase, fault.roles
     return None
 
 
@@ -96,7 +97,7 @@ def test_a_silent_device_that_was_not_plugged_in_is_the_fault_of_its_socket() ->
     lamp = Lamp(99.0)
     with pytest.raises(BenchFault) as told:
         lamp.ask_when_silent(saying("n"), patience_s=3.0)
-    assert str(told.value) == "the lamp was not plugged in: no lamp"
+    assert told.value.phrase == Phrase("lamp.not_plugged", {"where": "socket"}, "no lamp")
     assert told.value.roles == {"socket"}
     assert isinstance(told.value.__cause__, NotConnected)
     assert lamp.asked == 1, "it is not tried again after a No"
@@ -140,7 +141,7 @@ def test_one_of_two_answers_clears_the_device(
     move: Callable[[Answers, Doubt], None], clears: str, answer: str
 ) -> None:
     fault = fault_of(lambda: move(saying(answer), DOUBT))
-    found = ("the lamp was not plugged in", frozenset({"socket"}))
+    found = (Phrase("lamp.not_plugged", {"where": "socket"}), frozenset({"socket"}))
     assert fault == (found if answer == clears else None)
 
 
@@ -153,12 +154,12 @@ def test_no_answer_counts_about_a_device_that_is_gone() -> None:
 
     operator = Answers(lamp_lit="y", lamp_spots="4")
     witness = Witness(operator, still_there)
-    assert witness.confirm("lamp.lit", "Is it lit?")
-    assert witness.count("lamp.spots", "How many spots?") == 4
+    assert witness.confirm("lamp.lit")
+    assert witness.count("lamp.spots") == 4
     there = False
     for ask in (witness.confirm, witness.count):
         with pytest.raises(NotConnected):
-            ask("lamp.lit" if ask == witness.confirm else "lamp.spots", "?")
+            ask("lamp.lit" if ask == witness.confirm else "lamp.spots")
     assert operator.asked == ["lamp.lit", "lamp.spots"] * 2
 
 
@@ -174,7 +175,7 @@ def test_two_looks_that_differ_are_the_benches_fault(first: int, second: int) ->
                 first,
                 lambda: second,
                 alike=lambda a, b: a == b,
-                differ=lambda a, b: f"{a} and then {b}",
+                differ=lambda a, b: Phrase("lamp.differs", {"first": a, "again": b}),
                 roles={"sensor"},
             )
         )
@@ -182,16 +183,26 @@ def test_two_looks_that_differ_are_the_benches_fault(first: int, second: int) ->
     if first == second:
         assert (fault, seen) == (None, [second])
     else:
-        assert (fault, seen) == ((f"{first} and then {second}", frozenset({"sensor"})), [])
+        assert (fault, seen) == (
+            (
+                Phrase("lamp.differs", {"first": first, "again": second}),
+                frozenset({"sensor"}),
+            ),
+            [],
+        )
 
 
 @given(st.lists(st.booleans(), min_size=3, max_size=3), st.integers(1, 3))
 def test_a_key_is_bad_when_one_press_by_hand_finds_it_so(presses: list[bool], times: int) -> None:
     made = iter(presses)
     fault = fault_of(
-        lambda: press_by_hand(lambda: next(made), times, "mend it", roles={"actuator"})
+        lambda: press_by_hand(lambda: next(made), times, "finger.weak", roles={"actuator"}, key="A")
     )
-    assert fault == (("mend it", frozenset({"actuator"})) if all(presses[:times]) else None)
+    assert fault == (
+        (Phrase("finger.weak", {"key": "A"}), frozenset({"actuator"}))
+        if all(presses[:times])
+        else None
+    )
     used = presses.index(False) + 1 if False in presses[:times] else times
     assert len(list(made)) == 3 - used, "nobody presses once more than it takes"
 

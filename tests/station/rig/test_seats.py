@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from records import Phrase
 from station.console import PluggedDevice, PluggedNotice, WhenPlugged
 from station.rig.seats import (
     NO_TAG,
@@ -23,6 +24,8 @@ K280E = PluggedDevice("046d:c328", "Logitech", "USB Keyboard")
 HUB = PluggedDevice("2109:2817", "VIA Labs", "USB2.0 Hub", hub_at="1-1.4")
 FAST_HUB = PluggedDevice("2109:0817", "VIA Labs", "USB3.0 Hub", hub_at="2-1.4")
 SOON_S, LATER_S = RETURNS_WITHIN_S - 0.1, RETURNS_WITHIN_S + 0.1
+
+FULL = Phrase("refused.cannot_keep", text="the disk is full")
 
 
 class Port:
@@ -71,7 +74,7 @@ def test_one_that_was_there_already_is_offered_and_never_begins() -> None:
     port = Port()
     assert port.plug(ONE, just_now=False) == ""
     assert port.notice.offered
-    assert port.notice.reason == ""
+    assert port.notice.reason is None
 
 
 def test_one_without_a_serial_number_is_offered_and_the_operator_told_why() -> None:
@@ -96,12 +99,13 @@ def test_an_offer_ends_when_a_run_begins_or_the_device_goes() -> None:
 def test_a_device_whose_run_was_refused_is_offered_with_the_reason() -> None:
     port = Port()
     port.seat.came(ONE, port.now_s, just_now=True)
-    port.seat.refused("the disk is full")
+    port.seat.refused(FULL)
     assert port.notice.offered
-    assert port.notice.reason == "the disk is full"
+    assert port.notice.reason == FULL
     port.begins()
-    port.seat.refused("left is busy")
-    assert (port.notice.offered, port.notice.reason) == (False, "")
+    port.seat.refused(Phrase("refused.busy", {"slot": "left"}))
+    assert port.notice.offered is False
+    assert port.notice.reason is None
 
 
 # Never twice

@@ -66,7 +66,7 @@ class Rig:
             try:
                 self.service.start(slot, tag, plan)
             except CommandRefused as refusal:
-                if "busy with" not in str(refusal) and "already" not in str(refusal):
+                if refusal.phrase.id not in ("refused.busy", "refused.in_test"):
                     raise
                 return False
             return True

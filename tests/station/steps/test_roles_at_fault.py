@@ -22,7 +22,7 @@ def blames(path: Path) -> Iterator[tuple[int, set[str]]]:
         called = ast.unparse(node.func)
         given = [one.value for one in node.keywords if one.arg == "roles"]
         if called == "Doubt":
-            given.append(node.args[3])
+            given.append(node.args[2])
         elif called in ("BenchFault", "look_twice") or called.startswith("must_stay"):
             assert given, f"{path.name}, line {node.lineno}: {called} names no roles"
         for one in given:

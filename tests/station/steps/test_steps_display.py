@@ -25,7 +25,7 @@ from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.world import SimulatedTime
-from records import RunRecord, StepRecord, Verdict
+from records import Phrase, RunRecord, StepRecord, Verdict
 from station.compose import DEMO_RIG
 from station.engine.plan import PlannedStep, find
 from station.engine.prompts import Prompter
@@ -33,14 +33,7 @@ from station.rig.config import load, open_bench
 from station.rig.rehearsal import Nowhere
 from station.steps import display
 from station.steps.display.pixels import PIXEL_CLASSES, pixel_class
-from tests.station.benches import (
-    Answers,
-    Socketed,
-    finish,
-    make_bench,
-    make_clock,
-    planned,
-)
+from tests.station.benches import Answers, Socketed, finish, make_bench, make_clock, planned, said
 
 PLAN = find("lcd-monitor")
 STEPS = {one.use.partition(".")[2]: one for one in PLAN.steps}
@@ -192,7 +185,7 @@ class Rig:
             display_picture_faults="n",
             display_bright_pixels_black="0",
             **{f"display_dark_pixels_{name}": "0" for name in ("white", "red", "green", "blue")},
-            **{f"display_dark_zone_{number}": "y" for number in range(1, 10)},
+            display_dark_zone="y",
         )
 
     def run(self, *steps: PlannedStep) -> RunRecord:
@@ -296,7 +289,7 @@ def test_sensors_without_light_are_no_perfect_black(rig: Rig, looks: set[int]) -
     rig.operator.answers["display_lit"] = "y"
     record = rig.measure("contrast")
     assert record.verdict is Verdict.ERROR
-    assert "check their cable" in record.why
+    assert said(record) == "display.sensors_blind"
     assert rig.operator.asked == ["display.lit"]
 
 
@@ -305,7 +298,7 @@ def test_a_white_that_changes_by_itself_is_no_half_of_a_contrast(rig: Rig, looks
     rig.zones = Shaded(rig.display, looks, through=0.3)
     record = rig.measure("contrast")
     assert record.verdict is Verdict.ERROR
-    assert "whether anything is before the sensors" in record.why
+    assert said(record) == "display.differs"
     assert rig.operator.asked == []
 
 
@@ -342,7 +335,9 @@ def test_a_hand_before_the_sensors_makes_no_range_of_a_stuck_backlight(rig: Rig)
     rig.display.dimmer, rig.zones = lambda setting: 1.0, Shaded(rig.display, {0})
     record = rig.measure("brightness_sweep")
     assert record.verdict is Verdict.ERROR
-    assert "had 0.0 cd/m² and then 250.0" in record.why
+    assert record.reason is not None
+    assert (record.reason.id, record.reason.values["before_cd_m2"]) == ("display.differs", 0.0)
+    assert record.reason.values["again_cd_m2"] == pytest.approx(250.0)
 
 
 @pytest.mark.parametrize("zone", range(9))
@@ -351,10 +346,10 @@ def test_a_dark_zone_is_the_displays_only_if_the_operator_sees_it_too(
     rig: Rig, zone: int, seen: str, verdict: Verdict
 ) -> None:
     rig.zones.gains[zone] = 0.0
-    rig.operator.answers[f"display_dark_zone_{zone + 1}"] = seen
+    rig.operator.answers["display_dark_zone"] = seen
     record = rig.measure("uniformity")
     assert record.verdict is verdict
-    assert rig.operator.asked == [f"display.dark_zone.{zone + 1}"]
+    assert rig.operator.questions == [Phrase("display.dark_zone", {"zone": zone + 1})]
 
 
 def test_sensors_that_are_too_few_are_the_benchs_fault(rig: Rig) -> None:
@@ -362,7 +357,7 @@ def test_sensors_that_are_too_few_are_the_benchs_fault(rig: Rig) -> None:
     for name in ("luminance", "uniformity", "contrast"):
         record = rig.measure(name)
         assert record.verdict is Verdict.ERROR
-        assert record.why == "8 zones answered, and a screen has 9"
+        assert record.reason == Phrase("display.zones_missing", {"seen": 8})
 
 
 # Identity
@@ -420,7 +415,8 @@ def test_trouble_with_the_bus_is_never_the_displays(rig: Rig, error: DriverError
     rig.socket.refuse = fail
     record = rig.measure("edid")
     assert record.verdict is Verdict.ERROR
-    assert str(error) in record.why
+    assert record.reason is not None
+    assert str(error) in record.reason.text
     assert rig.operator.asked == []
 
 
@@ -436,7 +432,7 @@ def test_trouble_with_the_bus_since_the_question_is_never_the_displays(
     rig.socket.refuse = fail
     record = rig.measure("edid")
     assert record.verdict is Verdict.ERROR
-    assert str(error) in record.why
+    assert record.reason == Phrase("bench.driver_error", {"roles": "monitor"}, str(error))
     assert rig.operator.asked == ["display.plugged"]
 
 
@@ -505,7 +501,9 @@ def test_a_bus_that_goes_is_no_display_without_commands(rig: Rig) -> None:
     rig.socket = Socketed(Gone(rig.display))
     for name in ("brightness_sweep", "luminance", "contrast", "backlight", "standby_power"):
         record = rig.measure(name)
-        assert (record.verdict, record.why) == (Verdict.ERROR, "the bus is gone")
+        assert record.verdict is Verdict.ERROR
+        assert record.reason is not None
+        assert record.reason.text == "the bus is gone"
 
 
 def test_a_display_without_commands_is_set_by_hand_or_not_judged(rig: Rig) -> None:
@@ -546,7 +544,7 @@ def test_a_meter_that_sees_nothing_passes_no_standby(rig: Rig, gain: float) -> N
     rig.display.asleep_w, rig.meter.gain = 10.0, gain
     record = rig.measure("standby_power")
     assert record.verdict is Verdict.ERROR
-    assert "the meter is wrong" in record.why
+    assert said(record) == "display.meter_elsewhere"
 
 
 # Colour
@@ -570,7 +568,7 @@ def test_a_probe_that_looks_at_something_else_is_an_error(
     rig.probe.stray = Colour(*colour)
     record = rig.measure("colour")
     assert record.verdict is Verdict.ERROR
-    assert "is it elsewhere?" in record.why
+    assert said(record) == "display.probe_sees_nothing"
 
 
 # Pixel faults

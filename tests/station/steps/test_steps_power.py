@@ -5,7 +5,7 @@ import pytest
 from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
 from records import StepRecord, Verdict
 from station.steps import power
-from tests.station.benches import Socketed, finish, make_bench, planned
+from tests.station.benches import Socketed, finish, make_bench, planned, said
 
 
 class Supply(PowerSupply):
@@ -83,7 +83,7 @@ def test_a_supply_that_does_not_switch_on_is_an_error() -> None:
     rig.supply.works = False
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "check the leads" in record.why
+    assert said(record) == "power.off_target"
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.5, 0.94, 1.06])

@@ -16,13 +16,13 @@ from drivers.sim.instruments.power.ina219 import SimulatedIna219
 from drivers.sim.languages.usb_hub import SimulatedHub
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.world import Circuit, StiffSource
-from records import StepRecord, Verdict
+from records import Phrase, StepRecord, Value, Verdict
 from station.engine.bench import Place
 from station.engine.clock import Clock
 from station.engine.step import Step
 from station.simulate.world import HandTime
 from station.steps import keyboard, usb
-from tests.station.benches import Answers, Socketed, finish, make_bench, planned, table_of
+from tests.station.benches import Answers, Socketed, finish, make_bench, planned, said, table_of
 
 
 class Rig:
@@ -168,7 +168,7 @@ def test_a_device_that_was_pulled_while_its_port_was_off_is_an_error(rig: Rig, s
     rig.operator.answers["usb_plugged"] = "n"
     record = rig.measure(step)
     assert record.verdict is Verdict.ERROR
-    assert record.why == "the device was not plugged in"
+    assert said(record) == "usb.not_plugged"
 
 
 def test_a_device_that_is_put_back_before_yes_is_said_was_not_seen_to_come_back(rig: Rig) -> None:
@@ -176,18 +176,18 @@ def test_a_device_that_is_put_back_before_yes_is_said_was_not_seen_to_come_back(
     rig.operator.at["usb.plugged"] = lambda: rig.usb.plug("1-1.4", rig.keyboard)
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "one is since the operator was asked" in record.why
+    assert said(record) == "usb.came_back"
 
 
 def test_a_hub_that_says_off_and_is_on_is_the_benchs_fault(rig: Rig) -> None:
     rig.vbus.welded = True
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert record.why.startswith(
-        "port 4 of the hub at 1-1 is off, says the hub, and 0.65 s later the meter still reads"
-        " 5.05 V: it does not switch VBUS"
-    )
-    assert "take a hub that does" in record.why
+    assert record.reason is not None
+    assert record.reason.id == "usb.does_not_switch_off"
+    assert record.reason.values["port"] == "port 4 of the hub at 1-1"
+    assert record.reason.values["after_s"] == pytest.approx(0.65, abs=0.005)
+    assert record.reason.values["meter_v"] == pytest.approx(5.05, abs=0.01)
     assert not record.measurements, "nothing is said to be verified"
 
 
@@ -195,22 +195,31 @@ def test_a_port_that_is_off_too_late_does_not_count_as_off(rig: Rig) -> None:
     rig.vbus.discharge_s = 0.5  # 0.8 V after 0.92 s
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "the meter still reads 1.3" in record.why
+    assert record.reason is not None
+    assert record.reason.id == "usb.does_not_switch_off"
+    assert record.reason.values["meter_v"] == pytest.approx(1.35, abs=0.05)
 
 
 def test_a_meter_that_measures_elsewhere_is_the_benchs_fault(rig: Rig) -> None:
     rig.circuit.source = StiffSource(0.0)
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "the meter reads 0.00 V at port 4 of the hub at 1-1" in record.why
-    assert "is it this port that it measures?" in record.why
+    read: dict[str, Value] = {
+        "meter_v": 0.0,
+        "port": "port 4 of the hub at 1-1",
+        "low_v": 4.75,
+        "high_v": 5.25,
+    }
+    assert record.reason == Phrase("usb.meter_elsewhere", read)
 
 
 def test_a_port_that_comes_back_weak_is_the_benchs_fault(rig: Rig) -> None:
     rig.time.then(1.0, lambda: setattr(rig.vbus, "full_v", 4.5))
     record = rig.measure()
     assert record.verdict is Verdict.ERROR
-    assert "the meter reads 4.50 V, not 4.75 to 5.25 V" in record.why
+    assert record.reason is not None
+    assert record.reason.id == "usb.does_not_switch_on"
+    assert record.reason.values["meter_v"] == pytest.approx(4.5, abs=0.01)
 
 
 def test_a_hub_without_a_supply_of_its_own_may_give_less(rig: Rig) -> None:
@@ -223,7 +232,7 @@ def test_somebody_who_switches_on_again_is_found_out(rig: Rig, step: Step) -> No
     rig.time.then(1.0, lambda: rig.device.control_out(0x23, 0x03, 8, 4))
     record = rig.measure(step)
     assert record.verdict is Verdict.ERROR
-    assert "was switched off, and is on again" in record.why
+    assert said(record) == "usb.switched_on_again"
 
 
 @pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
@@ -249,7 +258,7 @@ def test_a_port_without_a_meter_where_no_device_was_found_is_the_benchs_fault(ri
     rig.hub.unplug(4)
     record = rig.measure(usb.power_cycle_unverified)
     assert record.verdict is Verdict.ERROR
-    assert record.why.startswith("no device was found at port 4 of the hub at 1-1 before")
+    assert record.reason == Phrase("usb.never_found", {"port": "port 4 of the hub at 1-1"})
     assert rig.operator.asked == []
 
 

@@ -45,9 +45,10 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
+from station.engine.prompts import DIGITS, NO, YES
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
-YES_NO = (Choice("y", "Yes"), Choice("n", "No"))
+YES_NO = (YES, NO)
 
 
 class FakeConsole:
@@ -67,7 +68,7 @@ class FakeConsole:
         self.simulated = simulated
         self.slots = slots
         self.commands: list[tuple[str, ...]] = []
-        self.refusal = ""
+        self.refusal: Phrase | None = None
         self.autopilot = False
         self._connected = connected
         self._listeners: list[Callable[[Notice], None]] = []
@@ -100,8 +101,9 @@ class FakeConsole:
             self.tell(SlotNotice(slot, event))
 
     def _take(self, *command: str) -> None:
-        if self.refusal:
-            raise CommandRefused(self.refusal)
+        if self.refusal is not None:
+            refused = self.refusal
+            raise CommandRefused(refused.id, text=refused.text, **refused.values)
         self.commands.append(command)
 
 
@@ -112,11 +114,17 @@ def adapter(tag: str = "LT-00417", maker: str = "HP", model: str = "PPP009C") ->
 def started(
     *titles: str, tag: str = "LT-00417", plan: str = "Laptop adapter", device: Device | None = None
 ) -> RunStarted:
-    return RunStarted("0199-1", 1, device or adapter(tag), plan, titles or ("No load", "Load"))
+    return RunStarted(
+        "0199-1",
+        1,
+        device or adapter(tag),
+        Phrase(text=plan),
+        tuple(Phrase(text=title) for title in titles or ("No load", "Load")),
+    )
 
 
 def asked(text: str = "Is the lamp lit?", choices: tuple[Choice, ...] = YES_NO) -> Asked:
-    return Asked(Question("test.lamp", text, choices))
+    return Asked(Question(Phrase(text=text), choices))
 
 
 def measurement(
@@ -262,7 +270,7 @@ class Player:
             self._tell(slot, started(*titles, device=device, plan=PLANS[id(script)]))
             records = [bench_ready()]
             for place, (title, values) in enumerate(script):
-                self._tell(slot, StepStarted(place, title))
+                self._tell(slot, StepStarted(place, Phrase(text=title)))
                 for event in self._happenings(slot, title, chance):
                     self._tell(slot, event)
                 taken = list(self._measure(slot, values, ending, chance))
@@ -322,11 +330,7 @@ class Player:
                 yield KeysSeen("iso-105", (usages[count],), tuple(usages[:count]), strange)
                 time.sleep(0.08)
         if title in ("Lock lamps", "Pixel faults"):
-            choices = (
-                YES_NO
-                if title == "Lock lamps"
-                else (*(Choice(str(n), str(n)) for n in range(9)), Choice("9", "9 or more"))
-            )
+            choices = YES_NO if title == "Lock lamps" else DIGITS
             self._answers[slot].clear()
             yield asked(QUESTIONS[title], choices)
             while not self._answers[slot].wait(0.1):

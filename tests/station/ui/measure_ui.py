@@ -117,6 +117,7 @@ def live_values(columns: int, lines: int, seconds: float = 8.0) -> tuple[float, 
 
 def live(count: int) -> None:
     """Run the program that is measured: `count` values, each new ten times a second."""
+    from records import Phrase
     from station.engine.events import Measured, StepStarted
     from station.ui.app import StationApp
     from tests.station.ui.fake_console import FakeConsole, measurement, started
@@ -130,7 +131,7 @@ def live(count: int) -> None:
     ]
 
     def tell() -> None:
-        console.happen("Slot-1", started("Soak"), StepStarted(0, "Soak"))
+        console.happen("Slot-1", started("Soak"), StepStarted(0, Phrase(text="Soak")))
         due_s = time.monotonic()
         while True:
             for values in rounds:

@@ -7,7 +7,7 @@ import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
-from records import Verdict
+from records import Phrase, Verdict
 from station.console import PluggedDevice, PluggedNotice
 from station.engine.events import Measured, StepStarted
 from station.ui.app import StationApp
@@ -85,8 +85,8 @@ async def test_a_run_is_followed_from_its_scan_to_its_verdict(size: tuple[int, i
         burst(app, *"LT-00417", "enter")
         await until(pilot, lambda: bool(console.commands))
         assert console.commands == [("start", "Slot-3", "LT-00417", "laptop-adapter")]
-        console.happen("Slot-3", started(), StepStarted(0, "No load"), Measured(GOOD))
-        await shows(pilot, "19.5 V [18.5…20.5]")
+        console.happen("Slot-3", started(), StepStarted(0, Phrase(text="No load")), Measured(GOOD))
+        await shows(pilot, "19.5 V 18.5 … 20.5")
         console.happen("Slot-3", finished(Verdict.PASS, step("No load", Verdict.PASS, GOOD)))
         await shows(pilot, "Laptop adapter")
         assert any(row.count("█") > 12 for row in seen(app).splitlines())
@@ -175,7 +175,7 @@ async def test_f10_stops_without_asking() -> None:
 
 async def test_a_refused_command_is_a_message_on_the_screen() -> None:
     console = FakeConsole(4)
-    console.refusal = "[bold]LT-1[/] is no tag of ours"
+    console.refusal = Phrase(text="[bold]LT-1[/] is no tag of ours")
     app = StationApp(console)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*"LT-1", "enter")
@@ -215,7 +215,7 @@ async def test_notices_from_many_threads_arrive_in_order() -> None:
     app = StationApp(console)
 
     def run(slot: str) -> None:
-        console.happen(slot, started("Soak"), StepStarted(0, "Soak"))
+        console.happen(slot, started("Soak"), StepStarted(0, Phrase(text="Soak")))
         for count in range(200):
             console.happen(slot, Measured(measurement("count", count)))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from records import Verdict
+from records import Phrase, Verdict
+from records.words import text as said
 from station.console import PluggedDevice, PluggedNotice, SlotInfo, SlotNotice
 from station.engine.events import Choice, Event, Measured, StepStarted
-from station.ui import text
 from station.ui.controls import MESSAGE_S, QUIT_SURE_S, READ_S, Controls
 from tests.station.ui.fake_console import (
     FakeConsole,
@@ -83,7 +83,7 @@ def test_a_scan_that_ends_with_tab_starts_the_slot_it_began_in() -> None:
 
 def test_a_refusal_is_shown_in_the_slot_and_goes_by_itself() -> None:
     operator = Operator()
-    operator.console.refusal = "LT-1 is not a tag of ours."
+    operator.console.refusal = Phrase(text="LT-1 is not a tag of ours.")
     operator.scan("LT-1")
     assert operator.message() == "LT-1 is not a tag of ours."
     operator.wait(MESSAGE_S)
@@ -97,7 +97,7 @@ def test_a_console_that_breaks_is_a_message_and_not_the_end() -> None:
 
     operator = Operator(Broken(1))
     operator.scan("LT-1")
-    assert operator.message() == text.UNEXPECTED.format(error="OSError('disk full')")
+    assert operator.message() == said("screen.unexpected", error="OSError('disk full')")
 
 
 def test_a_scan_into_a_busy_slot_is_refused_and_sent_nowhere() -> None:
@@ -156,7 +156,7 @@ def test_a_key_pressed_before_the_question_could_be_read_is_dropped() -> None:
     operator.wait(0.1)
     operator.press("y", gap_s=0.2)
     assert operator.commands == []
-    assert operator.message() == text.TOO_QUICK
+    assert operator.message() == said("screen.too_quick")
     operator.wait(0.6)
     operator.press("y")
     assert operator.commands == [("answer", "Slot-1", "y")]
@@ -218,7 +218,7 @@ def test_a_refused_answer_is_asked_again() -> None:
     operator = Operator()
     operator.happens("Slot-1", started(), asked())
     operator.wait(1.0)
-    operator.console.refusal = "Nothing is being asked."
+    operator.console.refusal = Phrase(text="Nothing is being asked.")
     operator.press("y")
     assert operator.message() == "Nothing is being asked."
     assert operator.controls.selected.question is not None
@@ -263,13 +263,13 @@ def test_the_plan_of_a_running_test_is_not_changed() -> None:
     operator = Operator()
     operator.happens("Slot-1", started())
     operator.press("f9")
-    assert operator.message() == text.PLAN_WHEN_FREE.format(slot="Slot-1")
+    assert operator.message() == said("screen.plan_when_free", slot="Slot-1")
 
 
 def test_a_slot_with_one_plan_says_so() -> None:
     operator = Operator(FakeConsole((SlotInfo("A", "adapter", ("only",)),)))
     operator.press("f9")
-    assert operator.message() == text.ONE_PLAN.format(slot="A")
+    assert operator.message() == said("screen.one_plan", slot="A")
 
 
 def test_f_keys_beyond_the_last_slot_do_nothing() -> None:
@@ -422,7 +422,7 @@ def test_ctrl_t_has_nothing_to_take_over_on_a_real_station() -> None:
     operator = Operator()
     operator.press("ctrl+t")
     assert operator.commands == []
-    assert operator.message() == text.NO_TAKE_OVER
+    assert operator.message() == said("screen.no_take_over")
 
 
 def test_a_question_rings_once_and_a_demonstration_is_silent() -> None:
@@ -454,7 +454,7 @@ def test_danger_rings_even_in_a_demonstration() -> None:
 def test_scrolling_stops_following_and_end_follows_again() -> None:
     operator = Operator()
     values = [Measured(measurement(f"v{n}", 1.0)) for n in range(50)]
-    operator.happens("Slot-1", started(), StepStarted(0, "No load"), *values)
+    operator.happens("Slot-1", started(), StepStarted(0, Phrase(text="No load")), *values)
     operator.press("enter", "pageup")
     assert not operator.controls.follow
     operator.press("end")
@@ -548,7 +548,7 @@ def test_without_a_number_there_is_nothing_to_suggest() -> None:
     operator.console.tell(plugged(tag=""))
     operator.press("ctrl+s")
     assert operator.controls.reader.text == ""
-    assert operator.message() == text.NO_SERIAL.format(slot="Slot-1")
+    assert operator.message() == said("screen.no_serial", slot="Slot-1")
     operator.console.tell(plugged())
     operator.happens("Slot-1", started())
     operator.press("ctrl+s")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records import InstrumentUsed, Verdict
+from records import InstrumentUsed, Phrase, Verdict
+from records.words import language
 from station.console import AutopilotNotice, DeliveryNotice, SlotInfo, SlotNotice, UnsafeNotice
 from station.engine.events import (
     Answered,
@@ -52,21 +53,21 @@ def mood(slot: SlotModel) -> Mood:
 
 
 def titles(slot: SlotModel) -> list[str]:
-    return [step.title for step in slot.steps]
+    return [step.title.text for step in slot.steps]
 
 
 def test_a_new_slot_is_ready() -> None:
     slot = new_slot()
     assert mood(slot) is Mood.READY
-    assert slot.word == "READY"
+    assert slot.ending == ""
 
 
 def test_a_run_shows_its_step_and_what_is_measured() -> None:
-    slot = after(started("No load", "Load"), StepStarted(1, "Load"), Measured(GOOD))
+    slot = after(started("No load", "Load"), StepStarted(1, Phrase(text="Load")), Measured(GOOD))
     assert mood(slot) is Mood.RUNNING
     assert slot.number == 1
     assert slot.step is not None
-    assert slot.step.title == "Load"
+    assert slot.step.title == Phrase(text="Load")
     assert slot.step.measurements == [GOOD]
     assert slot.device is not None
     assert slot.device.asset_tag == "LT-00417"
@@ -74,7 +75,7 @@ def test_a_run_shows_its_step_and_what_is_measured() -> None:
 
 def test_a_name_measured_again_shows_its_last_value_in_its_place() -> None:
     other = measurement("current", 1.0, "A")
-    slot = after(started(), StepStarted(0, "No load"), Measured(LOW), Measured(other))
+    slot = after(started(), StepStarted(0, Phrase(text="No load")), Measured(LOW), Measured(other))
     shape = slot.shape
     after(Measured(GOOD), slot=slot)
     assert slot.step is not None
@@ -87,7 +88,7 @@ def test_every_event_counts_as_a_change() -> None:
     slot = new_slot()
     events: list[Event] = [
         started(),
-        StepStarted(0, "No load"),
+        StepStarted(0, Phrase(text="No load")),
         Measured(LOW),
         asked(),
         Answered("y"),
@@ -100,24 +101,24 @@ def test_every_event_counts_as_a_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "marginal", "expected", "word"),
+    ("verdict", "marginal", "expected", "ending"),
     [
-        (Verdict.PASS, False, Mood.PASS, "PASS"),
-        (Verdict.PASS, True, Mood.MARGINAL, "MARGINAL"),
-        (Verdict.FAIL, False, Mood.FAIL, "FAIL"),
-        (Verdict.FAIL, True, Mood.FAIL, "FAIL"),
-        (Verdict.ERROR, False, Mood.ERROR, "ERROR"),
-        (Verdict.ABORTED, False, Mood.ABORTED, "ABORTED"),
-        (Verdict.INCOMPLETE, False, Mood.INCOMPLETE, "PARTIAL"),
+        (Verdict.PASS, False, Mood.PASS, "pass"),
+        (Verdict.PASS, True, Mood.MARGINAL, "marginal"),
+        (Verdict.FAIL, False, Mood.FAIL, "fail"),
+        (Verdict.FAIL, True, Mood.FAIL, "fail"),
+        (Verdict.ERROR, False, Mood.ERROR, "error"),
+        (Verdict.ABORTED, False, Mood.ABORTED, "aborted"),
+        (Verdict.INCOMPLETE, False, Mood.INCOMPLETE, "incomplete"),
     ],
 )
 def test_a_finished_run_says_its_verdict(
-    verdict: Verdict, marginal: bool, expected: Mood, word: str
+    verdict: Verdict, marginal: bool, expected: Mood, ending: str
 ) -> None:
     run = finished(verdict, bench_ready(), step("No load", verdict), made_safe(), marginal=marginal)
     slot = after(started(), run)
     assert slot.mood is expected
-    assert slot.word == word
+    assert slot.ending == ending
     assert not slot.running
 
 
@@ -140,17 +141,17 @@ def test_an_error_gives_the_reason_of_the_step_that_broke() -> None:
         step("No load", Verdict.ERROR, reason="the meter is mute"),
         made_safe(),
     )
-    assert after(started(), run).reason == "the meter is mute"
+    assert after(started(), run).reason == Phrase(text="the meter is mute")
 
 
 def test_a_bench_that_does_not_become_safe_dominates_everything() -> None:
     reason = "the device may still be powered: supply is mute"
     unsafe = made_safe(Verdict.ERROR, reason)
-    slot = after(started(), StepStarted(0, "No load"), StepFinished(unsafe))
+    slot = after(started(), StepStarted(0, Phrase(text="No load")), StepFinished(unsafe))
     assert mood(slot) is Mood.UNSAFE
     after(finished(Verdict.ERROR, bench_ready(), step(), unsafe), slot=slot)
     assert mood(slot) is Mood.UNSAFE
-    assert slot.unsafe_reason == reason
+    assert slot.unsafe_reasons == [Phrase(text=reason)]
     after(started(), slot=slot)
     assert mood(slot) is Mood.RUNNING
 
@@ -171,7 +172,9 @@ def test_a_bench_that_was_not_safe_at_the_start_stays_so_until_a_run_has_reached
     slot = station["Slot-1"]
     assert station.unsafe == [slot]
     assert mood(slot) is Mood.UNSAFE
-    assert slot.unsafe_reason == "load: usb:1-1.2 is not plugged in\nsupply: mute"
+    assert slot.unsafe_reasons == [
+        Phrase("bench.driver_error", {"roles": role}, why) for role, why in trouble.items()
+    ]
     after(started(), slot=slot)
     assert mood(slot) is Mood.RUNNING
     after(over(Verdict.PASS, "supply", "meter"), slot=slot)
@@ -187,7 +190,7 @@ def test_an_error_elsewhere_does_not_cry_danger() -> None:
 
 
 def test_waiting_names_the_instrument_until_the_step_goes_on() -> None:
-    slot = after(started(), StepStarted(0, "No load"), Waiting("analyser", "Slot-2"))
+    slot = after(started(), StepStarted(0, Phrase(text="No load")), Waiting("analyser", "Slot-2"))
     assert mood(slot) is Mood.WAITING
     assert slot.waiting == Waiting("analyser", "Slot-2")
     after(Measured(GOOD), slot=slot)
@@ -213,23 +216,30 @@ def test_each_question_is_told_from_the_one_before() -> None:
 
 
 def test_a_question_that_nobody_answered_ends_with_its_step() -> None:
-    slot = after(started(), StepStarted(0, "No load"), asked(), StepFinished(step()))
+    slot = after(started(), StepStarted(0, Phrase(text="No load")), asked(), StepFinished(step()))
     assert slot.question is None
 
 
 def test_caps_lock_does_not_keep_anybody_from_answering() -> None:
     question = after(asked()).question
     assert question is not None
-    assert question.key_for("Y") == "y"
-    assert question.key_for("y") == "y"
-    assert question.key_for("x") is None
+    assert question.key_for("Y", language()) == "y"
+    assert question.key_for("y", language()) == "y"
+    assert question.key_for("x", language()) is None
+
+
+def test_a_language_may_have_another_key_for_an_answer_that_stays_the_same() -> None:
+    question = after(asked()).question
+    assert question is not None
+    assert question.key_for("o", language("fr")) == "y"
+    assert question.key_for("y", language("fr")) is None
 
 
 def test_the_record_replaces_what_was_heard_on_the_way() -> None:
     slot = after(
         started("No load", "Load", "Overload"),
         StepFinished(bench_ready()),
-        StepStarted(0, "No load"),
+        StepStarted(0, Phrase(text="No load")),
         Measured(LOW),
         finished(
             Verdict.FAIL,
@@ -250,26 +260,30 @@ def test_the_steps_of_the_runner_are_not_counted_among_those_of_the_plan() -> No
     slot = after(
         started("No load", "Load"),
         StepFinished(bench_ready()),
-        StepStarted(0, "No load"),
+        StepStarted(0, Phrase(text="No load")),
         StepFinished(step("No load")),
-        StepStarted(1, "Load"),
+        StepStarted(1, Phrase(text="Load")),
         StepFinished(step("Load")),
         StepFinished(made_safe()),
     )
     assert titles(slot) == ["Bench ready", "No load", "Load", "Make safe"]
-    assert [planned.title for planned in slot.planned] == ["No load", "Load"]
+    assert [planned.title.text for planned in slot.planned] == ["No load", "Load"]
 
 
 def test_a_screen_attached_in_the_middle_of_a_run_shows_what_it_hears() -> None:
-    slot = after(StepStarted(3, "Efficiency"), Measured(GOOD), StepFinished(step("Efficiency")))
+    slot = after(
+        StepStarted(3, Phrase(text="Efficiency")), Measured(GOOD), StepFinished(step("Efficiency"))
+    )
     assert slot.running
     assert "Efficiency" in titles(slot)
 
 
 def test_keys_belong_to_their_step() -> None:
-    slot = after(started(), StepStarted(0, "Every key"), KeysSeen("ansi-104", (4,), (4,)))
+    slot = after(
+        started(), StepStarted(0, Phrase(text="Every key")), KeysSeen("ansi-104", (4,), (4,))
+    )
     assert slot.keys is not None
-    after(StepStarted(1, "Lamps"), slot=slot)
+    after(StepStarted(1, Phrase(text="Lamps")), slot=slot)
     assert slot.keys is None
 
 
@@ -314,14 +328,27 @@ def test_a_tag_for_a_busy_slot_is_refused_and_the_free_ones_are_named() -> None:
     station = StationModel(SLOTS)
     station.apply(SlotNotice("Slot-1", started()), 1.0)
     answer = station.scan("LT-1", station.slots[0])
-    assert answer == Refused("LT-1 not started: Slot-1 is busy. Free: Slot-2, Slot-3.")
+    assert answer == Refused(
+        Phrase("screen.busy_some_free", {"tag": "LT-1", "slot": "Slot-1", "free": "Slot-2, Slot-3"})
+    )
+
+
+def test_a_slot_of_another_kind_or_in_danger_is_no_free_one() -> None:
+    kinds = ("adapter", "adapter", "keyboard", "adapter")
+    station = StationModel(tuple(SlotInfo(f"S{n}", kind, ("p",)) for n, kind in enumerate(kinds)))
+    station.apply(SlotNotice("S0", started()), 1.0)
+    station.apply(UnsafeNotice("S1", {"load": "mute"}), 1.0)
+    answer = station.scan("LT-1", station.slots[0])
+    assert answer == Refused(
+        Phrase("screen.busy_some_free", {"tag": "LT-1", "slot": "S0", "free": "S3"})
+    )
 
 
 def test_a_tag_is_refused_when_every_slot_is_busy() -> None:
     station = StationModel(SLOTS[:1])
     station.apply(SlotNotice("Slot-1", started()), 1.0)
     assert station.scan("LT-1", station.slots[0]) == Refused(
-        "LT-1 not started: every slot is busy."
+        Phrase("screen.busy_none_free", {"tag": "LT-1", "slot": "Slot-1", "free": ""})
     )
 
 
@@ -335,16 +362,18 @@ def test_the_barcode_of_a_slot_selects_it_even_from_a_busy_one(line: str) -> Non
 def test_the_barcode_of_no_slot_is_refused() -> None:
     station = StationModel(SLOTS)
     answer = station.scan("SLOT:9", station.slots[0])
-    assert answer == Refused("There is no slot '9'. Slots: Slot-1, Slot-2, Slot-3.")
+    assert answer == Refused(
+        Phrase("screen.unknown_slot", {"name": "9", "slots": "Slot-1, Slot-2, Slot-3"})
+    )
 
 
 EVENTS: list[Event] = [
     started("No load", "Load"),
     started("[red]", "[/]"),
-    StepStarted(0, "No load"),
-    StepStarted(1, "Load"),
-    StepStarted(17, "Nowhere"),
-    StepStarted(-1, ""),
+    StepStarted(0, Phrase(text="No load")),
+    StepStarted(1, Phrase(text="Load")),
+    StepStarted(17, Phrase(text="Nowhere")),
+    StepStarted(-1, Phrase()),
     Waiting("analyser", "Slot-2"),
     Waiting("", ""),
     Measured(LOW),
@@ -375,5 +404,5 @@ EVENTS: list[Event] = [
 def test_no_order_of_events_breaks_the_model(events: list[Event]) -> None:
     slot = after(*events)
     assert isinstance(slot.mood, Mood)
-    assert slot.word
+    assert slot.record is None or language().has(f"verdict.{slot.ending}")
     assert (slot.mood is Mood.UNSAFE) == slot.unsafe

@@ -10,8 +10,9 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from records import Basis, Limit, Measurement, Value, Verdict
+from records.words import language
+from records.words.language import NO_BREAK
 from station.engine.events import KeysSeen
-from station.ui import text
 from station.ui.big import big_word
 from station.ui.look import (
     CONSOLE_SIGNS,
@@ -30,7 +31,14 @@ from station.ui.slot import Mood
 from station.ui.values import duration_text, limit_text, value_text
 from tests.station.ui.fake_console import measurement
 
-WORDS = [*text.VERDICTS.values(), text.READY, text.MARGINAL, text.DANGER, text.UNSAVED]
+ENGLISH, FRENCH = language(), language("fr")
+LARGE = [
+    *(f"verdict.{one}" for one in ("pass", "marginal", "fail", "error", "aborted", "incomplete")),
+    "screen.ready",
+    "screen.danger",
+    "screen.unsaved",
+]
+WORDS = sorted({spoken.text(one) for spoken in (ENGLISH, FRENCH) for one in LARGE})
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -42,8 +50,9 @@ def test_every_word_is_drawn_five_lines_high_in_a_tile_of_a_small_terminal(word:
 
 
 def test_words_look_different() -> None:
-    drawings = {"\n".join(big_word(word, 39, 5)) for word in WORDS}
-    assert len(drawings) == len(WORDS)
+    for spoken in (ENGLISH, FRENCH):
+        drawings = {"\n".join(big_word(spoken.text(one), 39, 5)) for one in LARGE}
+        assert len(drawings) == len(LARGE)
 
 
 def test_pass_is_what_it_looks_like() -> None:
@@ -84,12 +93,19 @@ def judged(
     return Measurement(name="p", value=value, unit="W", limit=limit, verdict=verdict)
 
 
+def spaced(shown: str) -> str:
+    """Return a text with ordinary blanks."""
+    return shown.replace(NO_BREAK, " ")
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
         (19.5234, "19.52 V"),
-        (0.0001234, "0.00012 V"),
-        (12345.6, "12346 V"),
+        (0.0001234, "0.0001 V"),
+        (7.1e-05, "0.0001 V"),
+        (-7.1e-09, "-0.0000 V"),
+        (12345.6, "12350 V"),
         (3, "3 V"),
         (True, "yes V"),
         ("iso-105", "iso-105 V"),
@@ -98,37 +114,37 @@ def judged(
     ],
 )
 def test_values_are_short_and_have_their_unit(value: Value, shown: str) -> None:
-    assert value_text(measurement("v", value, "V")) == shown
+    assert spaced(value_text(measurement("v", value, "V"), ENGLISH)) == shown
 
 
 def test_a_value_is_never_rounded_onto_the_other_side_of_its_limit() -> None:
-    assert value_text(judged(12.0004, Verdict.FAIL, high=12.0)) == "12.0004 W"
-    assert value_text(judged(11.99999, Verdict.PASS, high=12.0)) == "12 W"
-    assert value_text(judged(3.99996, Verdict.FAIL, low=4.0)) == "3.99996 W"
+    assert spaced(value_text(judged(12.0004, Verdict.FAIL, high=12.0), ENGLISH)) == "12.0004 W"
+    assert spaced(value_text(judged(11.99999, Verdict.PASS, high=12.0), ENGLISH)) == "12 W"
+    assert spaced(value_text(judged(3.99996, Verdict.FAIL, low=4.0), ENGLISH)) == "3.99996 W"
 
 
 @given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
 def test_what_is_shown_has_the_verdict_of_what_was_measured(value: float, bound: float) -> None:
     limit = Limit(basis=Basis.PROPOSAL, max=bound)
     verdict = limit.judge(value)
-    shown = value_text(Measurement(name="p", value=value, limit=limit, verdict=verdict))
+    shown = value_text(Measurement(name="p", value=value, limit=limit, verdict=verdict), ENGLISH)
     assert limit.judge(float(shown)) is verdict
 
 
 @pytest.mark.parametrize(
     ("limit", "shown"),
     [
-        (Limit(basis=Basis.PROPOSAL, min=18.5, max=20.5, unit="V"), "[18.5 … 20.5]"),
+        (Limit(basis=Basis.PROPOSAL, min=18.5, max=20.5, unit="V"), "18.5 … 20.5"),
         (Limit(basis=Basis.PROPOSAL, max=0.1, unit="V"), "≤ 0.1"),
         (Limit(basis=Basis.PROPOSAL, min=4, unit="V"), "≥ 4"),
         (Limit(basis=Basis.PROPOSAL, min=4, unit="mV"), "≥ 4 mV"),
-        (Limit(basis=Basis.PROPOSAL, equals=104), "= 104"),
-        (Limit(basis=Basis.PROPOSAL, equals=True), "= yes"),
+        (Limit(basis=Basis.PROPOSAL, equals=104), "104 needed"),
+        (Limit(basis=Basis.PROPOSAL, equals=True), "yes needed"),
         (None, ""),
     ],
 )
 def test_limits_are_intervals(limit: Limit | None, shown: str) -> None:
-    assert limit_text(limit, "V") == shown
+    assert spaced(limit_text(limit, "V", ENGLISH)) == shown
 
 
 def test_durations() -> None:
@@ -218,7 +234,7 @@ def test_the_linux_console_gets_signs_that_its_font_has(
 
 
 def drawn(keys: KeysSeen, width: int = 75, height: int = 8) -> list[Line]:
-    return draw_keyboard(keys, width, height, PLAIN)
+    return draw_keyboard(keys, width, height, PLAIN, ENGLISH)
 
 
 def cap(strips: list[Line], legend: str) -> str | None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from records import Device, Verdict
+from records import Device, Phrase, Verdict
 from station.console import AutopilotNotice, DeliveryNotice, PluggedDevice, PluggedNotice
 from station.engine.events import (
     Choice,
@@ -17,6 +17,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
+from station.engine.prompts import DIGITS
 from station.ui.controls import Controls
 from station.ui.look import CONSOLE_SIGNS, SIGNS
 from station.ui.screen import ScreenPainter, grid
@@ -106,7 +107,9 @@ def test_tiles_never_overlap_nor_leave_the_screen(count: int, width: int, height
 @pytest.mark.parametrize("size", SIZES)
 def test_a_running_slot_shows_device_step_and_values_with_limits(size: tuple[int, int]) -> None:
     sight = Sight(size=size)
-    sight.happens("Slot-1", started("No load", "Load points"), StepStarted(1, "Load points"))
+    sight.happens(
+        "Slot-1", started("No load", "Load points"), StepStarted(1, Phrase(text="Load points"))
+    )
     sight.happens("Slot-1", Measured(GOOD), Measured(measurement("current", 2.5, "A", high=2.0)))
     shown = sight.text()
     assert "LT-00417" in shown
@@ -114,7 +117,7 @@ def test_a_running_slot_shows_device_step_and_values_with_limits(size: tuple[int
     assert "Step 2 of 2  Load points" in shown
     assert "1 outside limits" in shown
     row = next(row for row in sight.lines() if "output voltage" in row)
-    assert "19.5 V [18.5…20.5] ✓" in row
+    assert "19.5 V 18.5 … 20.5 ✓" in row
     row = next(row for row in sight.lines() if "current" in row)
     assert "2.5 A ≤ 2" in row
     assert "✗" in row
@@ -123,7 +126,7 @@ def test_a_running_slot_shows_device_step_and_values_with_limits(size: tuple[int
 def test_the_last_values_are_those_that_are_seen() -> None:
     sight = Sight()
     values = [Measured(measurement(f"value_{n}", float(n))) for n in range(40)]
-    sight.happens("Slot-1", started(), StepStarted(0, "No load"), *values)
+    sight.happens("Slot-1", started(), StepStarted(0, Phrase(text="No load")), *values)
     assert "value 39" in sight.text()
     assert "value 3 " not in sight.text()
 
@@ -150,7 +153,9 @@ def test_a_verdict_is_written_large(verdict: Verdict, size: tuple[int, int]) -> 
 def test_a_failure_shows_what_was_outside() -> None:
     sight = Sight()
     sight.happens("Slot-1", started(), finished(Verdict.FAIL, step("L", Verdict.FAIL, LOW)))
-    assert "17.9 V [18.5…20.5] ✗" in sight.text()
+    assert "Output voltage 17.9 V, 18.5 V to" in sight.text()
+    assert " 20.5 V allowed " in sight.text()
+    assert "Put the device aside for repair." in sight.words()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -190,7 +195,9 @@ def test_the_danger_of_one_slot_stays_in_view_while_another_is_enlarged() -> Non
 
 def test_waiting_for_a_shared_instrument_is_said_once_it_takes_long() -> None:
     sight = Sight()
-    sight.happens("Slot-1", started(), StepStarted(0, "No load"), Waiting("analyser", "Slot-3"))
+    sight.happens(
+        "Slot-1", started(), StepStarted(0, Phrase(text="No load")), Waiting("analyser", "Slot-3")
+    )
     assert "WAITING" not in sight.text()
     sight.now_s += 2.0
     assert "WAITING FOR analyser" in sight.text()
@@ -205,15 +212,14 @@ def test_a_question_is_in_its_slot_and_for_the_selected_one_at_the_bottom(
     size: tuple[int, int],
 ) -> None:
     sight = Sight(size=size)
-    choices = (*(Choice(str(n), str(n)) for n in range(9)), Choice("9", "9 or more"))
-    sight.happens("Slot-1", started(), asked("How many pixels are bright?", choices))
+    sight.happens("Slot-1", started(), asked("How many pixels are bright?", DIGITS))
     sight.happens("Slot-2", started(), asked("Is the lamp lit?"))
     shown = sight.lines()
     tiles, bottom = "\n".join(shown[:-6]), " ".join("\n".join(shown[-6:]).split())
     assert "[9] 9 or more" in tiles
     assert "[y] Yes  [n] No" in tiles
-    assert "F2, then answer" in tiles
-    assert "F1, then answer" not in tiles
+    assert "F2 selects this question" in tiles
+    assert "F1 selects this question" not in tiles
     assert "Slot-1 asks: How many pixels are bright?" in bottom
     assert "[0] [1] [2]" in bottom
     assert "Slot-2 asks" not in bottom
@@ -238,7 +244,7 @@ def test_a_forgotten_line_in_front_of_a_question_is_explained() -> None:
     sight = Sight()
     sight.press("L")
     sight.happens("Slot-1", started(), asked())
-    assert "Press Esc to clear the line, then answer." in sight.text()
+    assert "Press Esc to clear the line. Then answer." in sight.text()
 
 
 def test_the_input_line_says_where_a_tag_would_go() -> None:
@@ -290,7 +296,7 @@ def test_a_demonstration_says_how_to_take_over_and_then_what_to_do(size: tuple[i
     assert "simulated devices run by themselves. Ctrl+T: operate yourself." in sight.lines()[1]
     assert "Ctrl+T" in sight.lines()[-1]
     sight.press("ctrl+t")
-    assert "type any asset tag and press Enter" in sight.lines()[1]
+    assert "Type any asset tag. Press Enter." in sight.lines()[1]
     assert "Ctrl+T" not in sight.lines()[-1]
 
 
@@ -342,8 +348,8 @@ def test_an_enlarged_slot_lists_every_step_and_measurement(size: tuple[int, int]
     )
     sight.press("enter")
     shown = sight.words()
-    assert "output voltage 19.5 V [18.5 … 20.5] ✓" in shown
-    assert "output voltage 17.9 V [18.5 … 20.5] ✗" in shown
+    assert "output voltage 19.5 V 18.5 … 20.5 ✓" in shown
+    assert "output voltage 17.9 V 18.5 … 20.5 ✗" in shown
     assert "No load pass IEC 62368-1" in shown
     assert "sagged" in shown
     assert "Overload not tested" in shown
@@ -354,7 +360,7 @@ def test_an_enlarged_slot_lists_every_step_and_measurement(size: tuple[int, int]
 def test_the_list_follows_the_run_until_somebody_scrolls() -> None:
     sight = Sight()
     sight.press("enter")
-    sight.happens("Slot-1", started("Soak"), StepStarted(0, "Soak"))
+    sight.happens("Slot-1", started("Soak"), StepStarted(0, Phrase(text="Soak")))
     for number in range(60):
         sight.happens("Slot-1", Measured(measurement(f"value_{number}", 1.0)))
     assert "value 59" in sight.text()
@@ -376,7 +382,7 @@ def listed(sight: Sight) -> str:
 def test_a_list_of_live_values_shows_the_newest() -> None:
     sight = Sight()
     sight.press("enter")
-    sight.happens("Slot-1", started("Soak"), StepStarted(0, "Soak"), Measured(GOOD))
+    sight.happens("Slot-1", started("Soak"), StepStarted(0, Phrase(text="Soak")), Measured(GOOD))
     before = sight.lines()
     sight.happens("Slot-1", Measured(measurement("output_voltage", 18.25, low=18.5, high=20.5)))
     after = sight.lines()
@@ -392,7 +398,9 @@ def test_a_list_of_live_values_shows_the_newest() -> None:
 def test_a_keyboard_under_test_is_drawn(slots: int, size: tuple[int, int]) -> None:
     sight = Sight(FakeConsole(slots), size)
     keyboard = Device(asset_tag="KB-1", kind="keyboard", maker="Cherry", model="G80")
-    sight.happens("Slot-1", started("Every key", device=keyboard), StepStarted(0, "Every key"))
+    sight.happens(
+        "Slot-1", started("Every key", device=keyboard), StepStarted(0, Phrase(text="Every key"))
+    )
     sight.happens("Slot-1", KeysSeen("ansi-104", (0x14,), (0x14, 0x1A)))
     assert "2 of 104 keys seen" in sight.text()
     assert any({"I", "O", "P"} <= set(row) for row in sight.lines()[2:14])
@@ -402,7 +410,7 @@ def test_a_keyboard_under_test_is_drawn(slots: int, size: tuple[int, int]) -> No
 
 def test_a_message_is_in_its_slot_and_at_the_bottom() -> None:
     sight = Sight()
-    sight.console.refusal = "LT-1 is being tested in Slot-2 already"
+    sight.console.refusal = Phrase(text="LT-1 is being tested in Slot-2 already")
     sight.press("L", "enter")
     tile, bottom = sight.lines()[2:11], sight.lines()[-4:]
     assert "LT-1 is being tested in Slot-2" in "\n".join(tile)
@@ -415,7 +423,7 @@ def test_the_wish_to_quit_names_what_runs() -> None:
         sight.happens(f"Slot-{number}", started())
     sight.press("ctrl+q")
     assert "Still testing: Slot-1, Slot-2," in sight.text()
-    assert "Ctrl+Q once more stops them and quits; Esc stays." in sight.words()
+    assert "Ctrl+Q once more stops them and quits. Esc stays." in sight.words()
 
 
 @pytest.mark.parametrize("tag", ["[red]", "[/]", "[link=x]y[/link]", "{0}", "%s", "$tag", "\\"])
@@ -424,7 +432,7 @@ def test_markup_in_a_tag_is_shown_as_it_is(tag: str, enlarged: bool) -> None:
     sight = Sight()
     sight.controls.enlarged = enlarged
     device = Device(asset_tag=tag, kind=tag, maker=tag, model=tag)
-    sight.happens("Slot-1", started(tag, device=device, plan=tag), StepStarted(0, tag))
+    sight.happens("Slot-1", started(tag, device=device, plan=tag), StepStarted(0, Phrase(text=tag)))
     sight.happens("Slot-1", Measured(measurement(tag, tag, tag)), asked(tag))
     assert f"F1 Slot-1  {tag}" in sight.text()
     assert f"Slot-1 asks: {tag}" in sight.text()
@@ -436,7 +444,7 @@ def test_markup_in_a_tag_is_shown_as_it_is(tag: str, enlarged: bool) -> None:
 def test_control_characters_of_a_device_do_not_reach_the_terminal() -> None:
     sight = Sight()
     device = Device(asset_tag="LT\x1b[2J", kind="adapter", maker="A\r\nB", model="\x07")
-    sight.happens("Slot-1", started("a\tb", device=device), StepStarted(0, "a\tb"))
+    sight.happens("Slot-1", started("a\tb", device=device), StepStarted(0, Phrase(text="a\tb")))
     assert all(row.isprintable() for row in sight.lines())
 
 
@@ -448,7 +456,9 @@ def test_the_linux_console_is_sent_nothing_that_its_font_lacks() -> None:
     for place, verdict in enumerate(runs, start=1):
         steps = (step("Load", verdict, LOW, GOOD), made_safe())
         sight.happens(f"Slot-{place}", started(), finished(verdict, *steps))
-    sight.happens("Slot-5", started(), StepStarted(0, "No load"), Measured(LOW), Measured(GOOD))
+    sight.happens(
+        "Slot-5", started(), StepStarted(0, Phrase(text="No load")), Measured(LOW), Measured(GOOD)
+    )
     sight.happens("Slot-6", started(), asked())
     sight.happens("Slot-7", started(), KeysSeen("ansi-104", (4,), (4,), (5,)))
     for size in SIZES:
@@ -460,7 +470,9 @@ def test_the_linux_console_is_sent_nothing_that_its_font_lacks() -> None:
 
 def test_signs_and_words_say_what_colours_say() -> None:
     sight = Sight(console_font=True)
-    sight.happens("Slot-1", started(), StepStarted(0, "No load"), Measured(LOW), Measured(GOOD))
+    sight.happens(
+        "Slot-1", started(), StepStarted(0, Phrase(text="No load")), Measured(LOW), Measured(GOOD)
+    )
     sight.happens("Slot-1", Measured(measurement("idle", 0.099, "W", high=0.1, guard=0.02)))
     sight.press("enter")
     rows = sight.lines()
@@ -498,7 +510,7 @@ def test_whatever_happens_every_line_of_any_screen_is_full_and_harmless(
 CHERRY = PluggedDevice("046a:0011", "Cherry", "G80-3000", "KB-77")
 
 
-def offer(device: PluggedDevice = CHERRY, reason: str = "") -> PluggedNotice:
+def offer(device: PluggedDevice = CHERRY, reason: Phrase | None = None) -> PluggedNotice:
     return PluggedNotice("Slot-1", device, offered=True, suggested_tag="KB-77", reason=reason)
 
 
@@ -511,7 +523,7 @@ def test_a_slot_shows_what_is_plugged_in_and_what_to_do(size: tuple[int, int]) -
     assert "Scan its label to start" in sight.text()
     assert "Ctrl+S  serial number" in sight.lines()[-1]
     sight.press("f2")
-    assert "F1, then scan its label" in sight.text()
+    assert "F1 selects this slot" in sight.text()
     assert "Ctrl+S" not in sight.lines()[-1]
     sight.press("enter")
     assert "F1 Slot-1 plugged in" in sight.text() or "F1 plugged in" in sight.text()
@@ -524,7 +536,7 @@ def test_a_slot_shows_what_is_plugged_in_and_what_to_do(size: tuple[int, int]) -
 @pytest.mark.parametrize("slots", [1, 4, 8])
 def test_why_nothing_began_by_itself_can_be_read(slots: int, size: tuple[int, int]) -> None:
     sight = Sight(FakeConsole(slots), size)
-    sight.console.tell(offer(reason="the disk is full"))
+    sight.console.tell(offer(reason=Phrase(text="the disk is full")))
     if slots == 8 and size == SMALL:
         assert "Not started: the disk" in sight.words()
         sight.press("enter")
@@ -548,7 +560,7 @@ def test_the_next_device_is_announced_below_the_last_ones_verdict(size: tuple[in
 def test_whoever_is_asked_sees_that_the_device_is_gone(size: tuple[int, int]) -> None:
     sight = Sight(size=size)
     sight.console.tell(offer())
-    sight.happens("Slot-1", started(), StepStarted(0, "Lamps"), asked())
+    sight.happens("Slot-1", started(), StepStarted(0, Phrase(text="Lamps")), asked())
     sight.console.tell(PluggedNotice("Slot-1"))
     assert "Unplugged: nothing is at its port." in sight.text()
     assert "Is the lamp lit?" in sight.text()
