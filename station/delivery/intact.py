@@ -6,6 +6,7 @@ one that was stored with it; what the table says of it besides is compared with 
 
 import logging
 import sqlite3
+import time
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +15,9 @@ from records.reading import head_of
 from records.signing import NotGenuine, digest, header_of, split
 
 log = logging.getLogger(__name__)
+
+TOLD_S = 86400.0
+"""For a day the screen tells that the outbox was set aside; `pace outbox list` always does."""
 
 
 class Row(NamedTuple):
@@ -83,7 +87,11 @@ def troubles(db: sqlite3.Connection) -> tuple[str, ...]:
     (count,) = db.execute(
         "SELECT count(*) FROM outbox WHERE damaged IS NOT NULL AND delivered_at IS NULL"
     ).fetchone()
-    if not count:
-        return ()
-    which = "1 record is" if count == 1 else f"{count} records are"
-    return (f"{which} damaged and cannot be delivered: see `pace outbox list`",)
+    told = db.execute(
+        "SELECT told FROM trouble WHERE at_s > ? ORDER BY rowid DESC", (time.time() - TOLD_S,)
+    ).fetchall()
+    words = [one for (one,) in told]
+    if count:
+        which = "1 record is" if count == 1 else f"{count} records are"
+        words.append(f"{which} damaged and cannot be delivered: see `pace outbox list`")
+    return tuple(words)

@@ -28,7 +28,7 @@ def read_events(record_id: str, rows: Iterable[bytes]) -> list[Journalled]:
     for row in rows:
         try:
             events.append(_read(row))
-        except (msgspec.MsgspecError, KeyError, TypeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
             log.exception("run %s: this of its journal cannot be read: %r", record_id, row)
     return events
 

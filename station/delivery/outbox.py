@@ -19,10 +19,11 @@ import msgspec
 from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_run, encode
 from records.messages import EventRecord, PublicKey
 from records.run import Attachment
-from station.delivery import attachments, intact, keeping, signer, tables
+from station.delivery import attachments, intact, keeping, known, opening, salvage, signer, tables
 from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
 from station.delivery.keeping import Counts, Keep, Waiting
+from station.delivery.known import KnownFile
 from station.delivery.signer import Signer
 from station.engine.events import Event
 
@@ -59,11 +60,14 @@ class Outbox:
         """
         self.path = path
         self._keep = keep
+        self._patience_s = patience_s
         self._signer = Signer(path.parent)
         self._blobs = path.parent / attachments.FOLDER
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = _open(path, patience_s)
+            self._db = opening.open_file(path, patience_s)
+            self._known = KnownFile(path.parent)
+            self._known.write(opening.now_known(self._db))
         except (sqlite3.Error, OSError, tables.TooNew) as error:
             hint = (
                 "; is another station running on the same data?" if "locked" in str(error) else ""
@@ -181,6 +185,7 @@ class Outbox:
                 self._jobs.put(None)
         self._thread.join()
         self._db.close()
+        self._known.close()
 
     def _key(self) -> None:
         """Load the station's key, or raise `OutboxError` where it cannot be used."""
@@ -219,11 +224,23 @@ class Outbox:
             if batch or notes:
                 self._commit(notes, batch)
 
-    def _commit(self, notes: list[tuple[str, bytes]], batch: "list[_Job]") -> None:
+    def _commit(
+        self, notes: list[tuple[str, bytes]], batch: "list[_Job]", *, again: bool = False
+    ) -> None:
         """Commit all in one transaction; where that fails, each on its own: none harms another."""
         try:
             results = self._transaction(notes, batch)
+            if batch:
+                self._known.write(opening.now_known(self._db))
         except Exception as error:
+            if (
+                isinstance(error, sqlite3.Error)
+                and opening.is_damage(error)
+                and not again
+                and self._renew(error)
+            ):
+                self._commit(notes, batch, again=True)
+                return
             if len(batch) > 1 or (batch and notes):
                 self._commit(notes, [])
                 for job in batch:
@@ -237,6 +254,22 @@ class Outbox:
             self._trouble = ""
         for job, result in zip(batch, results, strict=True):
             job.future.set_result(result)
+
+    def _renew(self, why: Exception) -> bool:
+        """Put a new file in the place of a damaged one. Return whether that was possible."""
+        self._db.close()
+        try:
+            salvage.renew(self.path, known.read(self.path.parent), str(why))
+        except (OSError, sqlite3.Error):
+            log.exception("%s: nothing could be put in its place", self.path)
+        else:
+            self._signer.open_chain()
+        try:
+            self._db = opening.open_file(self.path, self._patience_s)
+        except (OSError, sqlite3.Error, tables.TooNew):
+            log.exception("%s: cannot be opened again", self.path)
+            return False
+        return True
 
     def _keep_for_later(self, notes: list[tuple[str, bytes]], error: Exception) -> None:
         """Keep journal entries, in their order, until the disk takes them again."""
@@ -262,26 +295,6 @@ class Outbox:
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     future: "Future[Any]"
-
-
-def _open(path: Path, patience_s: float) -> sqlite3.Connection:
-    """Return the database, which is this process's alone. Raises `sqlite3.Error`."""
-    db = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.text_factory = _text
-        tables.prepare(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _text(data: bytes) -> str:
-    """Read text in which bits may have changed: one such row must not hide the others."""
-    return data.decode(errors="replace")
 
 
 def _begin(db: sqlite3.Connection, signer: Signer, draft: RunRecord, plan: bytes) -> RunRecord:
@@ -311,7 +324,7 @@ def _recover(db: sqlite3.Connection, signer: Signer) -> tuple[RunRecord, ...]:
     for (record_id,) in db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall():
         try:
             recovered.append(_break_off(db, signer, record_id, Verdict.ABORTED, POWER_CUT))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             log.exception("run %s was broken off and cannot be read; it stays as it is", record_id)
     db.execute("DELETE FROM journal WHERE record_id NOT IN (SELECT record_id FROM draft)")
     return tuple(recovered)

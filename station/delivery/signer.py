@@ -31,6 +31,10 @@ class Signer:
         self._kid = ""
         self._reading = threading.Lock()
 
+    def open_chain(self) -> None:
+        """Let the next record open a new chain, as at a start of the service."""
+        self.chain = new_record_id()
+
     def load(self) -> "SigningKey":
         """Return the key. Raises `records.keys.KeyTrouble` where it cannot be used."""
         with self._reading:

@@ -6,6 +6,7 @@ they were finished; their messages are rows of `message`, so that a receipt rewr
 """
 
 import sqlite3
+from contextlib import closing
 
 import msgspec
 
@@ -128,3 +129,18 @@ def _script(db: sqlite3.Connection, script: str) -> None:
     for statement in script.split(";"):
         if statement.strip():
             db.execute(statement)
+
+
+def differences(db: sqlite3.Connection) -> str:
+    """Return in words how the tables differ from those of a new file; empty where they do not."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        prepare(fresh)
+        wanted = _schema(fresh)
+    here = _schema(db)
+    wrong = sorted(name for name in wanted.keys() | here if wanted.get(name) != here.get(name))
+    return f"its tables are not what they were: {', '.join(wrong)}" if wrong else ""
+
+
+def _schema(db: sqlite3.Connection) -> dict[str, str]:
+    rows = db.execute("SELECT name, sql FROM sqlite_master").fetchall()
+    return {name: "".join(str(sql).split()).replace('"', "") for name, sql in rows}

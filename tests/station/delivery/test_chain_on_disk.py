@@ -22,6 +22,7 @@ from records.signing import header_of, split, verify
 from records.verifying import Report, Source, check
 from station.delivery import tables
 from station.delivery.keeping import Keep
+from station.delivery.known import NAME, Known, KnownFile
 from station.delivery.outbox import Outbox, OutboxError, Waiting
 from station.delivery.signer import Signer
 from tests.records.examples import NOW
@@ -274,8 +275,12 @@ def test_delivered_records_leave_oldest_first_and_waiting_ones_never(path: Path)
         assert outbox.send_again(Request((Wanted(chain.chain, 1, 99),))) == 0
 
 
-def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
+@pytest.mark.parametrize("beside", [Known(version=tables.VERSION + 1), None])
+def test_a_file_of_a_later_version_is_left_alone(path: Path, beside: Known | None) -> None:
     Outbox(path).close()
+    (path.parent / NAME).unlink()
+    if beside is not None:
+        KnownFile(path.parent).write(beside)
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
     before = path.read_bytes()

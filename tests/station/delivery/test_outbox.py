@@ -487,13 +487,17 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         Outbox(tmp_path / "file" / "outbox.db")
 
 
-def test_a_file_that_is_no_database_is_told_and_left_alone(path: Path) -> None:
+def test_a_file_that_is_no_database_is_told_and_set_aside_as_it_is(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database at all, but somebody's notes" * 100)
     before = path.read_bytes()
-    with pytest.raises(OutboxError, match="not a database"):
-        Outbox(path)
-    assert path.read_bytes() == before
+    outbox = Outbox(path)
+    record = complete(outbox)
+    assert waiting(outbox) == [record]
+    (aside,) = path.parent.glob("outbox.damaged-*.db")
+    assert aside.name in outbox.troubles()[0]
+    assert aside.read_bytes() == before
+    outbox.close()
 
 
 # Two on one folder

@@ -1,0 +1,114 @@
+"""Open the outbox's file, check it, and put a new one in its place where it is damaged."""
+
+import sqlite3
+from pathlib import Path
+
+from station.delivery import known, salvage, signer, tables
+from station.delivery.known import Known
+
+WHOLE_CHECK_BYTES = 32 * 1024 * 1024
+"""A larger file is checked at the start but for its messages, which are checked when sent."""
+CHECK = "PRAGMA integrity_check"
+TABLES = ("outbox", "head", "counter", "draft", "journal", "attachment", "trouble")
+
+
+class Damaged(Exception):
+    """The file is no outbox any more. Says how that shows."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether SQLite calls the file itself bad, and not the disk, or a lock on it."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return isinstance(error, UnicodeDecodeError) or code & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+
+
+def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
+    """Return the database, which is this process's alone; a damaged one is set aside before.
+
+    Raises `sqlite3.Error`, `OSError`, or `tables.TooNew`.
+    """
+    salvage.finish(path)
+    side = known.read(path.parent)
+    try:
+        db = _checked(path, patience_s, side)
+    except Damaged as error:
+        salvage.renew(path, side, str(error))
+        db = _connect(path, patience_s)
+    salvage.catch_up(db, side)
+    return db
+
+
+def now_known(db: sqlite3.Connection) -> Known:
+    """Return how far the outbox has come, for the file beside it."""
+    head = signer.head(db)
+    (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
+    if head is None:
+        return Known(sequence=sequence, version=tables.VERSION)
+    return Known(
+        chain=head.chain,
+        position=head.position,
+        digest=head.digest,
+        sequence=sequence,
+        version=tables.VERSION,
+    )
+
+
+def _checked(path: Path, patience_s: float, side: Known | None) -> sqlite3.Connection:
+    try:
+        db = _connect(path, patience_s)
+    except tables.TooNew as error:
+        if side is not None and side.version <= tables.VERSION:  # no later software was here
+            raise Damaged(str(error)) from error
+        raise
+    except UnicodeDecodeError as error:  # what SQLite says quotes the damage
+        raise Damaged(str(error)) from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if is_damage(error) or code == sqlite3.SQLITE_ERROR:  # its tables are not what they were
+            raise Damaged(str(error)) from error
+        raise
+    try:
+        _check(db, path)
+    except BaseException as error:
+        db.close()
+        if isinstance(error, UnicodeDecodeError | sqlite3.Error) and is_damage(error):
+            raise Damaged(str(error)) from error
+        raise
+    return db
+
+
+def _connect(path: Path, patience_s: float) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
+    try:
+        db.text_factory = _text
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        tables.prepare(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _text(data: bytes) -> str:
+    """Read text in which bits may have changed: one such row must not hide the others."""
+    return data.decode(errors="replace")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `Damaged` where the file is not whole, or not made of the tables that it had."""
+    if (wrong := tables.differences(db)) != "":
+        raise Damaged(wrong)
+    small = path.stat().st_size <= WHOLE_CHECK_BYTES
+    for check in [CHECK] if small else [f"{CHECK}({table})" for table in TABLES]:
+        for (told,) in db.execute(check):
+            if told != "ok":
+                raise Damaged(told)
+    named = dict(db.execute("SELECT name, value FROM counter").fetchall())
+    for name in ("sequence", "delivered", "kept_bytes"):
+        if not isinstance(named.get(name), int):
+            raise Damaged(f"it has no counter {name}")
