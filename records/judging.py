@@ -45,12 +45,15 @@ def repeated_keys(record: bytes) -> list[Contradiction]:
     found: list[Contradiction] = []
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        whole = dict(pairs)
+        if len(whole) == len(pairs):
+            return whole
         for key, times in Counter(key for key, _ in pairs).items():
             if times > 1:
                 found.append(
                     Contradiction("repeated_key", "", f"the key {key!r} comes {times} times")
                 )
-        return dict(pairs)
+        return whole
 
     json.loads(record, object_pairs_hook=note)
     return found

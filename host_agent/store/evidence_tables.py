@@ -8,9 +8,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from host_agent.store.schema import Id, metadata, text_column
+
+IS_FIRST = text("position = 1")
+"""The condition of the index of first links, which a query repeats word for word."""
+
+IS_UNKNOWN = text("state = 'unknown_key'")
+"""The condition of the index of links whose key is not known."""
 
 keys = Table(
     "keys",
@@ -42,9 +49,14 @@ links = Table(
     text_column("record_id"),
     text_column("state"),  # fits, unknown_key, altered
     Index("links_chain", "station", "chain", "position"),
-    Index("links_after_chain", "station", "after_chain", "position"),
-    Index("links_state", "state", "kid"),
-    sqlite_with_rowid=False,
+    Index(
+        "links_first",
+        "station",
+        "after_chain",
+        sqlite_where=IS_FIRST,
+        postgresql_where=IS_FIRST,
+    ),
+    Index("links_unknown", "kid", sqlite_where=IS_UNKNOWN, postgresql_where=IS_UNKNOWN),
 )
 """Each signed message. `state` says whether its signature fits; whom its key belongs to and what
 that is worth, table `keys` says."""

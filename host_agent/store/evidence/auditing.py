@@ -120,7 +120,7 @@ def _neighbourhood(
     ).one_or_none()
     head = None if head_row is None else Link(chain, head_row[0], "", head_row[1])
     fitting = (_links.station == station, _links.state == "fits")
-    followers = _select(connection, *fitting, _links.after_chain == chain, _links.position == 1)
+    followers = _select(connection, *fitting, _links.after_chain == chain, tables.IS_FIRST)
     if not chain:
         return followers, None
     named = {one.after_position for one in followers} | {
@@ -136,7 +136,9 @@ def _neighbourhood(
     return [*own, *followers], head
 
 
-def _select(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Link]:
+def _select(
+    connection: sa.Connection, *where: sa.ColumnElement[bool] | sa.TextClause
+) -> list[Link]:
     return [Link(*row) for row in connection.execute(sa.select(*_LINK).where(*where))]
 
 

@@ -88,7 +88,7 @@ class Verifying(Auditing):
             known = known_keys(connection)
             digests = connection.execute(
                 sa.select(_links.digest)
-                .where(_links.state == UNKNOWN_KEY, _links.kid.in_({one.kid for one in known}))
+                .where(tables.IS_UNKNOWN, _links.kid.in_({one.kid for one in known}))
                 .limit(limit)
             ).scalars()
             waiting = list(digests)

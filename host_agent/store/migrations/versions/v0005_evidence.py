@@ -82,11 +82,13 @@ def _tables_of_evidence() -> None:
         _text("kid"),
         _text("record_id"),
         _text("state"),
-        sqlite_with_rowid=False,
     )
     op.create_index("links_chain", "links", ["station", "chain", "position"])
-    op.create_index("links_after_chain", "links", ["station", "after_chain", "position"])
-    op.create_index("links_state", "links", ["state", "kid"])
+    for name, columns, condition in (
+        ("links_first", ["station", "after_chain"], sa.text("position = 1")),
+        ("links_unknown", ["kid"], sa.text("state = 'unknown_key'")),
+    ):
+        op.create_index(name, "links", columns, sqlite_where=condition, postgresql_where=condition)
     op.create_table(
         "chains",
         sa.Column("station", sa.Text, primary_key=True),
