@@ -13,6 +13,10 @@ from records import version_1
 from records.messages import EventRecord, PlanRecord
 from records.run import RunRecord
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""The exceptions of msgspec for bytes that are not what was asked for, from wherever they come: it
+raises the two others for a text that is not UTF-8, and for what is nested too deeply."""
+
 _RUN_2 = b'{"schema":"pace.run/2",'
 _decode_any = msgspec.json.Decoder(
     RunRecord | version_1.RunRecordV1 | PlanRecord | EventRecord

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from records import Measurement, Phrase, Proof, RunRecord, StepRecord, Verdict, version_1
+from records.reading import UNREADABLE
 from records.run import not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE
 from station.engine.events import Found, Measured, StepFinished, StepStarted
@@ -18,6 +19,7 @@ Journalled = StepStarted | Measured | Found | StepFinished
 """The events that a journal holds: what a run had measured must not be lost with it."""
 
 POWER_CUT = Phrase("run.power_cut")
+DAMAGED = Phrase("run.journal_damaged")
 
 _decode = msgspec.json.Decoder(Journalled).decode
 
@@ -28,7 +30,7 @@ def read_events(record_id: str, rows: Iterable[bytes]) -> list[Journalled]:
     for row in rows:
         try:
             events.append(_read(row))
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        except (*UNREADABLE, KeyError, TypeError):
             log.exception("run %s: this of its journal cannot be read: %r", record_id, row)
     return events
 
@@ -46,12 +48,18 @@ def _read(row: bytes) -> Journalled:
 
 
 def break_off(
-    draft: RunRecord, events: Sequence[Journalled], verdict: Verdict, why: Phrase
+    draft: RunRecord,
+    events: Sequence[Journalled],
+    verdict: Verdict,
+    why: Phrase,
+    *,
+    whole_journal: bool = True,
 ) -> RunRecord:
     """Return the record of a run that went as far as `events` tell.
 
     `verdict` is that of the step that was under way, with the reason `why`. A run that had made its
-    bench safe was over, and is concluded as it is; but for an ERROR, which something raised.
+    bench safe was over, and is concluded as it is; but for an ERROR, which something raised, and
+    where its journal is not whole: what is lost of it may have been a FAIL.
     """
     heard = _heard(events)
     begun = _begun(heard, draft, verdict, why)
@@ -64,6 +72,8 @@ def break_off(
     whole = bool(last) and last[-1].step == MAKE_SAFE
     if not begun and verdict is Verdict.ERROR:
         last.insert(0, _of_runner(CONCLUDE, verdict, why))
+    elif not whole_journal:
+        last.insert(0, _of_runner(CONCLUDE, verdict, DAMAGED))
     if not whole:
         last.append(_of_runner(MAKE_SAFE, verdict, why))
     steps = (*before, *tests, *last)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 DAY_S = 86400.0
 _CLOCK_IS_SET_S = 1_767_225_600.0  # 2026-01-01: a Pi without a network begins in 1970
+_LAST = 2**63 - 1  # the largest position that SQLite takes
 _RECORDS = "kind <> 'plan'"
 
 
@@ -129,7 +130,9 @@ def prune(db: sqlite3.Connection, keep: Keep) -> int:
         known = delivered_at > _CLOCK_IS_SET_S
         late = known and now_s - delivered_at > keep.days * DAY_S
         if not late and kept_bytes <= keep.mib * MIB:
-            break
+            if known:
+                break
+            continue  # its age is not known, and says nothing of those after it
         db.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
         db.execute("DELETE FROM message WHERE id = ?", (row_id,))
         kept_bytes -= size_bytes
@@ -145,7 +148,7 @@ def send_again(db: sqlite3.Connection, request: Request) -> int:
     for wanted in request.records:
         chosen += db.execute(
             f"{columns} AND chain = ? AND position BETWEEN ? AND ?",
-            (wanted.chain, wanted.first, wanted.last),
+            (wanted.chain, *(max(0, min(_LAST, one)) for one in (wanted.first, wanted.last))),
         )
     for sha256 in request.plans:
         chosen += db.execute(f"{columns} AND kind = 'plan' AND record_id = ?", (sha256,))

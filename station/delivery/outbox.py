@@ -18,6 +18,7 @@ import msgspec
 
 from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_run, encode
 from records.messages import EventRecord, PublicKey
+from records.reading import UNREADABLE
 from records.run import Attachment
 from station.delivery import attachments, intact, keeping, known, opening, salvage, signer, tables
 from station.delivery.attachments import Piece
@@ -36,7 +37,11 @@ class OutboxError(Exception):
     """The disk took nothing. Says why and what to do."""
 
 
-__all__ = ["Counts", "Keep", "Outbox", "OutboxError", "Waiting"]
+class KeyUnusable(OutboxError):
+    """Nothing can be signed, so nothing new is kept; what waits can still be delivered."""
+
+
+__all__ = ["Counts", "Keep", "KeyUnusable", "Outbox", "OutboxError", "Waiting"]
 
 KEEP = Keep()
 
@@ -100,7 +105,12 @@ class Outbox:
         self._do(lambda db: _finish(db, self._signer, record))
 
     def recover(self) -> tuple[RunRecord, ...]:
-        """Make a record of every run that was broken off, with what was measured."""
+        """Make a record of every run that was broken off, with what was measured.
+
+        Raises `KeyUnusable` where there is one and it cannot be signed: it stays for another time.
+        """
+        if self._do(_broken_off):
+            self._key()
         return self._do(lambda db: _recover(db, self._signer))
 
     def break_off(self, record_id: str, reason: Phrase) -> RunRecord:
@@ -154,7 +164,10 @@ class Outbox:
     def public_key(self, station: str) -> PublicKey:
         """Return the key that the records are verified with."""
         self._key()
-        return self._signer.public_key(station)
+        try:
+            return self._signer.public_key(station)
+        except Exception as error:  # as in `_key`
+            raise KeyUnusable(str(error)) from error
 
     def attach(self, name: str, data: bytes, media_type: str = "") -> Attachment:
         """Keep a photograph or document for a record, and let it wait for its delivery.
@@ -188,11 +201,11 @@ class Outbox:
         self._known.close()
 
     def _key(self) -> None:
-        """Load the station's key, or raise `OutboxError` where it cannot be used."""
+        """Load the station's key, or raise `KeyUnusable`."""
         try:
             self._signer.load()
         except Exception as error:  # `KeyTrouble`; its module is not imported before it is needed
-            raise OutboxError(str(error)) from error
+            raise KeyUnusable(str(error)) from error
 
     def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         job = _Job(work, Future())
@@ -319,12 +332,16 @@ def _finish(db: sqlite3.Connection, signer: Signer, record: RunRecord) -> None:
     db.execute("DELETE FROM journal WHERE record_id = ?", (record.record_id,))
 
 
+def _broken_off(db: sqlite3.Connection) -> list[str]:
+    return [one for (one,) in db.execute("SELECT record_id FROM draft ORDER BY rowid")]
+
+
 def _recover(db: sqlite3.Connection, signer: Signer) -> tuple[RunRecord, ...]:
     recovered = []
-    for (record_id,) in db.execute("SELECT record_id FROM draft ORDER BY rowid").fetchall():
+    for record_id in _broken_off(db):
         try:
             recovered.append(_break_off(db, signer, record_id, Verdict.ABORTED, POWER_CUT))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             log.exception("run %s was broken off and cannot be read; it stays as it is", record_id)
     db.execute("DELETE FROM journal WHERE record_id NOT IN (SELECT record_id FROM draft)")
     return tuple(recovered)
@@ -337,8 +354,10 @@ def _break_off(
     if found is None:
         raise LookupError(f"no run {record_id} is going on")
     rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
-    events = read_events(record_id, (row for (row,) in rows))
-    record = break_off(decode_run(found[0]), events, verdict, why)
+    bodies = [body for (body,) in rows]
+    events = read_events(record_id, bodies)
+    whole = len(events) == len(bodies)
+    record = break_off(decode_run(found[0]), events, verdict, why, whole_journal=whole)
     _finish(db, signer, record)
     return record
 

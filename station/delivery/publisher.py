@@ -22,6 +22,7 @@ import aiomqtt
 import msgspec
 
 from records import Receipt, Request, StationState, encode, topics
+from records.reading import UNREADABLE
 from records.version_1 import ReceiptV1
 from station.delivery.broker import BrokerAddress
 from station.delivery.in_flight import InFlight
@@ -217,7 +218,7 @@ class Publisher:
                 continue
             try:
                 said = _decode_from_host(bytes(message.payload))
-            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
+            except (*UNREADABLE, TypeError) as error:
                 log.warning("%s: not a receipt: %s", message.topic, error)
                 continue
             match said:

@@ -8,9 +8,7 @@ they were finished; their messages are rows of `message`, so that a receipt rewr
 import sqlite3
 from contextlib import closing
 
-import msgspec
-
-from records.reading import head_of, kind_of
+from records.reading import UNREADABLE, head_of, kind_of
 from records.signing import digest
 
 VERSION = 2
@@ -117,7 +115,7 @@ def _take_over(db: sqlite3.Connection) -> None:
     for record_id, body, rejected in rows.fetchall():
         try:
             head = head_of(body)
-        except msgspec.MsgspecError:  # as it was there, it goes on waiting
+        except UNREADABLE:  # as it was there, it goes on waiting
             insert(db, record_id, "run", "", body, rejected=rejected)
             continue
         kind = kind_of(head.schema)

@@ -21,7 +21,7 @@ from station.console import (
     SlotNotice,
     UnsafeNotice,
 )
-from station.delivery.outbox import Outbox, OutboxError
+from station.delivery.outbox import KeyUnusable, Outbox, OutboxError
 from station.delivery.publisher import Delivery, Publisher
 from station.engine.clock import Clock
 from station.engine.events import Event, RunFinished, RunStarted, StepStarted
@@ -111,7 +111,11 @@ class StationService:
             if troubles := self._runs.make_safe(slot):
                 self._notices.tell(UnsafeNotice(slot.name, troubles))
             self._seats[slot.name].made_safe(self._monotonic())
-        recovered = self._outbox.recover()
+        try:
+            recovered = self._outbox.recover()
+        except KeyUnusable:  # what waits is delivered nevertheless, and nothing begins
+            log.exception("a run was broken off, and has no record before the key is usable")
+            recovered = ()
         self._outbox.offer_again()
         for record in recovered:
             log.warning("run %s in %s was broken off", record.record_id, record.slot)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -37,6 +38,7 @@ from station.service.runs import SOFTWARE
 from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
 from tests.host_agent.rig import eventually
+from tests.station.benches import make_draft
 from tests.station.hosts import Host, runs_waiting
 
 NOBODY = BrokerAddress(host="127.0.0.1", port=1)
@@ -649,4 +651,23 @@ def test_a_bench_is_made_safe_before_anything_else(config: StationConfig, tmp_pa
     assert not any(load_twin.on for load_twin in loads)
     assert station.test("A-1").verdict is Verdict.PASS
     assert not any(load_twin.on for load_twin in loads)
+    station.service.close()
+
+
+def test_a_station_whose_key_is_unusable_starts_and_keeps_the_run_that_was_cut(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        cut = outbox.begin(make_draft())
+    key = tmp_path / "station.key"
+    text = key.read_text()
+    key.write_text("rubbish")
+    station = Station(config, tmp_path / "outbox.db")
+    assert station.service.open() == ()
+    with pytest.raises(CommandRefused, match="not a station's key"):
+        station.service.start("left", "A-1")
+    station.service.close()
+    key.write_text(text)
+    station = Station(config, tmp_path / "outbox.db")
+    assert [one.record_id for one in station.service.open()] == [cut.record_id]
     station.service.close()

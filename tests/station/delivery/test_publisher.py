@@ -297,6 +297,8 @@ def test_a_record_that_the_broker_will_not_have_does_not_hold_up_the_others(
         b'{"schema":"pace.receipt/1","stored":["unknown"]}',
         b'{"schema":"pace.receipt/1","stored":[],"rejected":[{"record_id":"?","reason":"?"}]}',
         b"x" * 100_000,
+        b'{"a":' + b"[" * 100_000,
+        b'{"schema":"pace.request/1","records":[{"chain":"c","first":1,"last":9223372036854775808}]}',
     ],
 )
 def test_a_receipt_that_is_none_changes_nothing(
