@@ -51,7 +51,7 @@ def test_damaged_bytes_keep_no_other_run_from_its_record(
 
 
 def test_a_run_whose_journal_lost_a_test_does_not_pass(path: Path) -> None:
-    """What cannot be read may have been a FAIL of a test that nothing requires."""
+    """Rows that cannot be read may hold a FAIL of a test that nothing requires."""
     cut = cut_run(
         path,
         StepStarted(0, "Voltage", "power.voltage"),
