@@ -8,7 +8,8 @@ import pytest
 
 from records import Receipt, Request, Stored, Verdict, keys
 from records.messages import Wanted
-from records.verdicts import MAKE_SAFE
+from records.verdicts import CONCLUDE, MAKE_SAFE
+from station.delivery.journal import DAMAGED
 from station.delivery.keeping import Keep
 from station.delivery.outbox import KeyUnusable, Outbox
 from station.engine.events import StepFinished, StepStarted
@@ -64,7 +65,8 @@ def test_a_run_whose_journal_lost_a_test_does_not_pass(path: Path) -> None:
     with closing(Outbox(path)) as outbox:
         (record,) = outbox.recover()
     assert record.verdict is Verdict.ABORTED
-    assert "cannot be read" in next(one.why for one in record.steps if one.step == "run.conclude")
+    (concluded,) = (one.reason for one in record.steps if one.step == CONCLUDE)
+    assert concluded == DAMAGED
 
 
 def test_a_run_that_was_cut_waits_for_its_key_and_what_is_finished_does_not(path: Path) -> None:
