@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from records import Receipt, Request, Stored, Verdict, keys
+from records import Phrase, Receipt, Request, Stored, Verdict, keys
 from records.messages import Wanted
 from records.verdicts import CONCLUDE, MAKE_SAFE
 from station.delivery.journal import DAMAGED
@@ -39,7 +39,7 @@ def cut_run(path: Path, *events: StepStarted | StepFinished) -> str:
 def test_damaged_bytes_keep_no_other_run_from_its_record(
     path: Path, damage: bytes, table: str
 ) -> None:
-    damaged, sound = cut_run(path), cut_run(path, StepStarted(0, "A", "a.a"))
+    damaged, sound = cut_run(path), cut_run(path, StepStarted(0, Phrase("title.A"), "a.a"))
     with closing(sqlite3.connect(path)) as db:
         if table == "draft":
             db.execute("UPDATE draft SET body = ? WHERE record_id = ?", (damage, damaged))
@@ -55,7 +55,7 @@ def test_a_run_whose_journal_lost_a_test_does_not_pass(path: Path) -> None:
     """Rows that cannot be read may hold a FAIL of a test that nothing requires."""
     cut = cut_run(
         path,
-        StepStarted(0, "Voltage", "power.voltage"),
+        StepStarted(0, Phrase("title.Voltage"), "power.voltage"),
         StepFinished(step()),
         StepFinished(step(name=MAKE_SAFE, test=MAKE_SAFE, measurements=())),
     )
@@ -73,7 +73,7 @@ def test_a_run_that_was_cut_waits_for_its_key_and_what_is_finished_does_not(path
     with closing(Outbox(path)) as outbox:
         finished = outbox.begin(make_draft())
         outbox.finish(finished)
-    cut = cut_run(path, StepStarted(0, "A", "a.a"))
+    cut = cut_run(path, StepStarted(0, Phrase("title.A"), "a.a"))
     key = path.parent / keys.FILE_NAME
     text = key.read_text()
     key.write_text("rubbish")
