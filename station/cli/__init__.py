@@ -19,6 +19,7 @@ NOUNS = {
     "plan": "what is tested",
     "rig": "what is plugged into this machine",
     "record": "verify records offline, with public keys alone",
+    "outbox": "the records at this station, and what can be read of a damaged outbox",
     "key": "the key with which this station signs",
     "decode": "read what devices say of themselves, one a line on stdin",
     "demo": "broker, host, simulated station and screen in one",

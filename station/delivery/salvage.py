@@ -44,6 +44,7 @@ class Read(msgspec.Struct):
     attachments: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     head: Known = Known()
     sequence: int = 0
+    troubles: list[tuple[float, str]] = msgspec.field(default_factory=list)
 
 
 class _Numbered(msgspec.Struct):
@@ -60,6 +61,8 @@ def read(path: Path) -> Read:
         match row:
             case (None, str(), str(), str(), str(), int(), *_) if len(row) >= 10:
                 found.rows[row_id] = (row_id, *row[1:], None)[:11]
+            case (float() as at_s, str() as told):
+                found.troubles.append((at_s, told))
             case (str() as record_id, bytes() as body):
                 if body.startswith(b'{"schema":"pace.run/'):
                     found.drafts[record_id] = body
@@ -210,6 +213,7 @@ def _fill(db: sqlite3.Connection, path: Path, found: Read) -> tuple[Known, int, 
             db.execute("INSERT OR IGNORE INTO draft VALUES (?, ?)", (record_id, draft))
             sequence = max(sequence, _number(draft))
     db.executemany("INSERT INTO journal VALUES (?, ?)", found.journal)
+    db.executemany("INSERT INTO trouble VALUES (?, ?)", found.troubles)
     filled = f"INSERT OR IGNORE INTO attachment VALUES ({', '.join('?' * 6)})"
     db.executemany(filled, found.attachments)
     db.execute(
