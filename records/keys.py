@@ -138,7 +138,10 @@ def rotate(folder: Path, station: str) -> PublicKey:
     old = load_or_make(folder)
     key = SigningKey.generate()
     fresh = endorse(public_key(key, station), old)
-    known = history(folder).keys or (public_key(old, station),)
+    known = history(folder).keys
+    former = public_key(old, station)
+    if former.kid not in {one.kid for one in known}:
+        known = (*known, former)
     _write(folder / HISTORY, msgspec.json.encode(KeySet((*known, fresh))) + b"\n", 0o644)
     _write(folder / FILE_NAME, bytes(key).hex().encode() + b"\n", 0o600)
     return fresh
@@ -155,6 +158,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)  # of a process of the same number before a power cut
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -80,7 +80,7 @@ def header_of(signature: bytes) -> Header:
     protected, _, _ = signature.partition(b"..")
     try:
         header = _decode_header(decoded(protected))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise NotGenuine(f"the signature has no header: {error}") from error
     if header.alg != ALGORITHM:
         raise NotGenuine(f"the algorithm is {header.alg!r}, and a station signs with {ALGORITHM}")

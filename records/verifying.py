@@ -5,14 +5,17 @@ Nothing here opens a network or a database: messages come from wherever they wer
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 from nacl.signing import VerifyKey
 
+from records import version_1
 from records.chain import Finding, Link, audit, link_of
 from records.messages import Head, KeySet
-from records.reading import head_of
+from records.reading import UNREADABLE
 from records.signing import Header, NotGenuine, UnknownKey, digest, header_of, split, verify
 
 
@@ -31,7 +34,9 @@ class Source(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """One thing that is wrong. `what`: altered, unknown_key, revoked, missing, fork, broken, order.
+    """One thing that is wrong.
+
+    `what`: altered, unsigned, unknown_key, revoked, missing, fork, broken, order.
 
     `position` is 0 where the record does not say one.
     """
@@ -44,7 +49,11 @@ class Trouble(NamedTuple):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings. `troubles` are in the order of chains and positions, the first one first."""
+    """The findings. `troubles` are in the order of chains and positions, the first one first.
+
+    `unsigned` counts the records of version 0.1, which nobody signed. `elsewhere` are the stated
+    heads of whose chain nothing is here, although the place is complete.
+    """
 
     messages: int
     verified: int
@@ -52,6 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     chains: int
     troubles: tuple[Trouble, ...]
     cannot_know: tuple[str, ...]
+    elsewhere: tuple[Head, ...] = ()
 
 
 class _Seen(NamedTuple):
@@ -64,14 +74,19 @@ def check(source: Source, keys: Mapping[str, VerifyKey], known: KeySet = KeySet(
     revoked = {one.kid: one.revoked_at for one in known.keys if one.revoked_at}
     troubles: list[Trouble] = []
     seen: list[_Seen] = []
+    times: dict[str, datetime | None] = {}  # of each chain's last record that says one
     number = verified = unsigned = 0
     for message in source.messages:
         number += 1
         signature, record = split(message)
-        if not signature:
-            unsigned += 1
-            continue
         record_id, station, started = _named(record)
+        if not signature:
+            if _is_of_0_1(record):
+                unsigned += 1
+            else:
+                text = f"message {number}: no signature, and only version 0.1 signed nothing"
+                troubles.append(Trouble("unsigned", text, record_id))
+            continue
         try:
             header = header_of(signature)
         except NotGenuine as error:
@@ -79,7 +94,10 @@ def check(source: Source, keys: Mapping[str, VerifyKey], known: KeySet = KeySet(
             continue
         seen.append(_Seen(link_of(header, digest(message), record_id), station))
         trouble = _of_its_signature(message, header, keys, record_id)
-        if trouble is None and header.kid in revoked and started >= revoked[header.kid]:
+        started = times[header.chain] = (
+            started or times.get(header.chain) or _opened_at(header.chain)
+        )
+        if trouble is None and header.kid in revoked and _since(started, revoked[header.kid]):
             text = f"the key {header.kid} is revoked since {revoked[header.kid]}"
             trouble = Trouble("revoked", text, record_id, header.chain, header.position)
         if trouble is not None:
@@ -118,6 +136,7 @@ def check(source: Source, keys: Mapping[str, VerifyKey], known: KeySet = KeySet(
         chains=len(order),
         troubles=tuple(troubles),
         cannot_know=tuple(notes),
+        elsewhere=_elsewhere(source, seen) if source.complete else (),
     )
 
 
@@ -135,18 +154,55 @@ def _of_its_signature(
     return Trouble(what, text, record_id, header.chain, header.position)
 
 
-def _named(record: bytes) -> tuple[str, str, str]:
-    """Return id, station and start of a record, as far as it says them."""
+class _Named(msgspec.Struct):
+    """What a record may say of itself: a run has `started_at`, an event `at`, a plan neither."""
+
+    schema: str = ""
+    record_id: str = ""
+    station: str = ""
+    started_at: datetime | None = None
+    at: datetime | None = None
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _named(record: bytes) -> tuple[str, str, datetime | None]:
+    """Return id, station and time of a record, as far as it says them."""
     try:
-        head = head_of(record)
-        started = msgspec.json.decode(record, type=_Started).started_at
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return "", "", ""
-    return head.record_id, head.station, started
+        named = _decode_named(record)
+    except UNREADABLE:
+        return "", "", None
+    return named.record_id, named.station, named.started_at or named.at
 
 
-class _Started(msgspec.Struct):
-    started_at: str = ""
+def _is_of_0_1(record: bytes) -> bool:
+    try:
+        return _decode_named(record).schema == version_1.RUN
+    except UNREADABLE:
+        return False
+
+
+def _opened_at(chain: str) -> datetime | None:
+    """Return when a chain was opened: its name is a UUIDv7 (RFC 9562, 5.7)."""
+    try:
+        name = UUID(chain)
+        return datetime.fromtimestamp((name.int >> 80) / 1000, UTC) if name.version == 7 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _since(when: datetime | None, revoked_at: str) -> bool:
+    """Tell whether a key was revoked at that time; also where either time is not known."""
+    try:
+        revoked = datetime.fromisoformat(revoked_at)
+    except ValueError:
+        return True
+    return when is None or _utc(when) >= _utc(revoked)
+
+
+def _utc(when: datetime) -> datetime:
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def _by_station(seen: Sequence[_Seen]) -> dict[str, list[Link]]:
@@ -163,6 +219,11 @@ def _head(source: Source, links: Sequence[Link]) -> Link | None:
     chains = {one.chain for one in links} | {one.after_chain for one in links}
     found = [head for head in source.heads if head.chain in chains]
     return Link(found[-1].chain, found[-1].position, "", found[-1].digest) if found else None
+
+
+def _elsewhere(source: Source, seen: Sequence[_Seen]) -> tuple[Head, ...]:
+    here = {one.link.chain for one in seen} | {one.link.after_chain for one in seen}
+    return tuple(head for head in source.heads if head.chain not in here)
 
 
 def _is_tail(finding: Finding, links: Sequence[Link]) -> bool:

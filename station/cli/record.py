@@ -45,10 +45,12 @@ def _verify(chosen: argparse.Namespace) -> int:
     from records import verifying
 
     try:
+        stated = _stated_head(chosen.head)
         with_keys = _keys(chosen)
         usable = keys_of.verify_keys(with_keys)
         reports = [
-            (source.name, verifying.check(source, usable, with_keys)) for source in _sources(chosen)
+            (source.name, verifying.check(source, usable, with_keys))
+            for source in _sources(chosen, stated)
         ]
     except (Unusable, keys_of.KeyTrouble, sqlite3.Error, OSError) as error:
         complain(str(error))
@@ -58,7 +60,12 @@ def _verify(chosen: argparse.Namespace) -> int:
     else:
         for name, report in reports:
             _print(name, report)
-    return 1 if any(report.troubles for _, report in reports) else 0
+    lost = [head for head in stated if reports and all(head in one.elsewhere for _, one in reports)]
+    for head in lost:
+        complain(
+            f"MISSING: nothing of chain {head.chain} is here, which has come to {head.position}"
+        )
+    return 1 if lost or any(report.troubles for _, report in reports) else 0
 
 
 def _keys(chosen: argparse.Namespace) -> "KeySet":
@@ -71,15 +78,14 @@ def _keys(chosen: argparse.Namespace) -> "KeySet":
     raise Unusable("--keys FILE is missing: `pace key show` at the station prints its public keys")
 
 
-def _sources(chosen: argparse.Namespace) -> "Iterator[Source]":
+def _sources(chosen: argparse.Namespace, heads: "tuple[Head, ...]") -> "Iterator[Source]":
     from records.verifying import Source
 
-    heads = _stated_head(chosen.head)
     if not (chosen.files or chosen.database or chosen.outbox):
         raise Unusable("nothing to verify: give FILE, --database or --outbox")
     for path in chosen.files:
-        lines = path.read_bytes().split(b"\n")
-        yield Source(str(path), messages(lines), ordered=True, heads=heads)
+        with path.open("rb") as lines:
+            yield Source(str(path), messages(lines), ordered=True, heads=heads)
     if chosen.outbox is not None:
         yield _outbox(chosen.outbox, heads)
     if chosen.database:
@@ -89,7 +95,8 @@ def _sources(chosen: argparse.Namespace) -> "Iterator[Source]":
 def messages(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the messages of an exported file: a record, mostly after the line of its signature."""
     signature = b""
-    for line in lines:
+    for ended in lines:
+        line = ended.removesuffix(b"\n")
         if not line.strip():
             continue
         if line.startswith(b"{"):
@@ -174,7 +181,7 @@ def _stated_head(text: str | None) -> tuple[Head, ...]:
     if not text:
         return ()
     chain, _, position = text.rpartition(":")
-    if not chain or not position.isdigit():
+    if not chain or not position.isdecimal():
         raise Unusable(f"--head {text!r} is not CHAIN:POSITION")
     return (Head(chain, int(position), ""),)
 

@@ -1,16 +1,20 @@
 """`pace record verify` and `pace key`: offline, with public keys alone, and honest about limits."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from records import Receipt, Stored
-from records.signing import split
+from records import Receipt, Stored, encode, keys
+from records.messages import KeySet
+from records.signing import encoded, split
 from station.cli import main
 from station.delivery.keeping import Keep
 from station.delivery.outbox import Outbox
@@ -171,6 +175,7 @@ def test_records_of_0_1_are_unsigned_and_nobody_can_say_more(
         (["--database", "mysql://u:secret@h/x", "--keys", "{keys}"], "mysql://h/x"),
         (["--database", "sqlite:////nowhere.db", "--keys", "{keys}"], "no such file"),
         (["{keys}", "--keys", "{keys}", "--head", "7"], "CHAIN:POSITION"),
+        (["{keys}", "--keys", "{keys}", "--head", "chain:²"], "CHAIN:POSITION"),
     ],
 )
 def test_what_cannot_be_checked_is_exit_code_2(
@@ -218,3 +223,95 @@ def test_a_station_without_a_key_shows_none(
     assert main(["key", "show", "--data", str(tmp_path)]) == 1
     assert "no key yet" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_lost_its_signature_or_never_had_one_is_trouble(
+    outbox: Path, key_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only version 0.1 signed nothing; anybody can write a record of version 2 without a key."""
+    good = exported(outbox)
+    path = tmp_path / "exported"
+    for forged in (
+        encode(make_draft()),
+        split(good[-1]).record,
+        b"A" * 3000 + good[-1],  # longer than any signature
+        b'{"schema":"pace.run/2","x":' + b"[" * 100_000,
+    ):
+        path.write_bytes(b"\n".join([*good, forged]) + b"\n")
+        report = verified(capsys, path, "--keys", key_file, code=1)
+        assert [what for what, _ in troubles(report)] == ["unsigned"]
+        assert (report["verified"], report["unsigned"]) == (5, 0)
+
+
+@pytest.mark.parametrize("deep", ["header", "record"])
+def test_what_is_nested_too_deeply_is_altered_and_no_crash(
+    outbox: Path, key_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], deep: str
+) -> None:
+    good, path = exported(outbox), tmp_path / "exported"
+    if deep == "header":
+        bad = encoded(b'{"alg":"Ed25519","x":' + b"[" * 1400) + b"..AAAA\n{}"
+    else:
+        bad = split(good[0]).signature + b'\n{"schema":"pace.run/2","x":' + b"[" * 100_000
+    path.write_bytes(b"\n".join([*good, bad]) + b"\n")
+    report = verified(capsys, path, "--keys", key_file, code=1)
+    assert "altered" in [what for what, _ in troubles(report)]
+
+
+def test_a_stated_head_of_a_chain_that_is_gone_is_missing(
+    outbox: Path, key_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(outbox)) as db:
+        (chain,) = db.execute("SELECT chain FROM head").fetchone()
+    path, rest = tmp_path / "exported", tmp_path / "rest"
+    path.write_bytes(b"\n".join(exported(outbox)[:2]) + b"\n")
+    rest.write_bytes(b"\n".join(exported(outbox)[2:]) + b"\n")
+    words = ["record", "verify", "--keys", str(key_file), "--head", f"{chain}:3"]
+    assert main([*words, str(path)]) == 1
+    assert f"nothing of chain {chain}" in capsys.readouterr().err
+    assert main([*words, str(path), str(rest)]) == 1, "the second goes on from what is in the first"
+    assert "nothing of chain" not in capsys.readouterr().err
+
+
+def test_what_a_revoked_key_signed_after_that_is_not_believed_and_before_it_is(
+    outbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Times are compared as times; a plan says none, and is as old as what is around it."""
+    plan = b'{"schema":"pace.plan/1","plan":"p","kind":"k"}'
+    with closing(Outbox(outbox)) as opened:
+        opened.finish(opened.begin(make_draft(plan_sha256="0" * 64), plan))
+    known = keys.known(outbox.parent)
+    (started,) = {json.loads(split(one).record).get("started_at") for one in exported(outbox)} - {
+        None
+    }
+    at = datetime.fromisoformat(started)
+    for revoked_at, count in (
+        ((at + timedelta(days=99999)).astimezone(timezone(timedelta(hours=-9))).isoformat(), 0),
+        (at.astimezone(timezone(timedelta(hours=9))).isoformat(), 7),
+        ("once upon a time", 7),
+    ):
+        path = tmp_path / "keys.json"
+        revoked = msgspec.structs.replace(known.keys[0], revoked_at=revoked_at)
+        path.write_bytes(msgspec.json.encode(KeySet((revoked,))))
+        report = verified(capsys, "--outbox", outbox, "--keys", path, code=1 if count else 0)
+        assert len(report["troubles"]) == count, revoked_at
+
+
+def test_a_key_that_was_made_after_a_rotation_stays_known_at_the_next_one(
+    outbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stolen key is moved away and the station makes one that no history holds yet."""
+    rotate = ["key", "rotate", "--data", str(outbox.parent), "--station", "pi-1"]
+    assert main(rotate) == 0
+    (outbox.parent / keys.FILE_NAME).unlink()
+    with closing(Outbox(outbox)) as opened:
+        opened.finish(opened.begin(make_draft()))
+    assert main(rotate) == 0
+    report = verified(capsys, "--outbox", outbox)
+    assert (report["verified"], report["troubles"]) == (6, [])
+
+
+def test_what_a_power_cut_left_of_a_key_does_not_keep_the_next_from_being_made(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / f".{keys.FILE_NAME}.{os.getpid()}").write_bytes(b"half")
+    assert keys.load_or_make(tmp_path) == keys.load_or_make(tmp_path)
