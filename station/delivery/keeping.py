@@ -25,15 +25,17 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     A restored host can ask for them again. Beyond either limit the oldest go first; what waits for
     its receipt is never thrown away, and plans stay. `attachments_mib` is the room for photographs
-    and other attachments, also for those that wait.
+    and other attachments, also for those that wait. With less than `least_free_mib` on the disk no
+    run begins.
     """
 
     days: float = 31.0
     mib: float = 512.0
     attachments_mib: float = 2048.0
+    least_free_mib: float = 64.0
 
     def __post_init__(self) -> None:
-        for name in ("days", "mib", "attachments_mib"):
+        for name in ("days", "mib", "attachments_mib", "least_free_mib"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, and cannot be negative")
 

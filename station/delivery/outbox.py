@@ -20,11 +20,22 @@ from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_r
 from records.messages import EventRecord, PublicKey
 from records.reading import UNREADABLE
 from records.run import Attachment
-from station.delivery import attachments, intact, keeping, known, opening, salvage, signer, tables
+from station.delivery import (
+    attachments,
+    intact,
+    keeping,
+    known,
+    opening,
+    room,
+    salvage,
+    signer,
+    tables,
+)
 from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
 from station.delivery.keeping import Counts, Keep, Waiting
 from station.delivery.known import KnownFile
+from station.delivery.room import Room
 from station.delivery.signer import Signer
 from station.engine.events import Event
 
@@ -70,7 +81,13 @@ class Outbox:
         self._blobs = path.parent / attachments.FOLDER
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = opening.open_file(path, patience_s)
+            self._room = Room(path.parent, round(keep.least_free_mib * keeping.MIB))
+            try:
+                self._db = opening.open_file(path, patience_s)
+            except sqlite3.Error as error:
+                if not (room.is_full(error) and self._room.release()):
+                    raise
+                self._db = opening.open_file(path, patience_s)
             self._known = KnownFile(path.parent)
             self._known.write(opening.now_known(self._db))
         except (sqlite3.Error, OSError, tables.TooNew) as error:
@@ -92,6 +109,8 @@ class Outbox:
         `plan` is the record of its plan, which waits for delivery from now on unless it was there
         already. Nothing begins without a key: its record could not be signed.
         """
+        if full := self._room.trouble():
+            raise OutboxError(full)
         self._key()
         return self._do(lambda db: _begin(db, self._signer, draft, plan))
 
@@ -155,7 +174,8 @@ class Outbox:
 
     def troubles(self) -> tuple[str, ...]:
         """Return in words what a person should know of this outbox; nothing while all is well."""
-        return self._do(intact.troubles)
+        full = self._room.trouble()
+        return ((full,) if full else ()) + self._do(intact.troubles)
 
     def head(self) -> Head | None:
         """Return how far the chain has come."""
@@ -246,6 +266,9 @@ class Outbox:
             if batch:
                 self._known.write(opening.now_known(self._db))
         except Exception as error:
+            if room.is_full(error) and not again and self._room.release():
+                self._commit(notes, batch, again=True)
+                return
             if (
                 isinstance(error, sqlite3.Error)
                 and opening.is_damage(error)
@@ -315,18 +338,14 @@ def _begin(db: sqlite3.Connection, signer: Signer, draft: RunRecord, plan: bytes
     (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
     numbered = msgspec.structs.replace(draft, sequence=sequence)
     db.execute("INSERT INTO draft VALUES (?, ?)", (numbered.record_id, encode(numbered)))
-    if plan and not _is_here(db, draft.plan_sha256):
+    if plan and not tables.is_here(db, draft.plan_sha256):
         signer.store(db, draft.plan_sha256, "plan", draft.station, plan)
     return numbered
 
 
-def _is_here(db: sqlite3.Connection, record_id: str) -> bool:
-    return bool(db.execute("SELECT 1 FROM outbox WHERE record_id = ?", (record_id,)).fetchone())
-
-
 def _finish(db: sqlite3.Connection, signer: Signer, record: RunRecord) -> None:
     """Move a run from journal to outbox. Doing it again changes nothing."""
-    if not _is_here(db, record.record_id):
+    if not tables.is_here(db, record.record_id):
         signer.store(db, record.record_id, "run", record.station, encode(record))
     db.execute("DELETE FROM draft WHERE record_id = ?", (record.record_id,))
     db.execute("DELETE FROM journal WHERE record_id = ?", (record.record_id,))

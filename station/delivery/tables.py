@@ -109,6 +109,11 @@ def insert(
     db.execute("INSERT INTO message VALUES (?, ?)", (row, message))
 
 
+def is_here(db: sqlite3.Connection, record_id: str) -> bool:
+    """Tell whether the outbox has a row of this record."""
+    return bool(db.execute("SELECT 1 FROM outbox WHERE record_id = ?", (record_id,)).fetchone())
+
+
 def _take_over(db: sqlite3.Connection) -> None:
     """Move the records that wait in a file of 0.1; they keep their bytes, and stay unsigned."""
     rows = db.execute("SELECT record_id, body, rejected FROM outbox_of_0_1 ORDER BY sequence")

@@ -1,0 +1,75 @@
+"""The room on the outbox's disk: a floor below which no run begins, and ballast that is let go.
+
+A disk that is full takes no receipt either, and then nothing that was delivered could make room.
+The ballast is a file that holds a little room for that; it is made again once there is room.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+NAME = "outbox.ballast"
+MIB = 1024 * 1024
+MOST_BALLAST_BYTES = 8 * MIB
+
+
+class Room:
+    """Watches the disk of a folder. A floor of 0 bytes watches nothing, and keeps no ballast."""
+
+    def __init__(self, folder: Path, floor_bytes: int) -> None:
+        self._folder = folder
+        self._ballast = folder / NAME
+        self._floor_bytes = floor_bytes
+        self._ballast_bytes = min(MOST_BALLAST_BYTES, floor_bytes // 4)
+
+    def trouble(self) -> str:
+        """Return in words that the disk is full, and what to do; empty while there is room."""
+        if not self._floor_bytes:
+            return ""
+        try:
+            free_bytes = self._free_bytes()
+        except OSError as error:
+            return f"{self._folder}: {error.strerror}"
+        if free_bytes < self._floor_bytes:
+            return (
+                f"disk full: {free_bytes // MIB} MiB are free in {self._folder}, and no test begins"
+                f" below {self._floor_bytes / MIB:g} MiB. Delete other files there, or connect the"
+                " host"
+            )
+        if free_bytes >= self._floor_bytes + self._ballast_bytes:
+            self._take_on()
+        return ""
+
+    def release(self) -> bool:
+        """Let the ballast go. Return whether there was any."""
+        try:
+            self._ballast.unlink()
+        except OSError:
+            return False
+        log.error("%s: the disk is full, and the ballast is let go", self._folder)
+        return True
+
+    def _free_bytes(self) -> int:
+        told = os.statvfs(self._folder)
+        return told.f_bavail * told.f_frsize
+
+    def _take_on(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+            try:
+                os.posix_fallocate(handle, 0, self._ballast_bytes)
+            except OSError as error:
+                log.warning("%s: no ballast: %s", self._ballast, error)
+                self._ballast.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether SQLite could not write, as it says of a full disk in one of three ways."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
