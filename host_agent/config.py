@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from host_agent.mqtt import Address, Version
-from records.toml_tables import MistakesInFile, TableError, convert, read
+from records.toml.tables import MistakesInFile, TableError, convert, read
 
 
 def _says(description: str) -> Meta:

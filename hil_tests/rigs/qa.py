@@ -21,7 +21,7 @@ from typing import Annotated
 
 import msgspec
 
-from records.toml_tables import MistakesInFile, TableError, convert, read, suggest
+from records.toml.tables import MistakesInFile, TableError, convert, read, suggest
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]

@@ -92,7 +92,7 @@ def _nameplate(kind: "Kind", said: Sequence[str]) -> dict[str, Any]:
 
 def _roles(kind: "Kind", names: str | None) -> dict[str, type[object]]:
     """Return what plays the roles of a bench that is only thought of. Raises `LookupError`."""
-    from records.toml_tables import suggest
+    from records.toml.tables import suggest
     from station.engine import step as steps
     from station.engine.resolve import OF_EVERY_SLOT
 

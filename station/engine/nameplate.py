@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from records.toml_tables import suggest
+from records.toml.tables import suggest
 from station.engine.library.tables import Rating, Told
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+")

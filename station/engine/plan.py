@@ -20,7 +20,7 @@ from records import (
     encode,
     words,
 )
-from records.toml_tables import MistakesInFile, TableError, convert
+from records.toml.tables import MistakesInFile, TableError, convert
 from station.engine import step as steps
 
 SHIPPED = Path(__file__).parents[1] / "plans"

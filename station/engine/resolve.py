@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from records import Basis, Limit, Proof
-from records.toml_tables import TableError, suggest
+from records.toml.tables import TableError, suggest
 from station.engine import step as steps
 from station.engine.curves import CURVES, ratings_of
 from station.engine.library import Kind, Layer, Library, LibraryError, Origin

@@ -37,7 +37,7 @@ from typing import (
 import msgspec
 
 from records import Phrase, Proof, Reading, Value
-from records.toml_tables import convert, suggest
+from records.toml.tables import convert, suggest
 from station.engine.events import KeysSeen
 
 STEPS = Path(__file__).parents[1] / "steps"

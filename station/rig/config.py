@@ -8,7 +8,7 @@ import msgspec
 
 from drivers import find
 from records import Phrase, topics, words
-from records.toml_tables import (
+from records.toml.tables import (
     MistakesInFile,
     TableError,
     convert,

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from records.toml_tables import inside, suggest
+from records.toml.tables import inside, suggest
 from station.engine import step as steps
 from station.engine.library import SHIPPED, Library, LibraryError
 from station.engine.plan import Plan

@@ -16,7 +16,7 @@ from drivers.errors import DriverError
 from drivers.find import name_of
 from drivers.formats import usb_ports
 from drivers.wiring import Named, OneOf, Written
-from records.toml_tables import inside, mistakes, suggest
+from records.toml.tables import inside, mistakes, suggest
 from station.engine.step import BenchFault
 from station.rig.rehearsal import Nowhere, StandIn
 from station.rig.schema import Schema, Whole, mark_of, unwrapped, without_none

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records.toml_lines import Key, read, scan
-from records.toml_tables import MistakesInFile
+from records.toml.lines import Key, read, scan
+from records.toml.tables import MistakesInFile
 
 ROOT = Path(__file__).parents[2]
 OURS = [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from records.toml_tables import (
+from records.toml.tables import (
     MistakesInFile,
     TableError,
     convert,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from records.toml_tables import suggest
+from records.toml.tables import suggest
 from station.engine.library.files import SHIPPED, Files, LibraryError, hash_of
 from station.engine.library.kinds import Kind, Layer, Origin, compile_kind
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from records import Proof
-from records.toml_lines import Document
-from records.toml_tables import TableError, suggest
+from records.toml.lines import Document
+from records.toml.tables import TableError, suggest
 from station.engine import step as steps
 from station.engine.curves import CURVES, ratings_of
 from station.engine.library import kinds

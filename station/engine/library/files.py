@@ -11,8 +11,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from records.toml_lines import Document, read
-from records.toml_tables import MistakesInFile, inside, mistakes
+from records.toml.lines import Document, read
+from records.toml.tables import MistakesInFile, inside, mistakes
 from station.engine.library.tables import Equipment, Profile, Source
 
 SHIPPED = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from records.toml_lines import Document
+from records.toml.lines import Document
 from station.engine.library.files import File, Files
 from station.engine.library.tables import DecisionRule, Depth, Entry, Limit, Profile, Rating, Source
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from records.toml_lines import Document
-from records.toml_tables import suggest
+from records.toml.lines import Document
+from records.toml.tables import suggest
 from station.engine import step as steps
 from station.engine.curves import CURVES, ratings_of
 from station.engine.library import kinds

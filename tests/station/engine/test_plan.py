@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drivers.formats.key_layouts import LAYOUTS
 from records import Basis
-from records.toml_tables import TableError
+from records.toml.tables import TableError
 from records.words import language
 from station.engine.plan import SHIPPED, PlanError, find, load
 from station.engine.step import Step, step_modules

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from records.toml_tables import MistakesInFile, mistakes
+from records.toml.tables import MistakesInFile, mistakes
 
 Key = tuple[str | int, ...]
 """The way to a value: names of keys, and numbers of items from 0."""
@@ -69,7 +69,7 @@ def scan(text: str) -> dict[Key, int]:
 
 
 def _key_of(mistake: str) -> Key:
-    """Return the key that a sentence of `toml_tables` begins with, such as `test[3].id`."""
+    """Return the key that a sentence of `records.toml.tables` begins with, such as `test[3].id`."""
     key: list[str | int] = []
     at = 0
     while found := _PLACE.match(mistake, at):
