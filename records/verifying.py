@@ -51,7 +51,7 @@ class Trouble(NamedTuple):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The findings. `troubles` are in the order of chains and positions, the first one first.
 
-    `unsigned` counts the records of version 0.1, which nobody signed. `elsewhere` are the stated
+    `unsigned` counts the records of version 0.1, which are not signed. `elsewhere` are the stated
     heads of whose chain nothing is here, although the place is complete.
     """
 
@@ -155,7 +155,7 @@ def _of_its_signature(
 
 
 class _Named(msgspec.Struct):
-    """What a record may say of itself: a run has `started_at`, an event `at`, a plan neither."""
+    """The head of a record: a run has `started_at`, an event `at`, a plan neither."""
 
     schema: str = ""
     record_id: str = ""

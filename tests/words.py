@@ -100,7 +100,7 @@ def complaints(sentences: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
 
 
 def _instructions(sentence: str) -> list[str]:
-    """Return the verbs of what a sentence tells somebody to do."""
+    """Return the verbs of the instructions in a sentence."""
     verbs = "|".join(INSTRUCTIONS)
     first = re.match(rf"(?:Now |Then |First )?({verbs})\b", sentence, re.IGNORECASE)
     more = re.findall(rf"(?:, then|,? and) ({verbs})\b(?! by)", sentence, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What people read, by id: one catalogue for each language, English among them.
+"""The texts for people, by id: a catalogue for each language, English among them.
 
 phrase.py     a sentence as its id and values, as records hold it
 po.py         reads a catalogue

@@ -87,8 +87,8 @@ class Language:
     def text(self, what: Phrase | str, /, **values: Value) -> str:
         """Return a phrase, or an id with values, as a sentence for people. Never raises.
 
-        What this language lacks is said in the language it falls back to, in the end English. An id
-        that nobody knows is shown with its values, and the verbatim text after it, if not alone.
+        What this language lacks is said in the language it falls back to, in the end English. An
+        unknown id is shown with its values, and the verbatim text after it, if not alone.
         """
         phrase = Phrase(what, values) if isinstance(what, str) else what
         if not phrase.id:
@@ -165,7 +165,7 @@ class Language:
         return self.text("language.or", before=", ".join(several[:-1]), last=several[-1])
 
     def read_number(self, typed: str) -> float:
-        """Return the number that somebody has typed, with a comma or a point.
+        """Return the number that was typed, with a comma or a point.
 
         Raises `ValueError` for anything else: a sign for thousands could be mistaken for either.
         """

@@ -25,7 +25,7 @@ class PoError(ValueError):
 
 
 class Catalogue(NamedTuple):
-    """What a PO file says: the forms of each id, mostly one, and which of them a number takes."""
+    """The contents of a PO file: the forms of each id, and which of them a number takes."""
 
     headers: dict[str, str]
     sentences: dict[str, tuple[str, ...]]

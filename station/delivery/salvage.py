@@ -36,7 +36,7 @@ class Good(NamedTuple):
 
 
 class Read(msgspec.Struct):
-    """What the pages of a file tell besides its messages."""
+    """The contents of a file besides its messages."""
 
     rows: dict[int, tuple[Any, ...]] = msgspec.field(default_factory=dict)
     drafts: dict[str, bytes] = msgspec.field(default_factory=dict)

@@ -64,7 +64,7 @@ class Lacks(LookupError):
     """A slot lacks what a step needs."""
 
     def __init__(self, phrase: Phrase, mistake: str) -> None:
-        """`mistake` says it with the names of `station.toml`, for whoever writes that file."""
+        """`mistake` says it with the names of `station.toml`, for its author."""
         super().__init__(mistake)
         self.phrase = phrase
 

@@ -40,7 +40,7 @@ SAYS = {
     "press_by_hand": (2,),
     "_tell": (1,),
 }
-"""What is called with an id, and at which of its arguments."""
+"""The calls that take an id, and at which of their arguments."""
 
 OWN = ("roles", "text")  # arguments of these calls that fill no place of a sentence
 FAMILIES = ("adapter", "display", "keyboard", "power", "usb", "bench", "run", "refused", "screen")
@@ -179,7 +179,7 @@ def test_a_sentence_of_a_failure_is_about_a_measurement_of_a_step(name: str) -> 
     usual = {"count", "value", "name", "min", "max", "wanted"}
     for one in of:
         if one.name in ("keyboard.every_key_by_hand",):
-            continue  # nobody taps there: the general sentence is said
+            continue  # no key is tapped there: the general sentence is said
         assert places(ENGLISH[name]) <= usual | one.units.keys(), one.name
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from records.toml.lines import Key, read, scan
 from records.toml.tables import MistakesInFile
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OURS = [
     path
     for folder in ("drivers", "station", "tests", "hil_tests", "virtual_rig")
