@@ -174,13 +174,16 @@ def _with_shared(roles: Iterable[str], shares: Mapping[str, Iterable[str]]) -> s
 
 
 def _unproved(steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return the tests that were required, and not proved as far; an absent part needs no proof."""
+    """Return the tests that were required, and not proved as far; an absent part needs no proof.
+
+    What a step passes without a judged measurement proves nothing.
+    """
     required: dict[str, int] = {}
     given: dict[str, int] = {}
     for step in steps:
         name = step.test or step.step
         required[name] = max(required.get(name, 0), step.required.rank)
-        if step.verdict is Verdict.PASS:
+        if step.verdict is Verdict.PASS and _has_passed([step]):
             given[name] = max(given.get(name, 0), step.proof.rank)
         elif step.verdict is Verdict.SKIPPED:
             given[name] = max(given.get(name, 0), step.required.rank)

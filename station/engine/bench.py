@@ -95,6 +95,7 @@ class Bench:
     asked: list[Asked] = field(default_factory=list)
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
     _remarks: list[Phrase] = field(default_factory=list)
+    _failed: dict[str, InstrumentUsed] = field(default_factory=dict)
 
     def check(self, step: Step) -> None:
         """Raise `Lacks` when the slot lacks what the step needs. Touches no hardware."""
@@ -115,6 +116,14 @@ class Bench:
                     f"{step.name} needs a {kind} as {name}, and in slot {self.slot} that is"
                     f" {place.driver}",
                 )
+
+    def used(self) -> tuple[InstrumentUsed, ...]:
+        """Return the instruments that were opened, and those that did not open when asked for.
+
+        The latter have no identity; what they share with others tells whom their error concerns.
+        """
+        failed = (one for name, one in self._failed.items() if name not in self.instruments)
+        return (*self.instruments.values(), *failed)
 
     def open_own(self, names: AbstractSet[str]) -> None:
         """Open every instrument of these roles that is neither shared nor the device."""
@@ -186,6 +195,9 @@ class Bench:
                     instrument = place.open(closing)
                 except (DriverError, BenchFault) as error:
                     error.roles = error.roles or frozenset([name])
+                    self._failed[name] = InstrumentUsed(
+                        role=name, driver=place.driver, shares=place.shares, dead_man=place.dead_man
+                    )
                     raise
                 self._open[name] = (instrument, closing.pop_all())
             who = instrument.identity

@@ -51,7 +51,7 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     )
     try:
         done.append((yield from _open_bench(plan, bench)))
-        yield Found(draft.device, tuple(bench.instruments.values()))
+        yield Found(draft.device, bench.used())
         if done[0].verdict is Verdict.PASS:
             yield from _run_steps(plan, bench, draft.device, done, learned)
         now = bench.clock.now()
@@ -70,11 +70,11 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
     finished = msgspec.structs.replace(
         draft,
         device=_describe(draft.device, learned),
-        instruments=tuple(bench.instruments.values()),
+        instruments=bench.used(),
         duration_s=round(bench.clock.monotonic() - start_s, 3),
         steps=tuple(done),
         not_safe=not_safe(done),
-        dead_man=any(one.dead_man for one in bench.instruments.values()),
+        dead_man=any(one.dead_man for one in bench.used()),
     )
     conclusion = finished.conclude()
     yield RunFinished(
@@ -129,11 +129,11 @@ def _run_steps(
 ) -> Generator[Event, None, None]:
     """Run the steps, until one stops the run."""
     for number, planned in enumerate(plan.steps):
-        known = (len(learned), len(bench.instruments))
+        known = (len(learned), len(bench.used()))
         record = yield from _run_step(number, planned, bench, learned)
         done.append(record)
-        if known != (len(learned), len(bench.instruments)):
-            yield Found(_describe(device, learned), tuple(bench.instruments.values()))
+        if known != (len(learned), len(bench.used())):
+            yield Found(_describe(device, learned), bench.used())
         well = record.verdict in (Verdict.PASS, Verdict.SKIPPED)
         if _has_stopped(bench.clock, done) or (planned.stop_on_fail and not well):
             return

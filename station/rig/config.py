@@ -237,7 +237,7 @@ class _Reader:
             said = find.RENAMED.get(str(driver))
             hint = f"it is called {said} now" if said else suggest(str(driver), known)
             self.wrong.append(f"{place}: {driver!r} is no driver; {hint}")
-        except Exception as error:  # a module of the station's own may raise what it likes
+        except (Exception, SystemExit) as error:  # a module of one's own raises what it likes
             self.wrong.append(f"{place}: {driver}: {type(error).__name__}: {error}")
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -102,6 +103,8 @@ def open_bench(
     places = {role: place_of(table, hardware) for role, table in its.roles.items()}
     for role, name in its.shared.items():
         place = place_of(config.shared[name], shared_hardware or hardware, locks.get(name))
+        if list(its.shared.values()).count(name) > 1:  # roles of the same instrument
+            place = replace(place, shares=(*place.shares, f"shared.{name}"))
         places[role] = place
     return Bench(slot, places, clock, operator)
 

@@ -200,3 +200,19 @@ def test_a_step_is_as_bad_as_its_worst_measurement() -> None:
     assert Verdict.worst([]) is Verdict.PASS
     assert Verdict.worst([Verdict.PASS, Verdict.FAIL]) is Verdict.FAIL
     assert Verdict.worst([Verdict.ERROR, Verdict.FAIL]) is Verdict.ERROR
+
+
+@pytest.mark.parametrize("measurements", [(), (Judged(None),)])
+def test_a_step_that_judged_nothing_proves_nothing(measurements: tuple[Judged, ...]) -> None:
+    steps = [
+        passed("voltage", Proof.FULL, Proof.FULL),
+        Step(
+            Verdict.PASS,
+            "battery",
+            required=Proof.FULL,
+            proof=Proof.FULL,
+            measurements=measurements,
+        ),
+    ]
+    assert conclude(steps).verdict is Verdict.INCOMPLETE
+    assert conclude(steps).unproved == ("battery",)

@@ -146,7 +146,10 @@ def _read(hint: Any, value: object, place: str, mistakes: list[str]) -> Any:
     if issubclass(kind, Table):
         return read_table(kind, value, place, mistakes)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
     if type(value) is not kind:
         words = {str: "text", int: "a whole number", float: "a number"}
         mistakes.append(f"{place}: {words[kind]} is wanted, not {value!r}")
@@ -161,8 +164,8 @@ def _objection(mark: object, value: Any) -> str:
     """Return why `mark` does not allow `value`, or nothing."""
     match mark:
         case Between(low=low, high=high):
-            if not (math.isfinite(value) and low <= value <= high):
-                return f"{value!r} is outside {low}…{high}"
+            if not low <= value <= high:
+                return f"{value!r:.60} is outside {low}…{high}"
         case OneOf(values=values):
             if value not in values:
                 return f"{value!r} is not one of {', '.join(map(repr, values))}"

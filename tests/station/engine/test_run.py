@@ -1048,3 +1048,27 @@ def test_a_profile_asks_for_more_proof_than_a_method_gives_or_for_none(rig: Rig)
     partial = replace(GOOD, step=Step(GOOD.step.function, GOOD.step.units, Proof.PARTIAL))
     assert finish(Rig().bench, replace(partial, asked=Proof.FULL)).verdict is Verdict.INCOMPLETE
     assert finish(Rig().bench, replace(partial, asked=Proof.LOOK)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("device", [True, False])
+def test_an_instrument_that_does_not_open_casts_doubt_on_those_that_share_with_it(
+    rig: Rig, *, device: bool
+) -> None:
+    """A hub that dies takes the meter along, and then the probe that is opened behind it."""
+
+    @step(volts="V")
+    def probe(probe: Socket[PowerMeter]) -> Yields:
+        yield Reading("volts", probe.open().read().voltage_v)
+
+    rig.meter.voltage_v = 0.0
+    socket = Socketed(Meter())
+    socket.refuse = silence
+    lock = None if device else SharedLock("probe")
+    opened_late = replace(socket.place(device=device, shared=lock), shares=("hub:1",))
+    places = {name: replace(one, shares=("hub:1",)) for name, one in rig.bench.places.items()}
+    record = finish(
+        make_bench(rig.clock, **places, probe=opened_late), GOOD, planned(probe, volts=(0.0, 9.0))
+    )
+    assert [one.verdict for one in record.steps[1:3]] == [Verdict.FAIL, Verdict.ERROR]
+    assert record.verdict is Verdict.ERROR
+    assert contradictions(record) == []

@@ -453,15 +453,18 @@ def test_a_driver_of_ones_own_that_cannot_be_used_is_told(tmp_path: Path) -> Non
     (folder := tmp_path / "own").mkdir()
     base = "from drivers.buses import ByteStream\nfrom drivers.capabilities import LightMeter\n"
     (folder / "broken.py").write_text(f"{base}class Broken(LightMeter): ...\nraise KeyError('x')\n")
+    (folder / "ends.py").write_text("raise SystemExit('x')\nclass Ends(LightMeter): ...\n")
     (folder / "odd.py").write_text(
         f"{base}class Odd(LightMeter):\n"
         "    def __init__(self, line: ByteStream, *, what: object) -> None: ...\n"
     )
     text = f'driver_folders = ["own"]\n{GOOD}'
     text += '[slots.left.roles.one]\ndriver = "broken"\n[slots.left.roles.two]\ndriver = "odd"\n'
+    text += '[slots.left.roles.three]\ndriver = "ends"\n'
     assert complaint(tmp_path, text).split("\n") == [
         "slots.left.roles.one.driver: broken: KeyError: 'x'",
         "slots.left.roles.two.driver: odd: TypeError: Odd.what: no file can say a object",
+        "slots.left.roles.three.driver: ends: SystemExit: x",
     ]
 
 
@@ -570,3 +573,17 @@ def test_every_instrument_of_the_demonstration_says_which_wires_are_its_own() ->
         for wire in named.occupies()
     ]
     assert len(wires) == len(set(wires)) > len(config.slots)
+
+
+def test_two_roles_of_one_shared_instrument_have_it_in_common(tmp_path: Path) -> None:
+    """On a serial port without a hub nothing else would tell that they are the same."""
+    text = GOOD.replace(
+        'driver = "tcs34725"\nbus = 1', 'driver = "pzem004t"\nport = "/dev/ttyAMA0"'
+    )
+    text = text.replace('{ light = "probe" }', '{ mains = "probe", again = "probe" }')
+    (path := tmp_path / "station.toml").write_text(text)
+    clock = Clock()
+    bench = open_bench(
+        load(path), "left", Nowhere(), clock, Prompter(lambda event: None, clock), {}
+    )
+    assert set(bench.places["mains"].shares) & set(bench.places["again"].shares)

@@ -54,6 +54,14 @@ def load_with(**changes: object) -> dict[str, object]:
     return {key: value for key, value in (OWN_LOAD | changes).items() if value is not DROP}
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), float("inf"), float("nan")])
+def test_a_number_that_is_none_is_told(number: float) -> None:
+    (said,) = mistakes_of(SUPPLIES, supply_with(pause_s=number))
+    assert said.startswith("dialects.mine.pause_s: ")
+    assert "is outside" in said
+    assert len(said) < 200
+
+
 def mistakes_of(dialects: Dialects[Any], table: object) -> list[str]:
     with pytest.raises(ValueError, match="mine") as found:
         dialects.extended({"mine": table})
