@@ -79,12 +79,16 @@ class WebConfig(_Section, frozen=True):
 
 
 class LimitsConfig(_Section, frozen=True):
-    """The most that a message may have, in bytes; a larger one goes to the quarantine."""
+    """The most that a message may have in bytes, and all attachments together in MiB."""
 
     message_bytes: Annotated[
         int,
         Meta(ge=1024, le=268_435_455, description="a number of bytes from 1024 to 268435455"),
     ] = 1_048_576
+    attachments_mib: Annotated[
+        int,
+        Meta(ge=0, le=2**30, description="a number of MiB from 0, as in attachments_mib = 10240"),
+    ] = 10_240
 
 
 class HostConfig(_Section, frozen=True):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from host_agent import messages
 from host_agent.evidence_lane import EvidenceLane
-from host_agent.messages import Other, Sorted
+from host_agent.messages import Other, Piece, Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.progress import Progress
 from host_agent.receipts import receipts_of
@@ -138,6 +138,7 @@ class Ingest:
             self._session = None
             session.abort()
             raise
+        await self._subscribe_to_pieces(session)
         self._spoken = session.version
         self.progress.connected, self.progress.broker_trouble = True, ""
         self.progress.broker_refusals = session.refusals
@@ -146,6 +147,17 @@ class Ingest:
             "listening at %s:%d, MQTT %d", self._address.host, self._address.port, session.version
         )
         return session
+
+    async def _subscribe_to_pieces(self, session: Session) -> None:
+        """Ask for attachments, too. A broker with the rules of 0.1 refuses; records still come."""
+        try:
+            await session.subscribe(topics.ALL_PIECES)
+            self.progress.pieces_trouble = ""
+        except MqttError as error:
+            if session.lost.done():
+                raise
+            self.progress.pieces_trouble = str(error)
+            log.warning("attachments do not come: %s", error)
 
     def _receive(self, session: Session, arrived: list[Message]) -> None:
         """Sort a chunk of messages and queue it.
@@ -181,12 +193,14 @@ class Ingest:
     async def _keep_batch(self, writer: ThreadPoolExecutor) -> None:
         batch = self._take()
         others: list[Other] = []
-        arrived = Sorted([], {}, [], others)
+        pieces: list[Piece] = []
+        arrived = Sorted([], {}, [], others, pieces)
         for chunk in batch:
             arrived.runs.extend(chunk.arrived.runs)
             arrived.states.update(chunk.arrived.states)
             arrived.refusals.extend(chunk.arrived.refusals)
             others.extend(chunk.arrived.others)
+            pieces.extend(chunk.arrived.pieces)
         kept = await self._until_kept(writer, arrived)
         if kept is None:
             return

@@ -15,11 +15,13 @@ from host_agent import columns
 from host_agent.mqtt import Message
 from host_agent.text import printable
 from records import RunRecord, StationState, decode_run, decode_state, topics
-from records.messages import decode_event, decode_plan
+from records.messages import decode_event, decode_plan, read_piece
 from records.reading import Head, head_of, kind_of
 from records.signing import split
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,60}")
 _HEAD_OF_A_RUN = re.compile(
     rb'\s*\{\s*"schema"\s*:\s*"[^"\\]{0,64}"\s*,\s*"record_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"'
 )
@@ -79,6 +81,17 @@ class Other(NamedTuple):
     unread: bool = False
 
 
+class Piece(NamedTuple):
+    """A piece of an attachment, which names a file: `sha256` is 64 hexadecimal digits."""
+
+    station: str
+    sha256: str
+    size_bytes: int
+    offset_bytes: int
+    media_type: str
+    data: bytes
+
+
 class Sorted(NamedTuple):
     """`states` holds the last state of each station, and when it came."""
 
@@ -86,6 +99,7 @@ class Sorted(NamedTuple):
     states: dict[str, tuple[StationState, str]]
     refusals: list[Refusal]
     others: Sequence[Other] = ()
+    pieces: Sequence[Piece] = ()
 
 
 class _NotAccepted(Exception):
@@ -96,19 +110,22 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
     """Sort messages in the order of arrival. Raises nothing, whatever they hold."""
     sorted_ = Sorted([], {}, [])
     others: list[Other] = []
-    stations: dict[bytes, tuple[str, str, bool]] = {}  # a batch is long, its topics are few
+    pieces: list[Piece] = []
+    stations: dict[bytes, tuple[str, str, str]] = {}  # a batch is long, its topics are few
     for message in messages:
         if message.topic not in stations:
             stations[message.topic] = _topic(message.topic)
-        topic, station, is_run = stations[message.topic]
+        topic, station, kind = stations[message.topic]
         try:
             _check_message(message, station)
-            if is_run:
+            if kind == "run":
                 read = _record(message.payload, station, received_at)
                 if isinstance(read, Run):
                     sorted_.runs.append(read)
                 else:
                     others.append(read)
+            elif kind == "piece":
+                pieces.append(_piece(message.payload, station))
             else:
                 sorted_.states[station] = _state(message.payload, station), received_at
         except _NotAccepted as why:
@@ -116,7 +133,9 @@ def sort(messages: Iterable[Message], received_at: str) -> Sorted:
         except Exception as error:  # whatever a message does to a decoder, the next one is read
             reason = f"not a record: {error}"
             sorted_.refusals.append(_refuse(message, topic, station, reason, received_at))
-    return sorted_._replace(others=others) if others else sorted_
+    if others or pieces:
+        return sorted_._replace(others=others, pieces=pieces)
+    return sorted_
 
 
 def read_again(payload: bytes, station: str, received_at: str) -> Run | Other | str:
@@ -127,18 +146,23 @@ def read_again(payload: bytes, station: str, received_at: str) -> Run | Other | 
     return found.runs[0] if found.runs else found.others[0]
 
 
+def is_sha256(text: str) -> bool:
+    """Return whether a text is a SHA-256 in hexadecimal, as files are named by."""
+    return _SHA256.fullmatch(text) is not None
+
+
 def whole(signature: bytes | None, record: bytes) -> bytes:
     """Return the message that came as these two parts."""
     return b"\n".join((signature, record)) if signature else record
 
 
-def _topic(encoded: bytes) -> tuple[str, str, bool]:
-    """Return a topic as text, its station (empty: no name), and whether it carries runs."""
+def _topic(encoded: bytes) -> tuple[str, str, str]:
+    """Return a topic as text, its station (empty: no name), and its last word."""
     topic = encoded.decode(errors="replace")
     station = topics.station_of(topic)
     if not topics.STATION_NAME.fullmatch(station):
         station = ""
-    return topic, station, topic.endswith("/run")
+    return topic, station, topic.rpartition("/")[2]
 
 
 def _check_message(message: Message, station: str) -> None:
@@ -213,6 +237,16 @@ def _checked_id(record_id: str) -> str:
     if not _RECORD_ID.fullmatch(record_id):
         raise _NotAccepted(f"record_id {record_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -")
     return record_id
+
+
+def _piece(payload: bytes, station: str) -> Piece:
+    head, data = read_piece(payload)
+    if not is_sha256(head.sha256):
+        raise _NotAccepted(f"{head.sha256[:80]!r} is not a SHA-256 in hexadecimal")
+    if head.size_bytes not in _INT64:
+        raise _NotAccepted(f"size_bytes {head.size_bytes} needs more than 64 bits")
+    media_type = head.media_type if _MEDIA_TYPE.fullmatch(head.media_type) else ""
+    return Piece(station, head.sha256, head.size_bytes, head.offset_bytes, media_type, data)
 
 
 def _state(payload: bytes, station: str) -> StationState:

@@ -28,6 +28,9 @@ class Progress:
     derive_trouble: str = ""
     """The reason why steps and measurements cannot be derived, while that is so and it is known."""
 
+    pieces_trouble: str = ""
+    """The broker's reason for refusing the attachments."""
+
     evidence_trouble: str = ""
     """The reason why signatures cannot be verified, while that is so."""
 
@@ -49,6 +52,8 @@ class Progress:
         if self.derive_trouble or behind_s > STANDS_STILL_S:
             why = self.derive_trouble or f"nothing was derived for {behind_s:.0f} s"
             found.append(f"The tables of steps and measurements stand still: {why}")
+        if self.connected and self.pieces_trouble:
+            found.append(f"Attachments do not come, stations keep them: {self.pieces_trouble}")
         if self.evidence_trouble:
             found.append(f"Signatures are not verified now: {self.evidence_trouble}")
         return found

@@ -3,6 +3,7 @@
 from host_agent.messages import Sorted
 from host_agent.store import Kept
 from records import Receipt, Rejected, Stored, encode
+from records.messages import Held
 from records.version_1 import ReceiptV1, RejectedV1
 
 _VERSION_1 = b'{"schema":"pace.run/1",'
@@ -34,9 +35,21 @@ def receipts_of(arrived: Sorted, kept: Kept) -> list[tuple[str, bytes]]:
             if refusal.payload.startswith(_VERSION_1):
                 refused = RejectedV1(record_id=refusal.record_id, reason=refusal.reason)
                 unsigned_rejected.setdefault(refusal.station, []).append(refused)
+    held: dict[str, list[Held]] = {}
+    for station, one in kept.held:
+        held.setdefault(station, []).append(one)
     receipts = [
-        (station, encode(Receipt(tuple(stored.get(station, ())), tuple(rejected.get(station, ())))))
-        for station in {**stored, **rejected}
+        (
+            station,
+            encode(
+                Receipt(
+                    tuple(stored.get(station, ())),
+                    tuple(rejected.get(station, ())),
+                    tuple(held.get(station, ())),
+                )
+            ),
+        )
+        for station in {**stored, **rejected, **held}
     ]
     return receipts + [
         (

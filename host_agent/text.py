@@ -1,6 +1,6 @@
 """Writes times and foreign texts so that every database, terminal and log can take them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def utc_text(when: datetime) -> str:
@@ -17,6 +17,11 @@ def utc_text(when: datetime) -> str:
 def now_text() -> str:
     """Return the present time, as `utc_text` writes it."""
     return utc_text(datetime.now(UTC))
+
+
+def later_text(seconds: float) -> str:
+    """Return the time that is so much later than the present one."""
+    return utc_text(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def printable(text: str) -> str:

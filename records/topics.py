@@ -6,6 +6,7 @@ PREFIX = "pace/1"
 
 ALL_RUNS = f"{PREFIX}/+/run"
 ALL_STATES = f"{PREFIX}/+/state"
+ALL_PIECES = f"{PREFIX}/+/piece"
 
 STATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

@@ -117,7 +117,11 @@ def open_store(options: argparse.Namespace, config: "HostConfig") -> "Store":
 
     data = options.data or data_directory(config)
     try:
-        return Store(database_url(config, data))
+        return Store(
+            database_url(config, data),
+            attachments=data.absolute() / "attachments",
+            attachments_quota_bytes=config.limits.attachments_mib * 1024**2,
+        )
     except StoreError as error:
         raise Failed(f"pace-host: {error}") from error
 

@@ -5,6 +5,7 @@ path hands its rows to the driver as they are.
 """
 
 from host_agent.columns import RunSummary
+from host_agent.store.attachments import KeptAttachment
 from host_agent.store.database import Database
 from host_agent.store.deriving import Deriving
 from host_agent.store.errors import StoreError
@@ -22,6 +23,7 @@ __all__ = [
     "FindingRow",
     "Flag",
     "Kept",
+    "KeptAttachment",
     "KnownKey",
     "Quarantined",
     "RunFilter",

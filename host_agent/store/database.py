@@ -25,8 +25,19 @@ _BUSY_S = 5.0
 class Database:
     """One database. `open` it before use; `close` it, or use it as a context manager."""
 
-    def __init__(self, url: str) -> None:
-        """`url` as SQLAlchemy has it: `sqlite:////var/lib/pace-host/host.db`."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        attachments: Path | None = None,
+        attachments_quota_bytes: int = 10 * 1024**3,
+    ) -> None:
+        """`url` as SQLAlchemy has it: `sqlite:////var/lib/pace-host/host.db`.
+
+        Files of attachments are in the folder `attachments`; None: beside the database's file, and
+        nowhere where that is none, so that attachments are refused.
+        """
+        self.attachments_quota_bytes = attachments_quota_bytes
         try:
             self._url = sa.make_url(url)
             self._engine = sa.create_engine(self._url, **_engine_arguments(self._url))
@@ -35,6 +46,9 @@ class Database:
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
+        self._attachments_folder = attachments
+        if attachments is None and self._file is not None:
+            self._attachments_folder = self._file.with_name("attachments")
         self._lock: int | None = None
         self._sql = Statements(self._engine.dialect)
 

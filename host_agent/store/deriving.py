@@ -8,10 +8,11 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from host_agent import columns, messages
-from host_agent.messages import Other, Refusal, Run, Sorted, read_again, whole
+from host_agent.messages import Other, Refusal, Run, Sorted, is_sha256, read_again, whole
 from host_agent.store import projection, schema
+from host_agent.store.attachments import ASK_AFTER_S
 from host_agent.store.keeping import Keeping, add_to_total
-from host_agent.text import now_text
+from host_agent.text import later_text, now_text
 from records import RunRecord, decode_run, topics
 from records.judging import Contradiction, contradictions, repeated_keys
 from records.reading import version_of
@@ -46,7 +47,7 @@ class Deriving(Keeping):
             steps: list[columns.Row] = []
             measurements: list[columns.Row] = []
             flags: list[columns.Row] = []
-            plans: dict[tuple[str, str], None] = {}
+            named: dict[tuple[str, str, str], None] = {}
             for run_id, station, body in waiting:
                 record = decode_run(body)
                 if run_id <= last_old:
@@ -56,7 +57,9 @@ class Deriving(Keeping):
                 version = version_of(body)
                 flags += _flag_rows(run_id, judge(body, record, version))
                 if version > 1 and record.plan_sha256:  # version 1 hashed a file, and sent none
-                    plans[record.plan_sha256, station] = None
+                    named["plan", record.plan_sha256, station] = None
+                for one in record.attachments:
+                    named["attachment", one.sha256, station] = None
             if old_rows:
                 connection.exec_driver_sql(self._sql.update_run, self._sql.rows(old_rows))
             for statement, rows in (
@@ -66,7 +69,7 @@ class Deriving(Keeping):
             ):
                 if rows:
                     connection.exec_driver_sql(statement, rows)
-            self._want_plans(connection, plans)
+            self._want(connection, named)
             _set_done(connection, "measurements", waiting[-1].id)
             add_to_total(connection, "derived", len(waiting))
         return len(waiting) == limit
@@ -134,14 +137,25 @@ class Deriving(Keeping):
             )
             connection.execute(sa.delete(schema.others).where(_others.sha256.in_(refused)))
 
-    def _want_plans(self, connection: sa.Connection, plans: Iterable[tuple[str, str]]) -> None:
-        """Note the plans that runs name and that are not here. What was asked for stays noted."""
+    def _want(self, connection: sa.Connection, named: Iterable[tuple[str, str, str]]) -> None:
+        """Note plans and attachments that runs name and that are not here.
+
+        What was asked for before stays noted as it is.
+        """
         now = now_text()
         wanted = []
-        for sha256, station in plans:
-            here = sa.select(_others.id).where(_others.record_id == sha256).limit(1)
+        for kind, name, station in named:
+            if kind == "plan":
+                here = sa.select(_others.id).where(_others.record_id == name).limit(1)
+                ask_at = now
+            elif not is_sha256(name):
+                continue  # a name that no piece can have
+            else:
+                of = schema.attachments.c
+                here = sa.select(of.held_bytes).where(of.sha256 == name, of.whole)
+                ask_at = later_text(ASK_AFTER_S)
             if connection.execute(here).first() is None:
-                wanted.append(("plan", sha256, station, now, 0, now, False))
+                wanted.append((kind, name, station, now, 0, ask_at, False))
         if wanted:
             connection.exec_driver_sql(self._sql.insert_wanted, wanted)
 

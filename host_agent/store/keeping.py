@@ -9,8 +9,9 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from host_agent.messages import Other, Refusal, Run, Sorted, whole
 from host_agent.store import schema
-from host_agent.store.database import Database
+from host_agent.store.attachments import Attachments
 from records import StationState, topics
+from records.messages import Held
 
 _ROWS_ARE_AT_FAULT = (DataError, IntegrityError, ProgrammingError, OverflowError, ValueError)
 _IDS_PER_QUERY = 500
@@ -22,17 +23,26 @@ class Kept(NamedTuple):
     conflicts: list[Refusal]
     new: int
     again: int
+    held: Sequence[tuple[str, Held]] = ()
 
 
-class Keeping(Database):
+class Keeping(Attachments):
     """The writing side; for one thread."""
 
     def keep(self, arrived: Sorted) -> Kept:
-        """Write all of it in one commit, durable on return. Database errors come out as they are.
+        """Write all of it, durable on return. Database errors come out as they are.
+
+        Records are one commit. Pieces of attachments follow, which any error leaves to come again.
 
         A record that only the database objects to goes to the quarantine alone, and takes no
         other record with it.
         """
+        kept = self._keep_records(arrived)
+        if not arrived.pieces:
+            return kept
+        return kept._replace(held=self.keep_pieces(arrived.pieces))
+
+    def _keep_records(self, arrived: Sorted) -> Kept:
         try:
             return self._keep(arrived)
         except _ROWS_ARE_AT_FAULT:

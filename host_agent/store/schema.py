@@ -191,6 +191,20 @@ wanted = Table(
 )
 """Plans and attachments that records name and no station has sent yet."""
 
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    text_column("station"),
+    Column("size_bytes", BigInteger, nullable=False),
+    text_column("media_type"),
+    Column("held_bytes", BigInteger, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    text_column("refused"),
+    text_column("changed_at"),
+)
+"""Attachments of which a piece came. Their bytes are files."""
+
 stations = Table(
     "stations",
     metadata,

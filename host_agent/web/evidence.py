@@ -4,11 +4,14 @@ import msgspec
 from litestar import Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
-from litestar.response import Template
+from litestar.response import File, Template
 
 from host_agent.messages import whole
 from host_agent.store import FindingRow, KnownKey
 from host_agent.web.api import Limit, TheStore, find_run
+
+_PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+"""Pictures that a browser shows without running anything in them; SVG is none."""
 
 
 class FindingPage(msgspec.Struct, frozen=True):
@@ -64,6 +67,23 @@ def message(store: TheStore, record_id: FromPath[str]) -> bytes:
     return whole(stored.signature, stored.record)
 
 
+@get("/attachments/{sha256:str}", sync_to_thread=True)
+def attachment(store: TheStore, sha256: FromPath[str]) -> File:
+    """Return the bytes of an attachment. Only pictures are shown in place, the rest is saved."""
+    known = store.attachment(sha256)
+    path = store.attachment_file(sha256)
+    if known is None or path is None:
+        raise NotFoundException(f"no attachment {sha256!r} is here as a whole")
+    is_picture = known.media_type in _PICTURES
+    return File(
+        path,
+        filename=f"{known.sha256[:16]}{_PICTURES.get(known.media_type, '.bin')}",
+        media_type=known.media_type if is_picture else "application/octet-stream",
+        content_disposition_type="inline" if is_picture else "attachment",
+        headers={"content-security-policy": "default-src 'none'; sandbox"},
+    )
+
+
 @get("/evidence", sync_to_thread=True)
 def page(store: TheStore) -> Template:
     context = {
@@ -78,7 +98,7 @@ def page(store: TheStore) -> Template:
 HANDLERS = [
     Router(
         "/api",
-        route_handlers=[findings, keys, plan, events, message],
+        route_handlers=[findings, keys, plan, events, message, attachment],
         response_headers={"cache-control": "no-store"},
     ),
     Router(

@@ -65,6 +65,7 @@ def run(store: TheStore, record_id: FromPath[str]) -> Template:
         "standing": store.standings([stored.summary])[record_id],
         "flags": store.flags(stored.summary.id),
         "plan": plan_of(store, stored, record),
+        "attachments": [(one, store.attachment(one.sha256)) for one in record.attachments],
         "events": [decode_event(one.record) for one in _events(store, record)],
     }
     return Template("run.html", context=context)

@@ -189,6 +189,7 @@ class Speaker:
         self.stored: list[str] = []
         self.rejected: dict[str, str] = {}
         self.requests: list[Request] = []
+        self.held: dict[str, int] = {}
         self._client = client
 
     async def say(self, payload: bytes, topic: str = "", *, retain: bool = False) -> None:
@@ -208,6 +209,7 @@ class Speaker:
                 self.requests.append(receipt)
                 continue
             self.stored += [one.record_id for one in receipt.stored]
+            self.held.update((one.sha256, one.held_bytes) for one in receipt.attachments)
             self.rejected.update((one.record_id, one.reason) for one in receipt.rejected)
 
 

@@ -1,5 +1,6 @@
 """A host beside a broker: what is missing is asked for, and pages and API say what is verified."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +9,17 @@ import pytest
 from litestar.testing import TestClient
 
 from host_agent import evidence_lane
+from host_agent.messages import sort
+from host_agent.mqtt import Message
 from host_agent.progress import Progress
 from host_agent.store import Store
 from host_agent.store.evidence import auditing
+from host_agent.text import now_text
 from host_agent.web import create_app
 from host_agent.web.live import Live
 from records import PlanRecord, encode, topics
-from records.messages import Wanted
+from records.messages import PieceHead, Wanted, piece
+from records.run import Attachment
 from records.signing import digest
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, soon, speaker
@@ -170,3 +175,54 @@ def test_hostile_flags_findings_and_keys_stay_text(store: Store, client: TestCli
         assert "img" not in {tag for tag, _ in seen.elements}
         assert not any(name.startswith("on") for _, attrs in seen.elements for name in attrs)
     assert "onerror" in page(client, "/evidence").text
+
+
+PICTURE, PAGE = b"\xff\xd8\xff a picture", b"<script>alert(1)</script>"
+
+
+def test_attachments_are_on_the_page_of_their_run_and_only_pictures_are_shown_in_place(
+    store: Store, client: TestClient[Any]
+) -> None:
+    named = [
+        Attachment(name="front.jpg", sha256=hashlib.sha256(PICTURE).hexdigest(), size_bytes=14),
+        Attachment(name=HOSTILE, sha256=hashlib.sha256(PAGE).hexdigest(), size_bytes=25),
+        Attachment(name="lost.png", sha256="5e" * 32, size_bytes=9),
+    ]
+    record = example_record("bench-1", 1, attachments=tuple(named))
+    tell(store, "bench-1", Card().sign(record))
+    for one, data, media in ((named[0], PICTURE, "image/jpeg"), (named[1], PAGE, "text/html")):
+        head = PieceHead(sha256=one.sha256, size_bytes=len(data), offset_bytes=0, media_type=media)
+        payload = piece(head, data)
+        topic = topics.piece("bench-1").encode()
+        store.keep(sort([Message(1, topic, payload, len(payload))], now_text()))
+    seen = page(client, f"/runs/{record.record_id}")
+    assert "lost.png 9 bytes, not here: its station is asked for it" in seen.text
+    assert "script" not in {tag for tag, _ in seen.elements}
+    shown = client.get(f"/api/attachments/{named[0].sha256}")
+    assert shown.content == PICTURE
+    assert shown.headers["content-type"] == "image/jpeg"
+    assert shown.headers["content-disposition"].startswith("inline")
+    saved = client.get(f"/api/attachments/{named[1].sha256}")
+    assert saved.content == PAGE
+    assert saved.headers["content-type"] == "application/octet-stream"
+    assert saved.headers["content-disposition"].startswith("attachment")
+    assert saved.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in saved.headers["content-security-policy"]
+    for name in (named[2].sha256, "..%2F..%2Fetc%2Fpasswd", "x"):
+        assert client.get(f"/api/attachments/{name}").status_code == 404
+
+
+async def test_a_piece_over_the_broker_is_answered_with_what_is_held(
+    store: Store, embedded: Broker
+) -> None:
+    sha256 = hashlib.sha256(PICTURE).hexdigest()
+    head = PieceHead(sha256=sha256, size_bytes=len(PICTURE), offset_bytes=0)
+    async with (
+        ingesting(store, address(embedded)),
+        speaker(embedded, "pieces-1") as station,
+    ):
+        await station.say(piece(head, PICTURE), topics.piece("pieces-1"))
+        await soon(lambda: station.held == {sha256: len(PICTURE)})
+    path = store.attachment_file(sha256)
+    assert path is not None
+    assert path.read_bytes() == PICTURE

@@ -496,6 +496,7 @@ def test_the_api_describes_itself(client: Client) -> None:
         "/api/plans/{sha256}",
         "/api/units/{asset_tag}/events",
         "/api/findings",
+        "/api/attachments/{sha256}",
         "/api/keys",
         "/api/summary",
         "/api/stations",

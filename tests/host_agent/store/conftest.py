@@ -14,7 +14,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.new_database()
-    with Store(url) as opened:
+    with Store(url, attachments=tmp_path / "attachments") as opened:
         opened.open()
         yield opened
 
