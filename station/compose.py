@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
 WATCHED_SPEED = 20.0
+NOISE = "station.log"
+"""The log takes what is printed while the screen has the terminal."""
 REPORTED = ("pass", "fail", "marginal", "incomplete", "aborted", "error")
 
 
@@ -61,7 +63,7 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
         try:
             service.open()
             with watching(config, service):
-                operate(service, ended, config.words if ui else None)
+                operate(service, ended, config.words if ui else None, folder / NOISE)
         finally:
             service.close()
             hardware.close()
@@ -98,7 +100,7 @@ def simulate_station(asked: Simulation) -> int:
             service.open()
             line.begin(asked.runs)
             if asked.runs is None:
-                operate(service, ended, config.words if asked.ui else None)
+                operate(service, ended, config.words if asked.ui else None, asked.data / NOISE)
                 return 0
             return _report(line, handover, outbox, asked.runs)
         finally:

@@ -4,6 +4,7 @@ Notices go out, commands come in. Nothing here knows of instruments, threads or 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -13,11 +14,16 @@ from station.engine.events import Event
 
 
 class SlotInfo(msgspec.Struct, frozen=True):
-    """A place where devices are tested. `plans` are the ids on offer; the first is the default."""
+    """A place where devices are tested. `plans` are the ids on offer; the first is the default.
+
+    `titles` are what the plans are called, and `words` their own words, by language and id.
+    """
 
     name: str
     kind: str
     plans: tuple[str, ...]
+    titles: tuple[Phrase, ...] = ()
+    words: dict[str, dict[str, str]] = {}
 
 
 class SlotNotice(msgspec.Struct, frozen=True, tag=True):
@@ -49,6 +55,34 @@ class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):
 
     running: bool
     page: str = ""
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """An earlier run of a unit: how it ended (`pass`, `marginal`, `fail`, …), and when it began."""
+
+    ending: str
+    started_at: datetime
+
+
+class BeforeNotice(msgspec.Struct, frozen=True, tag=True):
+    """What the station remembers as a run begins: the unit's last runs, the newest first.
+
+    `expected_s` is how long such runs took before, in seconds of a clock on the wall.
+    """
+
+    slot: str
+    asset_tag: str
+    earlier: tuple[Earlier, ...] = ()
+    expected_s: float | None = None
+
+
+class TodayNotice(msgspec.Struct, frozen=True, tag=True):
+    """How many devices were tested today, and how that ended."""
+
+    tested: int = 0
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
 
 
 WhenPlugged = Literal["offer", "start", "ignore"]
@@ -106,7 +140,15 @@ class UnsafeNotice(msgspec.Struct, frozen=True, tag=True):
         return not self.troubles.keys() <= {one.role for one in run.instruments}
 
 
-Notice = SlotNotice | DeliveryNotice | AutopilotNotice | PluggedNotice | UnsafeNotice
+Notice = (
+    SlotNotice
+    | DeliveryNotice
+    | AutopilotNotice
+    | PluggedNotice
+    | UnsafeNotice
+    | BeforeNotice
+    | TodayNotice
+)
 
 
 class CommandRefused(Exception):

@@ -60,12 +60,14 @@ def run_demo(asked: Demo) -> int:
             version = asked.mqtt_version or (5 if broker else 3)
             if broker is None:
                 broker = f"{LOOPBACK}:{_free_port()}"
-                line.enter_context(_kept_running(_host("broker", "--listen", broker), folder))
+                line.enter_context(
+                    _kept_running(_host("broker", "--listen", broker), folder, asked.headless)
+                )
             listen = f"{LOOPBACK}:{_free_port()}"
             page = f"http://{listen}/"
             host = _host("run", "--data", str(folder / "host"), "--broker", broker)
             host += ["--listen", listen, "--mqtt-version", str(version)]
-            line.enter_context(_kept_running(host, folder))
+            line.enter_context(_kept_running(host, folder, asked.headless))
             print(f"the host's page: {page}", file=sys.stderr)
             station = [sys.executable, "-m", "station", "station", "simulate"]
             station += ["--data", str(folder / "station"), "--seed", str(asked.seed)]
@@ -193,7 +195,7 @@ def _host(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def _kept_running(command: list[str], folder: Path) -> Iterator[None]:
+def _kept_running(command: list[str], folder: Path, told: bool) -> Iterator[None]:
     """Keep a service running: start it again whenever it ends, as systemd would."""
     name = f"{command[2]} {command[3]}"
     log_path = folder / f"{command[2]}-{command[3]}.log"
@@ -212,7 +214,8 @@ def _kept_running(command: list[str], folder: Path) -> Iterator[None]:
                     preexec_fn=_die_with_parent,
                 )
                 current[:] = [process]
-                print(f"{name} is process {process.pid}, log {log_path}", file=sys.stderr)
+                if told:  # else the terminal is the screen's
+                    print(f"{name} is process {process.pid}, log {log_path}", file=sys.stderr)
                 process.wait()
                 ending.wait(0.5)
 

@@ -3,8 +3,10 @@
 import asyncio
 import faulthandler
 import logging
+import os
 import queue
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +52,33 @@ def logging_to(folder: Path, *, to_file: bool) -> Iterator[None]:
             handler.close()
 
 
+class ScreenFailed(Exception):
+    """The screen broke off by a fault of its own. The benches are made safe all the same."""
+
+
+@contextmanager
+def terminal_for_the_screen(noise: Path) -> Iterator[None]:
+    """Give the terminal to the screen alone: what else is printed goes to the file `noise`.
+
+    Libraries and child processes print to file descriptors 1 and 2. The screen itself is drawn
+    through `sys.__stderr__`, which keeps the terminal.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal, kept = sys.__stderr__, [os.dup(1), os.dup(2)]
+    try:
+        with noise.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8") as own:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+            sys.__stderr__ = own  # type: ignore[misc]
+            yield
+    finally:
+        sys.__stderr__ = terminal  # type: ignore[misc]
+        for number, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, number)
+            os.close(before)
+
+
 def hear_endings() -> Ended:
     """Take signals that end the station as messages, so that none stops it in the middle."""
     ended: Ended = queue.SimpleQueue()  # an Event.set could wait for its own lock
@@ -62,14 +91,20 @@ def hear_endings() -> Ended:
     return ended
 
 
-def operate(service: StationService, ended: Ended, screen: Language | None) -> None:
+def operate(
+    service: StationService, ended: Ended, screen: Language | None, noise: Path = Path(os.devnull)
+) -> None:
     """Work until the operator quits or a signal comes. The main loop itself feeds the watchdog.
 
-    `screen` is the language of the operator's screen; without one there is no screen.
+    `screen` is the language of the operator's screen; without one there is no screen. `noise` is a
+    file for what others print meanwhile. Raises `ScreenFailed`.
     """
     try:
         if screen is not None:
-            asyncio.run(_show(service, ended, screen))
+            with terminal_for_the_screen(noise):
+                code = asyncio.run(_show(service, ended, screen))
+            if code:
+                raise ScreenFailed(f"the screen broke off by a fault of its own: see {noise}")
         else:
             _wait(service, ended)
     finally:
@@ -89,20 +124,21 @@ def _wait(service: StationService, ended: Ended) -> None:
             return
 
 
-async def _show(service: StationService, ended: Ended, words: Language) -> None:
+async def _show(service: StationService, ended: Ended, words: Language) -> int:
     from station.ui.app import StationApp
 
     app = StationApp(service, words)
     for number in ENDING:
         asyncio.get_running_loop().add_signal_handler(number, app.exit)
     if not ended.empty():
-        return
+        return 0
     watching = asyncio.create_task(_keep_watch(service))
     sd_notify("READY=1")
     try:
         await app.run_async(mouse=False)
     finally:
         watching.cancel()
+    return app.return_code or 0
 
 
 async def _keep_watch(service: StationService) -> None:

@@ -41,17 +41,19 @@ def add(noun: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     from station.compose import run_station
     from station.delivery.outbox import OutboxError
+    from station.process import ScreenFailed
     from station.rig.config import ConfigError
 
     try:
         return run_station(chosen.config, ui=chosen.ui, data=chosen.data)
-    except (ConfigError, OutboxError) as error:
+    except (ConfigError, OutboxError, ScreenFailed) as error:
         return complain(str(error))
 
 
 def _simulate(chosen: argparse.Namespace) -> int:
     from station.compose import Simulation, simulate_station
     from station.delivery.outbox import OutboxError
+    from station.process import ScreenFailed
     from station.rig.config import ConfigError
 
     try:
@@ -69,7 +71,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
                 language=chosen.language,
             )
         )
-    except (ConfigError, OutboxError) as error:
+    except (ConfigError, OutboxError, ScreenFailed) as error:
         return complain(str(error))
 
 

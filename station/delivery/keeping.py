@@ -78,6 +78,21 @@ def waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple
     return tuple(some)
 
 
+def runs(
+    db: sqlite3.Connection, before_id: int | None, limit: int
+) -> tuple[tuple[int, bytes], ...]:
+    """Return number and message of runs that are kept here, the newest first.
+
+    `before_id` is the number that the page before ended with; None for the first page.
+    """
+    rows = db.execute(
+        "SELECT id, body FROM outbox JOIN message USING (id)"
+        " WHERE kind = 'run' AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
+        (before_id, before_id, limit),
+    )
+    return tuple(rows)
+
+
 def stations(db: sqlite3.Connection) -> frozenset[str]:
     """Return the names of the stations that what waits names; one that was renamed has several."""
     rows = db.execute("SELECT DISTINCT station FROM outbox WHERE delivered_at IS NULL")

@@ -149,6 +149,10 @@ class Outbox:
         """Return what waits, oldest first, without the rejected and without those in `but_not`."""
         return self._do(lambda db: keeping.waiting(db, limit, but_not))
 
+    def runs(self, before_id: int | None, limit: int) -> tuple[tuple[int, bytes], ...]:
+        """Return number and message of runs that are still here, the newest first."""
+        return self._do(lambda db: keeping.runs(db, before_id, limit))
+
     def stations(self) -> frozenset[str]:
         """Return the names of the stations that what waits names."""
         return self._do(keeping.stations)

@@ -144,12 +144,11 @@ class Plan:
                 said.append(f"({figure})" if name in self.products else figure)
         return " ".join(said)
 
-    @property
-    def words(self) -> dict[str, dict[str, str]]:
+    def words_for(self, plan_id: str) -> dict[str, dict[str, str]]:
         """Return the titles in the languages besides English, by language and id."""
         told: dict[str, dict[str, str]] = {}
         for language in self.title.keys() - {LANGUAGE}:
-            told[language] = {_label(self.equipment, ""): self.title_in(language)}
+            told[language] = {_label(plan_id, ""): self.title_in(language)}
             for test in self.tests:
                 if language in test.title:
                     told[language][_label(self.equipment, test.id)] = test.title[language]
@@ -177,8 +176,8 @@ class Plan:
             rule=self.decision_rule,
             altered_by_site=self.altered_by_site,
             incomplete=self.incomplete,
-            words=self.words,
-            label=_label(self.equipment, ""),
+            words=self.words_for(plan_id or self.equipment),
+            label=_label(plan_id or self.equipment, ""),
         )
 
     @property
@@ -187,9 +186,9 @@ class Plan:
         return self.runnable().sha256
 
 
-def _label(equipment: str, test: str) -> str:
-    """Return the id of a test's title, or of the equipment's own."""
-    return f"{equipment}.{test or 'title'}"
+def _label(of: str, test: str) -> str:
+    """Return the id of the title of an equipment's test, or of a plan."""
+    return f"{of}.{test or 'title'}"
 
 
 def _planned(test: ResolvedTest, step: Step, label: str) -> PlannedStep:

@@ -30,6 +30,7 @@ from station.engine.prompts import Prompter
 from station.engine.slot import Slot
 from station.rig.config import SlotConfig, StationConfig
 from station.rig.seats import Seat
+from station.service.history import History, remembered
 from station.service.notices import Notices
 from station.service.runs import SOFTWARE, Runs
 
@@ -52,6 +53,15 @@ def _seat(slot: SlotConfig) -> Seat:
     return Seat(slot.name, slot.when_plugged, switched=switched)
 
 
+def _words(slot: SlotConfig) -> dict[str, dict[str, str]]:
+    """Return the words that the plans of a slot bring along, by language and id."""
+    together: dict[str, dict[str, str]] = {}
+    for plan in slot.plans:
+        for language, said in plan.words.items():
+            together.setdefault(language, {}).update(said)
+    return together
+
+
 class StationService:
     """Implements `station.console.Console`.
 
@@ -71,7 +81,13 @@ class StationService:
         self.station = config.station
         self.simulated = simulated
         self.slots = tuple(
-            SlotInfo(slot.name, slot.kind, tuple(plan.id for plan in slot.plans))
+            SlotInfo(
+                slot.name,
+                slot.kind,
+                tuple(plan.id for plan in slot.plans),
+                tuple(plan.name for plan in slot.plans),
+                _words(slot),
+            )
             for slot in config.slots.values()
         )
         self._config = config
@@ -81,6 +97,8 @@ class StationService:
         self._seats = {slot.name: _seat(slot) for slot in config.slots.values()}
         self._states = {slot: SlotState(slot=slot) for slot in config.slots}
         self._notices = Notices(self._seats, DeliveryNotice(False, *outbox.counts()), monotonic)
+        self._history = History(timed=not simulated)
+        self._began_s: dict[str, float] = {}
         self._commands = threading.Lock()
         self._closing = threading.Event()
         self._runs = Runs(
@@ -120,6 +138,7 @@ class StationService:
         for record in recovered:
             log.warning("run %s in %s was broken off", record.record_id, record.slot)
         self._publisher.start()
+        threading.Thread(target=self._remember, name="history", daemon=True).start()
         return recovered
 
     def close(self) -> None:
@@ -272,6 +291,7 @@ class StationService:
         state = self._states[slot]
         match event:
             case RunStarted():
+                self._began_s[slot] = time.monotonic()
                 self._states[slot] = msgspec.structs.replace(state, verdict=None)
             case StepStarted(title=title):
                 self._states[slot] = msgspec.structs.replace(state, step=title.words)
@@ -285,8 +305,19 @@ class StationService:
             self._publisher.state_changed()
         notice = SlotNotice(slot, event)
         self._notices.tell(notice)
+        if isinstance(event, RunStarted):
+            self._notices.tell(self._history.before(slot, state.asset_tag, state.plan))
+        elif isinstance(event, RunFinished):
+            took_s = time.monotonic() - self._began_s[slot]
+            self._history.finished(remembered(event.record), took_s)
+            self._notices.tell(self._history.today())
         if not isinstance(event, RunFinished):  # the record itself goes its own way
             self._publisher.tell_live(encode(notice))
+
+    def _remember(self) -> None:
+        """Read what the station remembers, beside its work."""
+        self._history.load(self._outbox)
+        self._notices.tell(self._history.today())
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._notices.tell(DeliveryNotice(*delivery))

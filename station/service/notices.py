@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from station.console import (
     AutopilotNotice,
+    BeforeNotice,
     DeliveryNotice,
     Notice,
     SlotNotice,
+    TodayNotice,
     UnsafeNotice,
 )
 from station.engine.events import KeysSeen, NotSaved, RunFinished, RunStarted
@@ -30,6 +32,8 @@ class Notices:
         self._seats = seats
         self._monotonic = monotonic
         self._autopilot: AutopilotNotice | None = None
+        self._today = TodayNotice()
+        self._before: dict[str, BeforeNotice] = {}
         self._unsafe: dict[str, UnsafeNotice] = {}
         self._runs: dict[str, list[SlotNotice]] = {slot: [] for slot in seats}
         self._listeners: list[Listener] = []
@@ -66,9 +70,12 @@ class Notices:
         yield self.delivery
         if self._autopilot is not None:
             yield self._autopilot
+        yield self._today
         yield from self._unsafe.values()
-        for run in self._runs.values():
+        for slot, run in self._runs.items():
             yield from run
+            if slot in self._before:
+                yield self._before[slot]
         for seat in self._seats.values():
             if seat.notice.device is not None:
                 yield seat.notice
@@ -83,6 +90,10 @@ class Notices:
                 self.delivery = notice
             case AutopilotNotice():
                 self._autopilot = notice
+            case TodayNotice():
+                self._today = notice
+            case BeforeNotice(slot=slot):
+                self._before[slot] = notice
 
     def _remember_run(self, notice: SlotNotice) -> None:
         run = self._runs[notice.slot]

@@ -71,7 +71,9 @@ class StationApp(App[None]):
         self._console = console
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.controls = Controls(console, words)
-        self._painter = ScreenPainter(self.controls, signs_for(os.environ))
+        self._painter = ScreenPainter(
+            self.controls, signs_for(os.environ), colours=not self.no_color
+        )
         self._face = Face(self._paint)
         self._poll_timer: Timer | None = None
         self._painted_second = 0

@@ -57,9 +57,23 @@ def header(controls: Controls, width: int, clock: str) -> Line:
         )
         connected = words.text(f"screen.{state}")
         fitting = [(f" {connected} ", style), (f" {told} ", counted), (f" {clock} ", TITLE)]
+        roomy = [*fitting[:2], (f" {_today(controls)} ", TITLE), *fitting[2:]]
+        if sum(len(part) for part, _ in (*left, *roomy)) <= width:
+            return line(width, left, TITLE, roomy)
         if sum(len(part) for part, _ in (*left, *fitting)) <= width:
             break
     return line(width, left, TITLE, fitting)
+
+
+def _today(controls: Controls) -> str:
+    today = controls.model.today
+    return controls.words.text(
+        "screen.today",
+        tested=today.tested,
+        passed=today.passed,
+        failed=today.failed,
+        errors=today.errors,
+    )
 
 
 def notice(controls: Controls, width: int, now_s: float) -> Line:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from records import Phrase, Value
 from records.words import Language, language
-from station.console import CommandRefused, Console, Notice, PluggedNotice
+from station.console import BeforeNotice, CommandRefused, Console, Notice, PluggedNotice
 from station.ui.answers import answers_text
 from station.ui.keys import KeyReader
 from station.ui.model import Refused, Select, Start, StationModel
@@ -88,8 +88,21 @@ class Controls:
             self._drop_suggestion()
         autopilot = self.model.autopilot
         self.model.apply(notice, now_s)
+        if isinstance(notice, BeforeNotice) and notice.earlier:
+            self._announce(notice, now_s)
         if autopilot and self.model.autopilot is False:
             self.hint_until_s = now_s + HINT_S
+
+    def _announce(self, notice: BeforeNotice, now_s: float) -> None:
+        """Say how a unit that was tested before has ended; nobody is told at a demonstration."""
+        if self.model.autopilot:
+            return
+        verdicts = ", ".join(
+            f"{self.words.text(f'verdict.{one.ending}')} {one.started_at.astimezone():%Y-%m-%d}"
+            for one in notice.earlier
+        )
+        told = {"tag": notice.asset_tag, "verdicts": verdicts}
+        self._tell(self.model[notice.slot], "screen.tested_before", now_s, **told)
 
     def tick(self, now_s: float) -> None:
         """Take old messages away, and notice which slot needs the operator."""
@@ -256,7 +269,8 @@ class Controls:
             self._tell(slot, "screen.plan_when_free", at_s, slot=slot.name)
         else:
             slot.next_plan()
-            self._tell(slot, "screen.next_plan", at_s, plan=slot.chosen_plan)
+            title = slot.words(self.words).text(slot.plan_title)
+            self._tell(slot, "screen.next_plan", at_s, plan=title)
 
     def _stop(self, at_s: float) -> None:
         """Stop at once and without a question; the station knows better whether anything runs."""

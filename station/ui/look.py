@@ -81,9 +81,18 @@ EDGE = Style(color=INK, bgcolor=INK)
 EDGE_SELECTED = Style(color="#ebebeb", bgcolor="#ebebeb")
 HAZARD = Style(color=BLACK, bgcolor=AMBER)
 CALM = Style(color=BLACK, bgcolor=AMBER)
-BADGE = Style(color=WHITE, bgcolor="#8700a0", bold=True)
+BADGE = Style(color=WHITE, bgcolor="#8c0096", bold=True)
 MESSAGE = Style(color=BLACK, bgcolor=AMBER)
 KEY_CAP = Style(color=BLACK, bgcolor="#ebebeb")
+
+
+_STANDS_OUT = {"#ebebeb", AMBER, "#00aa3c", "#8c0096"}
+
+
+def without_colour(style: Style) -> Style:
+    """Return a style for a terminal without colours (no-color.org): what stands out is reversed."""
+    ground = style.bgcolor.name if style.bgcolor is not None else ""
+    return Style(bold=style.bold or None, reverse=ground in _STANDS_OUT or None)
 
 
 class Signs(NamedTuple):

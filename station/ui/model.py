@@ -8,11 +8,13 @@ from typing import NamedTuple
 from records import Phrase, tags
 from station.console import (
     AutopilotNotice,
+    BeforeNotice,
     DeliveryNotice,
     Notice,
     PluggedNotice,
     SlotInfo,
     SlotNotice,
+    TodayNotice,
     UnsafeNotice,
 )
 from station.ui.slot import SlotModel
@@ -47,6 +49,7 @@ class StationModel:
         self.slots = [SlotModel(info) for info in slots]
         self._by_name = {slot.name: slot for slot in self.slots}
         self.delivery: DeliveryNotice | None = None
+        self.today = TodayNotice()
         self.autopilot: bool | None = None
         self.page = ""
         self.revision = 0
@@ -65,6 +68,12 @@ class StationModel:
             case UnsafeNotice(slot=name):
                 if name in self._by_name:
                     self._by_name[name].is_unsafe(notice)
+            case BeforeNotice(slot=name, expected_s=expected_s):
+                if name in self._by_name:
+                    self._by_name[name].expected_s = expected_s
+            case TodayNotice():
+                self.today = notice
+                self.revision += 1
             case DeliveryNotice():
                 self.delivery = notice
                 self.revision += 1

@@ -27,6 +27,7 @@ from station.ui.look import (
     Signs,
     line,
     shortened,
+    without_colour,
 )
 from station.ui.slot import Mood, SlotModel
 from station.ui.tile import Frame, paint_slot
@@ -42,6 +43,10 @@ class Tile(NamedTuple):
     y: int
     width: int
     height: int
+
+
+def _monochrome(segment: Segment) -> Segment:
+    return Segment(segment.text, without_colour(segment.style or PLAIN.plain))
 
 
 def grid(count: int, width: int, height: int) -> list[Tile]:
@@ -65,8 +70,9 @@ def _ease(count: int, columns: int, width: int, height: int) -> tuple[float, int
 class ScreenPainter:
     """Paints the screen of its controls. Remembers each part by what it was painted from."""
 
-    def __init__(self, controls: Controls, signs: Signs) -> None:
+    def __init__(self, controls: Controls, signs: Signs, *, colours: bool = True) -> None:
         self._controls = controls
+        self._colours = colours
         self._signs = signs
         self._tiles: dict[str, tuple[object, list[Line]]] = {}
         self._rows: tuple[object, list[Row]] = (None, [])
@@ -83,7 +89,7 @@ class ScreenPainter:
         for place, row in enumerate(self._lines(cells, height, now_s, clock)):
             known, strip = self._shown.get(place, (None, None))
             if strip is None or known != row:
-                strip = Strip(row, cells)
+                strip = Strip(row if self._colours else list(map(_monochrome, row)), cells)
                 self._shown[place] = (row, strip)
             strips.append(strip)
         return strips if width == cells else [strip.crop(0, width) for strip in strips]

@@ -118,7 +118,8 @@ class SlotModel:
         self.pulled = False  # while it was being tested
         self.device: Device | None = None
         self.plan = Phrase()
-        self.plan_words: dict[str, dict[str, str]] = {}
+        self.plan_words = info.words
+        self.expected_s: float | None = None
         self.chosen_plan = info.plans[0] if info.plans else ""
         self.steps: list[StepModel] = []
         self.step: StepModel | None = None
@@ -220,6 +221,14 @@ class SlotModel:
         brought = self.plan_words.get(language.code)
         return language.also(brought) if brought else language
 
+    @property
+    def plan_title(self) -> Phrase:
+        """Return what the plan is called that the next device is tested by."""
+        plans, titles = self.info.plans, self.info.titles
+        if self.chosen_plan in plans and len(titles) == len(plans):
+            return titles[plans.index(self.chosen_plan)]
+        return Phrase(text=self.chosen_plan)
+
     def tell(self, message: str, until_s: float) -> None:
         """Show the operator a message in this slot; an empty one takes it away."""
         if message != self.message:
@@ -294,7 +303,11 @@ class SlotModel:
         self.running, self.stopping, self.unsafe = True, False, False
         self.plugged, self.pulled = replace(self.plugged, offered=False, reason=None), False
         self.device, self.plan = event.device, event.plan
-        self.plan_words = event.words
+        self.plan_words = {
+            language: {**self.info.words.get(language, {}), **event.words.get(language, {})}
+            for language in self.info.words.keys() | event.words.keys()
+        }
+        self.expected_s = None
         self.steps = [StepModel(title) for title in event.titles]
         self.step, self.number = None, 0
         self.question, self.keys, self.record = None, None, None

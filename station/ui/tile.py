@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
@@ -84,6 +85,13 @@ def _title(slot: SlotModel, frame: Frame) -> Line:
         right = frame.words.text("screen.stopping")
     left = f" {frame.key} {slot.name}  "
     room = frame.width - len(left) - len(right) - 2
+    if (
+        cell_len(tag) > room
+    ):  # the tag tells what this is about, its place on the screen whose it is
+        left, right = f" {frame.key} ", right if slot.running else ""
+        room = frame.width - len(left) - len(right) - 2
+    if cell_len(tag) > room:
+        right, room = "", frame.width - len(left)
     return line(
         frame.width,
         [(left, style), (shortened(tag, room), style)],
@@ -136,7 +144,8 @@ def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         if frame.selected
         else frame.words.text("screen.select_to_scan", key=frame.key)
     )
-    details = [*texts([_plan_words(slot, frame.words)], frame.width, look.faint)]
+    plan = wrapped(_plan_words(slot, frame.words), frame.width - 2, 2)
+    details = texts(plan, frame.width, look.faint)
     details += texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
     return _word_and(frame.words.text("screen.ready"), details, faint, frame)
@@ -152,15 +161,17 @@ def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if device is not None and device.serial_number:
         number = frame.words.text("screen.serial_number", number=device.serial_number)
         details += texts([number], width, look.plain)
-    return details + texts([_plan_words(slot, frame.words)] * (frame.height > 9), width, look.faint)
+    plan = wrapped(_plan_words(slot, frame.words), width - 2, 2) if frame.height > 9 else []
+    return details + texts(plan, width, look.faint)
 
 
 def _plan_words(slot: SlotModel, words: Language) -> str:
     plans, chosen = slot.info.plans, slot.chosen_plan
+    title = words.text(slot.plan_title)
     if len(plans) < 2 or chosen not in plans:
-        return words.text("screen.plan", plan=chosen)
+        return words.text("screen.plan", plan=title)
     number = plans.index(chosen) + 1
-    return words.text("screen.plan_of", number=number, total=len(plans), plan=chosen)
+    return words.text("screen.plan_of", number=number, total=len(plans), plan=title)
 
 
 def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -215,42 +226,57 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     return rows
 
 
+class _Details(NamedTuple):
+    """What stands below a large word: why, what to do next, and what is good to know.
+
+    Where there is little room the last goes first, and then the end of the first.
+    """
+
+    why: list[Line]
+    what_next: list[Line]
+    besides: list[Line]
+
+
 def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    return _word_and(
-        frame.words.text(f"verdict.{slot.ending}"), _details(slot, look, frame), look, frame
-    )
+    details = _details(slot, look, frame)
+    word = frame.words.text(f"verdict.{slot.ending}")
+    lines = 4 if slot.mood is Mood.ERROR and frame.signs.half_blocks else 3
+    return _word_and(word, details, look, frame, lines)
 
 
-def _details(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
+def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
     """Paint why the run ended so, what to do next, and which device that was."""
     width, words = frame.width, frame.words
 
     def told(style: Style, *rows: str) -> list[Line]:
         return [row for one in rows for row in texts(wrapped(one, width - 2), width, style)]
 
-    next_action = told(look.strong, words.text(f"next.{slot.ending}"))
+    what_next = told(look.strong, words.text(f"next.{slot.ending}"))
     device = texts([_device_words(slot, words)], width, look.plain)
+    reason = words.text(slot.reason) if slot.reason is not None else ""
     match slot.mood:
         case Mood.FAIL:
-            return [*told(look.plain, *_failures(slot, frame)), *next_action, *device]
+            return _Details(told(look.plain, *_failures(slot, frame)), what_next, device)
         case Mood.MARGINAL:
             values = value_lines(slot.near, width - 1, look, frame.signs, words)
-            marginal = texts([words.text("screen.marginal_note")], width, look.strong)
-            return [*marginal, *indented(values, look), *next_action]
+            note = texts([words.text("screen.marginal_note")], width, look.strong)
+            return _Details([*note, *indented(values, look)], what_next, device)
         case Mood.ERROR:
             fault = told(look.strong, words.text("screen.bench_fault"))
-            why = told(look.plain, words.text(slot.reason)) if slot.reason is not None else []
-            return [*fault, *why, *next_action]
+            why = told(look.plain, reason)
+            if frame.height >= 6 and len(fault) + len(why) + len(what_next) >= frame.height:
+                fault = []  # the word above and the advice below say so, too
+            return _Details([*fault, *why], what_next, device)
         case Mood.ABORTED:
-            why = told(look.plain, words.text(slot.reason)) if slot.reason is not None else []
-            return [*why, *told(look.plain, words.text("screen.aborted_note")), *next_action]
+            note = told(look.plain, words.text("screen.aborted_note"))
+            return _Details([*told(look.plain, reason), *note], what_next, device)
         case Mood.INCOMPLETE:
             unproved = ", ".join(words.text(title) for title in slot.unproved)
-            note = f"{words.text('screen.incomplete_note')} {unproved}"
-            return [*told(look.plain, note), *next_action]
+            note = told(look.plain, f"{words.text('screen.incomplete_note')} {unproved}")
+            return _Details(note, what_next, device)
         case _:
             plan = texts([words.text(slot.plan)], width, look.plain)
-            return [*device, *next_action, *plan]
+            return _Details(device, what_next, plan)
 
 
 def _failures(slot: SlotModel, frame: Frame) -> list[str]:
@@ -283,22 +309,39 @@ def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     return _word_and(frame.words.text("screen.unsaved"), details, look, frame)
 
 
-def _word_and(word: str, details: list[Line], look: Look, frame: Frame) -> list[Line]:
-    """Paint the word as large as fits over the details, of which at least two lines are seen."""
-    reserve = min(len(details), 3 if frame.height >= 8 else 2)
+def _word_and(
+    word: str, details: _Details | list[Line], look: Look, frame: Frame, lines: int = 3
+) -> list[Line]:
+    """Paint the word as large as fits over the details, of which `lines` are seen where they can.
+
+    A tile of few lines shows two of them.
+    """
+    details = _Details(details, [], []) if isinstance(details, list) else details
+    count = sum(map(len, details))
     drawn = big_word(
         word,
         frame.width,
-        max(frame.height - reserve, 1),
+        max(frame.height - min(count, lines if frame.height >= 8 else 2), 1),
         half_blocks=frame.signs.half_blocks,
     )
-    details = _cut(details, frame.height - len(drawn), look, frame)
-    spare = frame.height - len(drawn) - len(details)
+    below = _fit(details, frame.height - len(drawn), look, frame)
+    spare = frame.height - len(drawn) - len(below)
     blank = line(frame.width, (), look.plain)
     above = min(max(spare, 0) // 2, 2)
     between = min(max(spare - above, 0), 1)
     rows = _drawn(drawn, look, frame)
-    return [*[blank] * above, *rows, *[blank] * between, *details]
+    return [*[blank] * above, *rows, *[blank] * between, *below]
+
+
+def _fit(details: _Details, room: int, look: Look, frame: Frame) -> list[Line]:
+    """Return the lines for which there is room: what to do next stays beside the reason."""
+    why, what_next, besides = details
+    if len(why) + len(what_next) > room > len(what_next):
+        return [*_cut(why, room - len(what_next), look, frame), *what_next]
+    return (
+        _cut([*why, *what_next], room, look, frame)
+        + besides[: max(room - len(why) - len(what_next), 0)]
+    )
 
 
 def _cut(rows: list[Line], room: int, look: Look, frame: Frame) -> list[Line]:
@@ -339,17 +382,31 @@ def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     steps = slot.planned
     outside = len(slot.outside)
     count = f" {frame.words.text('screen.outside', count=outside)} " if outside else ""
+    left = f"{_time_left(slot, frame)} "
+    if len(left) + len(count) > frame.width // 2:
+        left = ""
     number = frame.words.text(
         "screen.step", number=min(slot.number + 1, len(steps)), total=len(steps)
     )
     before = f" {number}  "
     title = shortened(_doing(slot, steps, frame.words), frame.width - len(before) - 1)
     heading: list[Piece] = [(before, look.plain), (title, look.strong)]
-    bar: list[Piece] = [(" ", look.plain), *progress(steps, frame.width - 2 - len(count), look)]
+    room = frame.width - 2 - len(count) - len(left)
+    bar: list[Piece] = [(" ", look.plain), *progress(steps, room, look)]
     return [
         line(frame.width, heading, look.plain),
-        line(frame.width, bar, look.plain, [(count, look.bad)] if count else ()),
+        line(frame.width, bar, look.plain, [(left, look.plain), (count, look.bad)]),
     ]
+
+
+def _time_left(slot: SlotModel, frame: Frame) -> str:
+    """Return how long the run may still take, from what such runs took before."""
+    if slot.expected_s is None or slot.stopping:
+        return ""
+    left_s = slot.expected_s - (frame.now_s - slot.started_s)
+    if left_s < 1.0:
+        return ""
+    return f" {frame.words.text('screen.time_left', left=duration_text(left_s))}"
 
 
 def _doing(slot: SlotModel, steps: Sequence[StepModel], words: Language) -> str:

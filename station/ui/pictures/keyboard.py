@@ -128,7 +128,8 @@ def _counts(
     else:
         seen = {key.usage for key in map(layout.key, keys.seen) if key is not None}
         total = len(layout.usages)
-        yield words.text("screen.keys_left", seen=len(seen), total=total), look.strong
+        left = words.text("screen.keys_left", seen=len(seen), total=total)
+        yield f"{len(seen)}/{total}" if keys.suspicious else left, look.strong
         missing = [key for key in layout.keys if key.usage not in seen]
         if 0 < len(missing) <= 6 and not keys.suspicious:
             names = " ".join(legends.legend(key.usage) for key in missing)

@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from records import Device, Phrase, Verdict
-from station.console import AutopilotNotice, DeliveryNotice, PluggedDevice, PluggedNotice
+from records.verdicts import OF_A_RUN
+from station.console import (
+    AutopilotNotice,
+    BeforeNotice,
+    DeliveryNotice,
+    Earlier,
+    PluggedDevice,
+    PluggedNotice,
+    TodayNotice,
+    UnsafeNotice,
+)
 from station.engine.events import (
     Choice,
     Event,
@@ -18,10 +28,12 @@ from station.engine.events import (
     Waiting,
 )
 from station.engine.prompts import DIGITS
+from station.steps.keyboard.fingers import CANNOT, DONE
 from station.ui.controls import Controls
 from station.ui.look import CONSOLE_SIGNS, SIGNS
 from station.ui.screen import ScreenPainter, grid
 from tests.station.ui.fake_console import (
+    MIDNIGHT,
     FakeConsole,
     asked,
     bench_ready,
@@ -180,7 +192,7 @@ def test_a_device_that_may_be_under_power_is_told_everywhere(
     unsafe = made_safe(Verdict.ERROR, "supply is mute")
     sight.happens("Slot-1", started(), finished(Verdict.ERROR, step(), unsafe))
     sight.controls.enlarged = enlarged
-    assert "Slot-1: DEVICE MAY STILL BE POWERED. Switch off at the mains first." in sight.text()
+    assert "Slot-1: MAY STILL BE POWERED. Switch off at the mains." in sight.text()
     assert "DEVICE MAY STILL BE" in "".join(sight.lines()[2:])
 
 
@@ -189,7 +201,7 @@ def test_the_danger_of_one_slot_stays_in_view_while_another_is_enlarged() -> Non
     unsafe = made_safe(Verdict.ERROR, "supply is mute")
     sight.happens("Slot-3", started(), finished(Verdict.ERROR, step(), unsafe))
     sight.press("enter")
-    assert "Slot-3: DEVICE MAY STILL BE POWERED" in sight.text()
+    assert "Slot-3: MAY STILL BE POWERED" in sight.text()
     assert "F3 Slot-3 DANGER" in sight.text()
 
 
@@ -589,3 +601,113 @@ def test_a_device_without_a_name_is_known_by_its_numbers() -> None:
     sight = Sight()
     sight.console.tell(offer(PluggedDevice("046a:0011")))
     assert "Plugged in: 046a:0011" in sight.text()
+
+
+# Before and after
+
+
+def before(*earlier: Earlier, expected_s: float | None = None) -> BeforeNotice:
+    return BeforeNotice("Slot-1", "LT-00417", earlier, expected_s)
+
+
+def test_a_unit_that_was_tested_before_is_announced_with_its_last_verdicts() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started())
+    sight.console.tell(before(Earlier("fail", MIDNIGHT), Earlier("marginal", MIDNIGHT)))
+    shown = "LT-00417 was tested before: FAIL 2026-11-22, MARGINAL 2026-11-22"
+    assert shown in sight.words()
+    sight.now_s += 20.0
+    sight.controls.tick(sight.now_s)
+    assert shown not in sight.words()
+
+
+def test_a_unit_that_is_new_is_not_announced() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started())
+    sight.console.tell(before())
+    assert "tested before" not in sight.words()
+
+
+def test_the_time_left_is_what_such_tests_took_before() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started(), StepStarted(0, Phrase(text="No load")))
+    assert "left" not in sight.text()
+    sight.console.tell(before(expected_s=95.0))
+    sight.now_s += 20.0
+    assert "about 1:15 left" in sight.text()
+    sight.now_s += 100.0
+    assert "left" not in sight.text(), "it takes longer than it did before"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_counts_of_today_stand_in_the_header_where_there_is_room(size: tuple[int, int]) -> None:
+    sight = Sight(size=size)
+    sight.console.tell(TodayNotice(tested=12, passed=9, failed=2, errors=1))
+    shown = "today 12 · passed 9 · failed 2 · error 1" in sight.lines()[0]
+    assert shown is (size == LARGE)
+    assert "delivered 0" in sight.lines()[0]
+
+
+def test_enter_opens_the_list_at_the_step_that_failed() -> None:
+    sight = Sight()
+    good = [step(f"Good {number}", Verdict.PASS, *[GOOD] * 1) for number in range(30)]
+    bad = step("The bad one", Verdict.FAIL, LOW)
+    sight.happens("Slot-1", started(), finished(Verdict.FAIL, *good, bad, *good, made_safe()))
+    sight.press("enter")
+    assert "The bad one" in sight.text()
+    titles = [row for row in sight.lines() if "Good" in row or "bad one" in row]
+    assert "The bad one" in titles[0]
+
+
+def test_header_and_list_number_the_steps_alike() -> None:
+    sight = Sight()
+    sight.happens(
+        "Slot-1",
+        started("No load", "Load"),
+        StepFinished(bench_ready()),
+        StepStarted(0, Phrase(text="No load")),
+        StepFinished(step("No load")),
+        StepStarted(1, Phrase(text="Load")),
+    )
+    sight.press("enter")
+    assert "Step 2 of 2  Load" in sight.text()
+    row = next(row for row in sight.lines() if " 2 " in row and "running" in row)
+    assert "Load" in row
+
+
+def test_a_key_that_is_no_answer_is_told_which_are() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started(), asked("Which?", (DONE, CANNOT)))
+    sight.now_s += 5.0
+    sight.controls.press("n", "n", sight.now_s)
+    for _ in range(20):
+        sight.now_s += 0.02
+        sight.controls.poll(sight.now_s)
+    assert "n is no answer here: d or c" in sight.words()
+    assert sight.console.commands == []
+
+
+def test_under_danger_nothing_invites_to_scan() -> None:
+    sight = Sight()
+    sight.console.tell(offer())
+    sight.console.tell(UnsafeNotice("Slot-1", {"load": "no answer"}))
+    rows = [row[:40] for row in sight.lines()[2:11]] + sight.lines()[-4:]
+    assert not [row for row in rows if "can" in row.lower() and "scan" in row.lower()]
+    assert "Ctrl+S" not in sight.text()
+    assert "Slot-1: switch off at the mains first." in sight.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_without_colours_everything_is_told_by_shape(size: tuple[int, int]) -> None:
+    console = FakeConsole(4)
+    controls = Controls(console)
+    console.listen(lambda notice: controls.hear(notice, 1.0))
+    for place, verdict in enumerate(OF_A_RUN, start=1):
+        console.happen(f"Slot-{min(place, 4)}", started(), finished(verdict, made_safe()))
+    strips = ScreenPainter(controls, SIGNS, colours=False).paint(*size, 2.0, "12:34")
+    styles = [segment.style for strip in strips for segment in strip]
+    assert all(one is not None and one.color is None and one.bgcolor is None for one in styles)
+    selected = next(strip for strip in strips if "F1 Slot-1" in strip.text)
+    reversed_ = [one.text for one in selected if one.style is not None and one.style.reverse]
+    assert any("F1 Slot-1" in part for part in reversed_)
+    assert not any("F2 Slot-2" in part for part in reversed_)
