@@ -55,17 +55,22 @@ class Attachments(Database):
         return self._attachments_folder
 
     def attachment(self, sha256: str) -> KeptAttachment | None:
-        """Return what is known of an attachment; None when no piece of it came."""
+        """Return what is known of an attachment; None when no piece of it came.
+
+        One whose file is gone is no longer whole.
+        """
         with self._engine.connect() as connection:
-            return _known(connection, sha256)
+            known = _known(connection, sha256)
+        if known is not None and known.whole and not self._is_here(sha256):
+            return msgspec.structs.replace(known, whole=False, held_bytes=0)
+        return known
 
     def attachment_file(self, sha256: str) -> Path | None:
         """Return the file of an attachment that is whole."""
         found = self.attachment(sha256)
         if found is None or not found.whole:
             return None
-        path = self.attachments_folder / found.sha256
-        return path if path.is_file() else None
+        return self.attachments_folder / found.sha256
 
     def keep_pieces(self, pieces: Iterable[Piece]) -> list[tuple[str, Held]]:
         """Keep pieces, durable on return; return how much is held now, with the stations.
@@ -85,8 +90,8 @@ class Attachments(Database):
         return [(station, one) for (station, _), one in held.items()]
 
     def _keep_piece(self, piece: Piece) -> Held:
+        known = self.attachment(piece.sha256)
         with self._engine.connect() as connection:
-            known = _known(connection, piece.sha256)
             used = connection.execute(_USED).scalar_one() if known is None else 0
         if known is not None and known.whole:
             return Held(sha256=piece.sha256, held_bytes=known.size_bytes)

@@ -90,6 +90,17 @@ def test_a_file_that_got_its_name_before_the_power_went_is_whole(store: Store) -
     assert whole(store) == DATA
 
 
+def test_a_file_that_is_gone_is_not_whole_and_may_come_again(store: Store) -> None:
+    send(store, message(0), message(262_144), message(524_288))
+    (store.attachments_folder / SHA256).unlink()
+    assert store.attachment_file(SHA256) is None
+    known = store.attachment(SHA256)
+    assert known is not None
+    assert (known.whole, known.held_bytes) == (False, 0)
+    assert send(store, message(0), message(262_144), message(524_288)).held_bytes == len(DATA)
+    assert whole(store) == DATA
+
+
 def test_bytes_that_have_another_hash_are_refused_and_may_come_again(store: Store) -> None:
     other = b"x" * 10 + DATA[10:]
     for offset in (0, 262_144):
