@@ -65,7 +65,7 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 class BeforeNotice(msgspec.Struct, frozen=True, tag=True):
-    """What the station remembers as a run begins: the unit's last runs, the newest first.
+    """The memory of a station as a run begins: the unit's last runs, the newest first.
 
     `expected_s` is how long such runs took before, in seconds of a clock on the wall.
     """
@@ -77,7 +77,7 @@ class BeforeNotice(msgspec.Struct, frozen=True, tag=True):
 
 
 class TodayNotice(msgspec.Struct, frozen=True, tag=True):
-    """How many devices were tested today, and how that ended."""
+    """The number of devices that were tested today, by how that ended."""
 
     tested: int = 0
     passed: int = 0

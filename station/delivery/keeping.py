@@ -20,6 +20,14 @@ _LAST = 2**63 - 1  # the largest position that SQLite takes
 _RECORDS = "kind <> 'plan'"
 
 
+class OutboxError(Exception):
+    """The disk took nothing. Says why and what to do."""
+
+
+class KeyUnusable(OutboxError):
+    """Nothing can be signed, so nothing new is kept; what waits can still be delivered."""
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The time and room for records at the station after the host has stored them.
 

@@ -33,7 +33,7 @@ from station.delivery import (
 )
 from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
-from station.delivery.keeping import Counts, Keep, Waiting
+from station.delivery.keeping import Counts, Keep, KeyUnusable, OutboxError, Waiting
 from station.delivery.known import KnownFile
 from station.delivery.room import Room
 from station.delivery.signer import Signer
@@ -42,14 +42,6 @@ from station.engine.events import Event
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-
-class OutboxError(Exception):
-    """The disk took nothing. Says why and what to do."""
-
-
-class KeyUnusable(OutboxError):
-    """Nothing can be signed, so nothing new is kept; what waits can still be delivered."""
 
 
 __all__ = ["Counts", "Keep", "KeyUnusable", "Outbox", "OutboxError", "Waiting"]

@@ -30,7 +30,7 @@ class _Device(msgspec.Struct, frozen=True):
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """What is read of a run's record, of any version."""
+    """The part of a run's record that is read, of any version."""
 
     record_id: str
     device: _Device

@@ -94,7 +94,7 @@ class Controls:
             self.hint_until_s = now_s + HINT_S
 
     def _announce(self, notice: BeforeNotice, now_s: float) -> None:
-        """Say how a unit that was tested before has ended; nobody is told at a demonstration."""
+        """Say how a unit that was tested before has ended; not at a demonstration."""
         if self.model.autopilot:
             return
         verdicts = ", ".join(

@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
+from records.words import Language
 from records.words.language import NO_BREAK
 from station.ui.slot import Mood
 
@@ -225,3 +226,16 @@ def _wrapped(words: str, width: int) -> Iterator[str]:
                 row = f"{row} {word}" if row else word
         if row:
             yield row
+
+
+class Frame(NamedTuple):
+    """The place and time that a slot is painted for. `key` selects it (`F1`)."""
+
+    width: int
+    height: int
+    key: str
+    selected: bool
+    now_s: float
+    simulated: bool
+    signs: Signs
+    words: Language

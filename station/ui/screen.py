@@ -22,6 +22,7 @@ from station.ui.look import (
     LOOKS,
     PLAIN,
     TITLE_SELECTED,
+    Frame,
     Line,
     Piece,
     Signs,
@@ -30,7 +31,7 @@ from station.ui.look import (
     without_colour,
 )
 from station.ui.slot import Mood, SlotModel
-from station.ui.tile import Frame, paint_slot
+from station.ui.tile import paint_slot
 
 TILE = (40, 9)  # what a slot needs to be read with ease
 NARROWEST = 32  # cells; a narrower terminal sees the left part of that

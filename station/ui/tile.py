@@ -1,31 +1,34 @@
 """The tile of a slot: its model painted as lines, in any size. Widgets only show the lines."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 
 from records import Measurement
 from records.words import Language
 from station.engine.events import KeysSeen
 from station.ui.answers import choice_lines
 from station.ui.big import big_word
+from station.ui.finished import (
+    device_words,
+    drawn,
+    paint_finished,
+    paint_unsafe,
+    paint_unsaved,
+    word_and,
+)
 from station.ui.look import (
     EDGE,
     EDGE_SELECTED,
-    HAZARD,
     LOOKS,
     MESSAGE,
     TITLE,
     TITLE_SELECTED,
+    Frame,
     Line,
     Look,
     Piece,
-    Signs,
-    blocks,
-    centred,
     line,
     shortened,
     wrapped,
@@ -33,23 +36,9 @@ from station.ui.look import (
 from station.ui.parts import indented, progress, texts, value_lines
 from station.ui.pictures.keyboard import draw_keyboard
 from station.ui.slot import Mood, SlotModel, StepModel
-from station.ui.values import duration_text, failure_text
+from station.ui.values import duration_text
 
-ROOMY_LINES = 12  # of a tile, from which more than one failure is told
 WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
-
-
-class Frame(NamedTuple):
-    """The place and time that a slot is painted for. `key` selects it (`F1`)."""
-
-    width: int
-    height: int
-    key: str
-    selected: bool
-    now_s: float
-    simulated: bool
-    signs: Signs
-    words: Language
 
 
 def paint_slot(slot: SlotModel, frame: Frame) -> list[Line]:
@@ -138,7 +127,7 @@ def _what_to_do(slot: SlotModel, frame: Frame) -> str:
 
 def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     if slot.plugged.offered:
-        return _word_and(frame.words.text("screen.ready"), _offer(slot, look, frame), look, frame)
+        return word_and(frame.words.text("screen.ready"), _offer(slot, look, frame), look, frame)
     hint = (
         frame.words.text("screen.scan_here")
         if frame.selected
@@ -148,7 +137,7 @@ def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     details = texts(plan, frame.width, look.faint)
     details += texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
-    return _word_and(frame.words.text("screen.ready"), details, faint, frame)
+    return word_and(frame.words.text("screen.ready"), details, faint, frame)
 
 
 def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -222,159 +211,15 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         return rows + _keyboard(slot.keys, look, frame, room)
     if room >= 7:
         blank = line(frame.width, (), look.plain)
-        return [*rows, blank, *_drawn(big_word("?", frame.width, room - 2), look, frame)]
+        return [*rows, blank, *drawn(big_word("?", frame.width, room - 2), look, frame)]
     return rows
-
-
-class _Details(NamedTuple):
-    """What stands below a large word: why, what to do next, and what is good to know.
-
-    Where there is little room the last goes first, and then the end of the first.
-    """
-
-    why: list[Line]
-    what_next: list[Line]
-    besides: list[Line]
-
-
-def _finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    details = _details(slot, look, frame)
-    word = frame.words.text(f"verdict.{slot.ending}")
-    lines = 4 if slot.mood is Mood.ERROR and frame.signs.half_blocks else 3
-    return _word_and(word, details, look, frame, lines)
-
-
-def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
-    """Paint why the run ended so, what to do next, and which device that was."""
-    width, words = frame.width, frame.words
-
-    def told(style: Style, *rows: str) -> list[Line]:
-        return [row for one in rows for row in texts(wrapped(one, width - 2), width, style)]
-
-    what_next = told(look.strong, words.text(f"next.{slot.ending}"))
-    device = texts([_device_words(slot, words)], width, look.plain)
-    reason = words.text(slot.reason) if slot.reason is not None else ""
-    match slot.mood:
-        case Mood.FAIL:
-            return _Details(told(look.plain, *_failures(slot, frame)), what_next, device)
-        case Mood.MARGINAL:
-            values = value_lines(slot.near, width - 1, look, frame.signs, words)
-            note = texts([words.text("screen.marginal_note")], width, look.strong)
-            return _Details([*note, *indented(values, look)], what_next, device)
-        case Mood.ERROR:
-            fault = told(look.strong, words.text("screen.bench_fault"))
-            why = told(look.plain, reason)
-            if frame.height >= 6 and len(fault) + len(why) + len(what_next) >= frame.height:
-                fault = []  # the word above and the advice below say so, too
-            return _Details([*fault, *why], what_next, device)
-        case Mood.ABORTED:
-            note = told(look.plain, words.text("screen.aborted_note"))
-            return _Details([*told(look.plain, reason), *note], what_next, device)
-        case Mood.INCOMPLETE:
-            unproved = ", ".join(words.text(title) for title in slot.unproved)
-            note = told(look.plain, f"{words.text('screen.incomplete_note')} {unproved}")
-            return _Details(note, what_next, device)
-        case _:
-            plan = texts([words.text(slot.plan)], width, look.plain)
-            return _Details(device, what_next, plan)
-
-
-def _failures(slot: SlotModel, frame: Frame) -> list[str]:
-    """Return what is outside, in sentences: the first ones, and how many more there are."""
-    failures = slot.failures
-    shown = 1 if frame.height < ROOMY_LINES else 3
-    told = [failure_text(one, others, frame.words) for one, others in failures[:shown]]
-    if (more := len(failures) - shown) > 0:
-        told.append(frame.words.text("screen.more_failed", count=more))
-    return told
-
-
-def _unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    width = frame.width
-    shout = texts(wrapped(frame.words.text("screen.still_powered"), width - 2), width, HAZARD)
-    advice = texts(wrapped(frame.words.text("screen.switch_off"), width - 2), width, look.strong)
-    reasons = " ".join(frame.words.text(one) for one in slot.unsafe_reasons)
-    why = texts(wrapped(reasons, width - 2), width, look.plain)
-    room = frame.height - len(shout)
-    below = _word_and(
-        frame.words.text("screen.danger"), advice + why, look, frame._replace(height=room)
-    )
-    return shout + below
-
-
-def _unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    reason = slot.not_saved.reason if slot.not_saved else ""
-    notes = f"{frame.words.text('screen.not_saved')}\n{reason}"
-    details = texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
-    return _word_and(frame.words.text("screen.unsaved"), details, look, frame)
-
-
-def _word_and(
-    word: str, details: _Details | list[Line], look: Look, frame: Frame, lines: int = 3
-) -> list[Line]:
-    """Paint the word as large as fits over the details, of which `lines` are seen where they can.
-
-    A tile of few lines shows two of them.
-    """
-    details = _Details(details, [], []) if isinstance(details, list) else details
-    count = sum(map(len, details))
-    drawn = big_word(
-        word,
-        frame.width,
-        max(frame.height - min(count, lines if frame.height >= 8 else 2), 1),
-        half_blocks=frame.signs.half_blocks,
-    )
-    below = _fit(details, frame.height - len(drawn), look, frame)
-    spare = frame.height - len(drawn) - len(below)
-    blank = line(frame.width, (), look.plain)
-    above = min(max(spare, 0) // 2, 2)
-    between = min(max(spare - above, 0), 1)
-    rows = _drawn(drawn, look, frame)
-    return [*[blank] * above, *rows, *[blank] * between, *below]
-
-
-def _fit(details: _Details, room: int, look: Look, frame: Frame) -> list[Line]:
-    """Return the lines for which there is room: what to do next stays beside the reason."""
-    why, what_next, besides = details
-    if len(why) + len(what_next) > room > len(what_next):
-        return [*_cut(why, room - len(what_next), look, frame), *what_next]
-    return (
-        _cut([*why, *what_next], room, look, frame)
-        + besides[: max(room - len(why) - len(what_next), 0)]
-    )
-
-
-def _cut(rows: list[Line], room: int, look: Look, frame: Frame) -> list[Line]:
-    """Return as many rows as there is room for; the last one says when there are more."""
-    if len(rows) <= room:
-        return rows
-    if room < 1:
-        return []
-    words = "".join(segment.text for segment in rows[room - 1])
-    cut = line(frame.width, [(words, look.plain)], look.plain, [(" …", look.strong)])
-    return [*rows[: room - 1], cut]
-
-
-def _drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Line]:
-    return [
-        line(frame.width, blocks(centred(row, frame.width), look.strong, look.plain), look.plain)
-        for row in rows
-    ]
 
 
 def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     words = "  ".join(
-        part for part in (_device_words(slot, frame.words), frame.words.text(slot.plan)) if part
+        part for part in (device_words(slot, frame.words), frame.words.text(slot.plan)) if part
     )
     return [line(frame.width, [(" ", look.faint), (words, look.faint)], look.plain)]
-
-
-def _device_words(slot: SlotModel, words: Language) -> str:
-    device = slot.device
-    if device is None:
-        return words.name("kind", slot.info.kind)
-    said = " ".join(part for part in (device.maker, device.model) if part)
-    return said or words.name("kind", device.kind)
 
 
 def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -438,12 +283,12 @@ _BODIES: dict[Mood, Callable[[SlotModel, Look, Frame], list[Line]]] = {
     Mood.RUNNING: _running,
     Mood.WAITING: _waiting,
     Mood.ASKING: _asking,
-    Mood.PASS: _finished,
-    Mood.MARGINAL: _finished,
-    Mood.FAIL: _finished,
-    Mood.ERROR: _finished,
-    Mood.ABORTED: _finished,
-    Mood.INCOMPLETE: _finished,
-    Mood.UNSAVED: _unsaved,
-    Mood.UNSAFE: _unsafe,
+    Mood.PASS: paint_finished,
+    Mood.MARGINAL: paint_finished,
+    Mood.FAIL: paint_finished,
+    Mood.ERROR: paint_finished,
+    Mood.ABORTED: paint_finished,
+    Mood.INCOMPLETE: paint_finished,
+    Mood.UNSAVED: paint_unsaved,
+    Mood.UNSAFE: paint_unsafe,
 }

@@ -1,4 +1,4 @@
-"""Make a language that nobody speaks: it finds texts in no catalogue, and texts that do not fit.
+"""Make an artificial language: it finds texts in no catalogue, and texts that do not fit.
 
 Each letter has an accent, each sentence is a third longer and stands in brackets; what fills its
 places is left alone. What is seen without accents is a leftover; a bracket that is lost was cut.
