@@ -1,5 +1,6 @@
 """Open the outbox's file, check it, and put a new one in its place where it is damaged."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     """Raise `Damaged` where the file is not whole, or not made of the tables that it had."""
     if (wrong := tables.differences(db)) != "":
         raise Damaged(wrong)
+    _check_that_it_is_written(db, path)
     small = path.stat().st_size <= WHOLE_CHECK_BYTES
     for check in [CHECK] if small else [f"{CHECK}({table})" for table in TABLES]:
         for (told,) in db.execute(check):
@@ -112,3 +114,21 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     for name in ("sequence", "delivered", "kept_bytes"):
         if not isinstance(named.get(name), int):
             raise Damaged(f"it has no counter {name}")
+
+
+def _check_that_it_is_written(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `Damaged` where SQLite takes a file for read-only that may be written.
+
+    Its header says so by a write version that no SQLite knows (SQLite file format, 1.3.3).
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.execute("UPDATE counter SET value = value WHERE name = 'sequence'")
+    except sqlite3.OperationalError as error:
+        code = (error.sqlite_errorcode or 0) & 0xFF
+        if code == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK):
+            raise Damaged(str(error)) from error
+        raise
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")

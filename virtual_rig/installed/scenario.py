@@ -259,7 +259,7 @@ class Scenario:
     def is_a_kiosk(self, tag: str) -> None:
         """Show the operator's screen on tty1, as docs/how-to/install-on-a-pi.md does; go back."""
         self.guest.run("systemctl", "disable", "--now", UNIT)
-        self.guest.run("systemctl", "enable", "--now", KIOSK)
+        self.guest.run("systemctl", "enable", "--now", KIOSK, within_s=90.0)
         known = self.guest.properties(KIOSK)
         expect(known["User"] == "pace-station", f"{KIOSK} runs as {known['User']!r}")
         login = self.guest.properties("getty@tty1.service")["ActiveState"]
@@ -276,7 +276,7 @@ class Scenario:
         self.comes_back(known, KIOSK)
         self.shows("adapter > ")
         self.guest.run("systemctl", "disable", "--now", KIOSK)
-        self.guest.run("systemctl", "enable", "--now", UNIT)
+        self.guest.run("systemctl", "enable", "--now", UNIT, within_s=90.0)
         self.say("operator's screen on tty1: a green PASS, keys are heard, Ctrl+Q starts it anew")
 
     def shows(self, *texts: str) -> None:
