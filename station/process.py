@@ -61,19 +61,19 @@ def terminal_for_the_screen(noise: Path) -> Iterator[None]:
     """Give the terminal to the screen alone: what else is printed goes to the file `noise`.
 
     Libraries and child processes print to file descriptors 1 and 2. The screen itself is drawn
-    through `sys.__stderr__`, which keeps the terminal.
+    through `sys.__stderr__`, and learns its size from `sys.__stdout__`: these keep the terminal.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    terminal, kept = sys.__stderr__, [os.dup(1), os.dup(2)]
+    terminal, kept = (sys.__stdout__, sys.__stderr__), [os.dup(1), os.dup(2)]
     try:
         with noise.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8") as own:
             for number in (1, 2):
                 os.dup2(file.fileno(), number)
-            sys.__stderr__ = own  # type: ignore[misc]
+            sys.__stdout__ = sys.__stderr__ = own  # type: ignore[misc]
             yield
     finally:
-        sys.__stderr__ = terminal  # type: ignore[misc]
+        sys.__stdout__, sys.__stderr__ = terminal  # type: ignore[misc]
         for number, before in zip((1, 2), kept, strict=True):
             os.dup2(before, number)
             os.close(before)

@@ -1,21 +1,24 @@
 """While the screen has the terminal, nothing else is printed there."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 PROGRAM = """
-import subprocess, sys
+import shutil, subprocess, sys
 from pathlib import Path
 from station.process import terminal_for_the_screen
 with terminal_for_the_screen(Path(sys.argv[1])):
     subprocess.run(["sh", "-c", "echo noise of a child; echo more noise >&2"])
     print("a library's warning", file=sys.stderr, flush=True)
     print("a print", flush=True)
-    print("THE SCREEN", file=sys.__stderr__, flush=True)
+    print("THE SCREEN", *shutil.get_terminal_size(), file=sys.__stderr__, flush=True)
 print("afterwards", file=sys.stderr, flush=True)
 """
 
@@ -35,8 +38,14 @@ sys.exit(main(["station", "simulate", "--ui", "--data", sys.argv[1], "--broker",
 def in_a_terminal(program: str, argument: str, within_s: float = 60.0) -> tuple[int, str]:
     """Return the exit code of a Python program, and what was on its terminal."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 43, 132, 0, 0))
+    environment = {name: it for name, it in os.environ.items() if name not in ("COLUMNS", "LINES")}
     child = subprocess.Popen(
-        [sys.executable, "-c", program, argument], stdin=theirs, stdout=theirs, stderr=theirs
+        [sys.executable, "-c", program, argument],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
     )
     os.close(theirs)
     seen = b""
@@ -61,7 +70,7 @@ def test_what_children_and_libraries_print_goes_to_the_log(tmp_path: Path) -> No
     log = tmp_path / "station.log"
     code, seen = in_a_terminal(PROGRAM, str(log))
     assert code == 0
-    assert seen.split() == ["THE", "SCREEN", "afterwards"]
+    assert seen.split() == ["THE", "SCREEN", "132", "43", "afterwards"]
     told = log.read_text().splitlines()
     assert sorted(told) == ["a library's warning", "a print", "more noise", "noise of a child"]
 
