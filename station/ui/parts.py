@@ -19,7 +19,7 @@ def value_lines(
 ) -> list[Line]:
     """Paint name, value with unit, limit and sign, in columns that suit these measurements."""
     values = [value_text(m, words) for m in measurements]
-    limits = [limit_text(m.limit, m.unit, words) for m in measurements]
+    limits = [_limit_beside(m, words) for m in measurements]
     value_width = min(max(map(len, values), default=0), 18)
     limit_width = min(max(map(len, limits), default=0), 26)
     if width - value_width - limit_width - 5 < 6:
@@ -41,6 +41,13 @@ def value_lines(
         pieces.append((f" {sign}", style))
         rows.append(line(width, pieces, look.plain))
     return rows
+
+
+def _limit_beside(measurement: Measurement, words: Language) -> str:
+    """Return the limit for a column; a yes that has to be a yes leaves its room to the name."""
+    if isinstance(measurement.value, bool) and measurement.verdict is Verdict.PASS:
+        return ""
+    return limit_text(measurement.limit, measurement.unit, words)
 
 
 def judgement(measurement: Measurement, look: Look, signs: Signs) -> tuple[Style, str]:
