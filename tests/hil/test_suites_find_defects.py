@@ -88,7 +88,7 @@ def test_a_display_is_not_condemned_by_sensors_that_see_nothing(ended: Ended) ->
 def test_a_hub_that_says_off_while_the_meter_sees_5_volts_is_the_benchs_fault(ended: Ended) -> None:
     case = ended.cases["test_off_means_off_at_the_port_and_on_means_on[port-1]"]
     assert case.outcome == "error"
-    assert "it does not switch VBUS" in case.message
+    assert "usb.does_not_switch_off" in case.message
 
 
 def test_the_next_slot_is_none_the_worse_for_a_defect_that_was_mended(ended: Ended) -> None:
