@@ -22,10 +22,10 @@ from station.engine.clock import Clock
 from station.engine.events import (
     Asked,
     Event,
-    KeysSeen,
     Measured,
     Question,
     RunFinished,
+    Shown,
     StepStarted,
 )
 from station.engine.plan import Plan
@@ -350,7 +350,7 @@ def test_what_breaks_in_the_middle_is_an_error_and_the_bench_is_safe(
         match event:
             case StepStarted(step=use):
                 begun.append(use)
-            case KeysSeen() | Measured() if mishap.at == "keyboard.every_key":
+            case Shown() | Measured() if mishap.at == "keyboard.every_key":
                 pass
             case _:
                 return

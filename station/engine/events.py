@@ -2,7 +2,10 @@
 
 import msgspec
 
-from records import Device, InstrumentUsed, Measurement, Phrase, RunRecord, StepRecord
+from records import Device, InstrumentUsed, Measurement, Phrase, RunRecord, StepRecord, Value
+
+Drawn = Value | tuple[Value, ...]
+"""The data of a live drawing: numbers and texts, or rows of them."""
 
 
 class _Event(msgspec.Struct, frozen=True, tag=True):
@@ -76,13 +79,15 @@ class Answered(_Event, frozen=True):
     key: str
 
 
-class KeysSeen(_Event, frozen=True):
-    """A keyboard while it is being tested; usages are from HID usage page 0x07."""
+class Shown(_Event, frozen=True):
+    """A live drawing of what is tested: the name of its picture, and the data that it draws.
 
-    layout: str
-    down: tuple[int, ...]
-    seen: tuple[int, ...]
-    suspicious: tuple[int, ...] = ()
+    The screen finds the picture by name and checks the data. Nothing else looks into either, and
+    no record holds them.
+    """
+
+    picture: str
+    data: dict[str, Drawn]
 
 
 class Found(_Event, frozen=True):
@@ -118,7 +123,7 @@ Event = (
     | Measured
     | Asked
     | Answered
-    | KeysSeen
+    | Shown
     | Found
     | StepFinished
     | NotSaved

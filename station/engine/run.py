@@ -17,10 +17,10 @@ from station.engine.events import (
     Acquired,
     Event,
     Found,
-    KeysSeen,
     Measured,
     RunFinished,
     RunStarted,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -221,7 +221,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                     if isinstance(item, Reading):
                         taken.append(measurement := _judge(item, planned))
                         yield Measured(measurement)
-                    elif isinstance(item, KeysSeen):
+                    elif isinstance(item, Shown):
                         yield item
                     else:
                         learned.append(item)

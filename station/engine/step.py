@@ -12,7 +12,7 @@ A plan names a step by where it lives: `power.idle_power` is `idle_power` in `st
 `keyboard.chatter` is `chatter` of the package `steps/keyboard`, whose modules are free to change:
 plans, records and pages keep the name of a released step for ever.
 A step yields readings; it may also yield what it learned about the device (`Learned`) and what an
-operator should see meanwhile (`KeysSeen`). It never judges: only a limit of the plan does.
+operator should see meanwhile (`Shown`). It never judges: only a limit of the plan does.
 """
 
 import functools
@@ -38,7 +38,7 @@ import msgspec
 
 from records import Phrase, Proof, Reading, Value
 from records.toml.tables import convert, suggest
-from station.engine.events import KeysSeen
+from station.engine.events import Shown
 
 STEPS = Path(__file__).parents[1] / "steps"
 
@@ -95,7 +95,7 @@ class Socket(Protocol[Kind_co]):
         """Return the device, the same one during the whole run. Raises `DriverError` when mute."""
 
 
-Yielded = Reading | Learned | KeysSeen
+Yielded = Reading | Learned | Shown
 Yields = Generator[Yielded, None, None]
 """The result of a step function, in its signature."""
 

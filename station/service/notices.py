@@ -13,7 +13,7 @@ from station.console import (
     TodayNotice,
     UnsafeNotice,
 )
-from station.engine.events import KeysSeen, NotSaved, RunFinished, RunStarted
+from station.engine.events import NotSaved, RunFinished, RunStarted, Shown
 from station.rig.seats import Seat
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Notices:
             unsafe = self._unsafe.get(notice.slot)
             if unsafe is not None and not unsafe.outlasts(notice.event.record):
                 del self._unsafe[notice.slot]
-        for kind in (KeysSeen, NotSaved):  # the last of many says it all
+        for kind in (Shown, NotSaved):  # the last of many says it all
             if run and isinstance(notice.event, kind) and isinstance(run[-1].event, kind):
                 run.pop()
         run.append(notice)

@@ -217,9 +217,9 @@ class ScreenPainter:
 
 def _head_height(slot: SlotModel, height: int) -> int:
     """Return the lines of the enlarged slot above its list; while it measures, a few will do."""
-    if slot.mood in (Mood.RUNNING, Mood.WAITING) and slot.keys is None:
+    if slot.mood in (Mood.RUNNING, Mood.WAITING) and slot.shown is None:
         return 4
-    return (11 if slot.keys else 8) + (3 if height >= 26 else 0)
+    return (11 if slot.shown else 8) + (3 if height >= 26 else 0)
 
 
 def _where_to_look(rows: Sequence[Row], slot: SlotModel, height: int) -> int:

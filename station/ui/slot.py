@@ -13,12 +13,12 @@ from station.engine.events import (
     Answered,
     Asked,
     Event,
-    KeysSeen,
     Measured,
     NotSaved,
     Question,
     RunFinished,
     RunStarted,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -127,7 +127,7 @@ class SlotModel:
         self.waiting: Waiting | None = None
         self.waiting_since_s = 0.0
         self.question: OpenQuestion | None = None
-        self.keys: KeysSeen | None = None
+        self.shown: Shown | None = None
         self.not_saved: NotSaved | None = None
         self.record: RunRecord | None = None
         self.started_s = 0.0
@@ -279,8 +279,8 @@ class SlotModel:
                 before = len(step.measurements)
                 step.measured(measurement)
                 self.shape += len(step.measurements) - before
-            case KeysSeen():
-                self.keys = event
+            case Shown():
+                self.shown = event
             case StepStarted(number=number, title=title):
                 self._begin_step(number, title)
             case StepFinished(record=record):
@@ -310,7 +310,7 @@ class SlotModel:
         self.expected_s = None
         self.steps = [StepModel(title) for title in event.titles]
         self.step, self.number = None, 0
-        self.question, self.keys, self.record = None, None, None
+        self.question, self.shown, self.record = None, None, None
         self.started_s = now_s
         self.message = ""
         self.shape += 1
@@ -325,7 +325,7 @@ class SlotModel:
             self.step = self._extra(title)
         self.step.started = True
         self.number = number
-        self.keys = None
+        self.shown = None
         self.shape += 1
 
     def _finish_step(self, record: StepRecord) -> None:
@@ -349,7 +349,7 @@ class SlotModel:
         self.record, self.device = run, run.device
         self.plan = self.plan if self.plan != Phrase() else Phrase(text=run.plan)
         self.running, self.stopping = False, False
-        self.step, self.question, self.keys = None, None, None
+        self.step, self.question, self.shown = None, None, None
         if self._unsafe_from_start and not self._unsafe_from_start.outlasts(run):
             self._unsafe_from_start = None
         self.unsafe = bool(run.not_safe) or bool(self._unsafe_from_start)

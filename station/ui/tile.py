@@ -7,7 +7,8 @@ from rich.segment import Segment
 
 from records import Measurement
 from records.words import Language
-from station.engine.events import KeysSeen
+from station.engine.events import Shown
+from station.ui import pictures
 from station.ui.answers import choice_lines
 from station.ui.big import big_word
 from station.ui.finished import (
@@ -34,7 +35,6 @@ from station.ui.look import (
     wrapped,
 )
 from station.ui.parts import indented, progress, texts, value_lines
-from station.ui.pictures.keyboard import draw_keyboard
 from station.ui.slot import Mood, SlotModel, StepModel
 from station.ui.values import duration_text
 
@@ -164,16 +164,18 @@ def _plan_words(slot: SlotModel, words: Language) -> str:
 
 
 def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    if slot.keys is not None:
+    if slot.shown is not None:
         rows = _step(slot, look, frame)[: 2 if frame.height > 9 else 1]
-        return rows + _keyboard(slot.keys, look, frame, frame.height - len(rows))
+        if drawing := _picture(slot.shown, look, frame, frame.height - len(rows)):
+            return rows + drawing
     rows = _device(slot, look, frame) if frame.height >= 7 else []
     rows += _step(slot, look, frame)
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
 
-def _keyboard(keys: KeysSeen, look: Look, frame: Frame, room: int) -> list[Line]:
-    return indented(draw_keyboard(keys, frame.width - 1, room, look, frame.words), look)
+def _picture(shown: Shown, look: Look, frame: Frame, room: int) -> list[Line]:
+    """Draw what the step shows; no lines where that cannot be drawn."""
+    return indented(pictures.draw(shown, frame.width - 1, room, look, frame.words), look)
 
 
 def _waiting(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -207,8 +209,8 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     gap = frame.height - len(rows) - len(choices) - len(here) > 0
     rows += texts([*[""] * gap, *choices, *here], frame.width, look.plain)
     room = frame.height - len(rows)
-    if slot.keys is not None and room > 0:
-        return rows + _keyboard(slot.keys, look, frame, room)
+    if slot.shown is not None and (drawing := _picture(slot.shown, look, frame, room)):
+        return rows + drawing
     if room >= 7:
         blank = line(frame.width, (), look.plain)
         return [*rows, blank, *drawn(big_word("?", frame.width, room - 2), look, frame)]

@@ -30,7 +30,15 @@ from station.console import (
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox, OutboxError
 from station.engine.clock import Clock
-from station.engine.events import Event, Measured, NotSaved, RunFinished, RunStarted, StepStarted
+from station.engine.events import (
+    Event,
+    Measured,
+    NotSaved,
+    RunFinished,
+    RunStarted,
+    Shown,
+    StepStarted,
+)
 from station.rig.config import StationConfig, load
 from station.rig.rehearsal import Nowhere
 from station.service import SHUT_DOWN, StationService
@@ -671,3 +679,15 @@ def test_a_station_whose_key_is_unusable_starts_and_keeps_the_run_that_was_cut(
     station = Station(config, tmp_path / "outbox.db")
     assert [one.record_id for one in station.service.open()] == [cut.record_id]
     station.service.close()
+
+
+def test_a_live_drawing_passes_unseen_and_a_late_listener_hears_the_last_one(
+    station: Station,
+) -> None:
+    (slot, *_) = station.service.slots
+    heard: list[Notice] = []
+    drawings = [SlotNotice(slot.name, Shown("acme.lamps", {"lit": n})) for n in range(3)]
+    for drawing in drawings:
+        station.service._notices.tell(drawing)
+    station.service.listen(heard.append)
+    assert [one for one in heard if one in drawings] == drawings[-1:]

@@ -8,7 +8,7 @@ from drivers.capabilities import KeyActuator, KeyEvent, KeySource
 from drivers.formats.key_layouts import LAYOUTS, Layout
 from records import Phrase, Proof, Reading
 from station.engine.clock import Clock
-from station.engine.events import Choice, KeysSeen
+from station.engine.events import Choice, Shown
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
 from station.steps.keyboard.fingers import HAND_PRESSES, MOST_ASKED, finger_or_key, tap
@@ -176,9 +176,17 @@ class _Findings:
                 self.went_up.add(key)
         follow(events, self.down)
 
-    def shown(self) -> KeysSeen:
-        seen = tuple(sorted(self.went_down))
-        return KeysSeen(self._board.name, tuple(sorted(self.down)), seen, tuple(sorted(self.wrong)))
+    def shown(self) -> Shown:
+        """Return the picture of the board with the keys as they are now, by HID usage."""
+        return Shown(
+            "keyboard",
+            {
+                "layout": self._board.name,
+                "down": tuple(sorted(self.down)),
+                "seen": tuple(sorted(self.went_down)),
+                "suspicious": tuple(sorted(self.wrong)),
+            },
+        )
 
     @property
     def missing(self) -> set[int]:

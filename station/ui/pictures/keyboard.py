@@ -5,17 +5,18 @@ lit one, one held down `[A]`, one that behaved suspiciously `!A!`; where there i
 `▒` and `!`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import floor
 from typing import NamedTuple
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from drivers.formats.key_layouts import LAYOUTS, Key, Layout
 from drivers.formats.key_legends import LEGENDS, Legends, usage_name
 from records.words import Language
-from station.engine.events import KeysSeen
+from station.engine.events import Drawn
 from station.ui.look import Line, Look, Piece, line, shortened
 
 LARGEST = 6  # cells for a key unit: more only pulls the keys apart
@@ -44,15 +45,26 @@ class _Place(NamedTuple):
     legend: str
 
 
-def draw_keyboard(
-    keys: KeysSeen, width: int, height: int, look: Look, words: Language
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a board: usages of HID usage page 0x07.
+
+    `layout` names the shape, and may name the legends after a slash: `iso-105/de`.
+    """
+
+    layout: str
+    down: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
+    suspicious: tuple[int, ...] = ()
+
+
+def draw(
+    data: Mapping[str, Drawn], width: int, height: int, look: Look, words: Language
 ) -> list[Line]:
     """Draw the keyboard and a line of counts in `height` lines, or the counts alone if it is small.
 
-    `keys.layout` names the shape, and may name the legends after a slash: `iso-105/de`.
+    `data` holds the fields of `Keys`. Raises `msgspec.ValidationError` where it does not.
     """
-    if height < 1 or width < 1:
-        return []
+    keys = msgspec.convert(data, Keys)
     shape, _, print_on_caps = keys.layout.partition("/")
     layout = LAYOUTS.get(shape)
     legends = LEGENDS.get(print_on_caps or _LEGENDS.get(shape[:3], "us"), LEGENDS["us"])
@@ -72,7 +84,7 @@ def draw_keyboard(
     return [*drawing, counts]
 
 
-def _states(keys: KeysSeen, layout: Layout) -> dict[int, _State]:
+def _states(keys: Keys, layout: Layout) -> dict[int, _State]:
     states: dict[int, _State] = {}
     for usages, state in ((keys.seen, _LIT), (keys.suspicious, _SUSPICIOUS), (keys.down, _DOWN)):
         for usage in usages:
@@ -121,7 +133,7 @@ def _cap(legend: str, state: _State, cells: int) -> Piece:
 
 
 def _counts(
-    keys: KeysSeen, layout: Layout | None, legends: Legends, look: Look, words: Language
+    keys: Keys, layout: Layout | None, legends: Legends, look: Look, words: Language
 ) -> Iterator[Piece]:
     if layout is None:
         yield words.text("screen.keys_seen", seen=len(keys.seen)), look.strong

@@ -32,9 +32,9 @@ from station.delivery.journal import POWER_CUT
 from station.delivery.outbox import Counts, Outbox, OutboxError
 from station.engine.events import (
     Answered,
-    KeysSeen,
     Measured,
     RunStarted,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -347,7 +347,7 @@ def test_only_what_belongs_into_a_record_is_written_down(outbox: Outbox, path: P
     begun = outbox.begin(make_draft())
     for event in (
         RunStarted(begun.record_id, 1, begun.device, Phrase("plan.p"), ()),
-        KeysSeen("iso-105", (), ()),
+        Shown("keyboard", {"layout": "iso-105"}),
         Waiting("probe", "right"),
         Answered("y"),
     ):

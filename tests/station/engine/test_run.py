@@ -31,10 +31,10 @@ from station.engine.events import (
     Asked,
     Event,
     Found,
-    KeysSeen,
     Measured,
     RunFinished,
     RunStarted,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -448,7 +448,7 @@ def test_what_the_device_says_of_itself_is_in_the_record(rig: Rig) -> None:
     @step(volts="V")
     def curious(meter: PowerMeter) -> Yields:
         yield Learned(maker="ACME", serial_number="7")
-        yield KeysSeen("iso-105", (), (4,))
+        yield Shown("no such picture", {"seen": (4,)})
         yield Learned(maker="", model="M", serial_number="8 \ud800", year=2015)
         yield Reading("volts", meter.read().voltage_v)
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from drivers.capabilities import (
@@ -26,11 +27,12 @@ from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, StepRecord, Verdict
 from station.engine.clock import Clock
-from station.engine.events import Event, KeysSeen
+from station.engine.events import Event, Shown
 from station.engine.plan import PlannedStep, find
 from station.steps import keyboard
 from station.steps.keyboard.fingers import PRESSED, pressed_keys
 from station.steps.keyboard.listening import usage_of
+from station.ui.pictures.keyboard import Keys
 from tests.station.benches import (
     Answers,
     Socketed,
@@ -298,7 +300,11 @@ def test_a_good_keyboard_passes_by_hand(rig: Rig) -> None:
 
 
 def test_keys_light_up_one_after_the_other(rig: Rig) -> None:
-    seen = [len(one.seen) for one in rig.told(PLAN["every_key"]) if isinstance(one, KeysSeen)]
+    seen = [
+        len(msgspec.convert(one.data, Keys).seen)
+        for one in rig.told(PLAN["every_key"])
+        if isinstance(one, Shown) and one.picture == "keyboard"
+    ]
     assert seen == sorted(seen)
     assert seen[-1] == 105
 

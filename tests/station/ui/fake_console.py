@@ -35,12 +35,13 @@ from station.engine.events import (
     Answered,
     Asked,
     Choice,
+    Drawn,
     Event,
-    KeysSeen,
     Measured,
     Question,
     RunFinished,
     RunStarted,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -125,6 +126,22 @@ def started(
 
 def asked(text: str = "Is the lamp lit?", choices: tuple[Choice, ...] = YES_NO) -> Asked:
     return Asked(Question(Phrase(text=text), choices))
+
+
+def keys_shown(
+    layout: str,
+    down: tuple[int, ...] = (),
+    seen: tuple[int, ...] = (),
+    suspicious: tuple[int, ...] = (),
+) -> Shown:
+    """Return the live drawing of a keyboard."""
+    data: dict[str, Drawn] = {
+        "layout": layout,
+        "down": down,
+        "seen": seen,
+        "suspicious": suspicious,
+    }
+    return Shown("keyboard", data)
 
 
 def measurement(
@@ -327,7 +344,7 @@ class Player:
             usages = [*range(0x04, 0x53), *range(0xE0, 0xE8)]
             for count in range(len(usages)):
                 strange = (0x2C,) if count > 40 else ()
-                yield KeysSeen("iso-105", (usages[count],), tuple(usages[:count]), strange)
+                yield keys_shown("iso-105", (usages[count],), tuple(usages[:count]), strange)
                 time.sleep(0.08)
         if title in ("Lock lamps", "Pixel faults"):
             choices = YES_NO if title == "Lock lamps" else DIGITS

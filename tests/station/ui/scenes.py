@@ -10,7 +10,6 @@ from station.console import PluggedDevice, PluggedNotice, SlotInfo, UnsafeNotice
 from station.engine.events import (
     Asked,
     Choice,
-    KeysSeen,
     Measured,
     NotSaved,
     Question,
@@ -26,6 +25,7 @@ from tests.station.ui.fake_console import (
     adapter,
     bench_ready,
     finished,
+    keys_shown,
     made_safe,
     measurement,
     started,
@@ -110,7 +110,7 @@ def waiting(console: FakeConsole) -> None:
 def typing(console: FakeConsole) -> None:
     begun(KEYBOARD)(console)
     console.happen(SLOT, StepStarted(0, Phrase("title.keyboard.every_key_by_hand")))
-    console.happen(SLOT, KeysSeen("iso-105", (4,), (4, 5, 6), (44,)))
+    console.happen(SLOT, keys_shown("iso-105", (4,), (4, 5, 6), (44,)))
 
 
 def plugged(console: FakeConsole) -> None:

@@ -11,7 +11,6 @@ from station.console import AutopilotNotice, DeliveryNotice, SlotInfo, SlotNotic
 from station.engine.events import (
     Answered,
     Event,
-    KeysSeen,
     Measured,
     NotSaved,
     RunFinished,
@@ -25,6 +24,7 @@ from tests.station.ui.fake_console import (
     asked,
     bench_ready,
     finished,
+    keys_shown,
     made_safe,
     measurement,
     started,
@@ -280,11 +280,11 @@ def test_a_screen_attached_in_the_middle_of_a_run_shows_what_it_hears() -> None:
 
 def test_keys_belong_to_their_step() -> None:
     slot = after(
-        started(), StepStarted(0, Phrase(text="Every key")), KeysSeen("ansi-104", (4,), (4,))
+        started(), StepStarted(0, Phrase(text="Every key")), keys_shown("ansi-104", (4,), (4,))
     )
-    assert slot.keys is not None
+    assert slot.shown is not None
     after(StepStarted(1, Phrase(text="Lamps")), slot=slot)
-    assert slot.keys is None
+    assert slot.shown is None
 
 
 def test_the_next_plan_comes_round_to_the_first() -> None:
@@ -386,8 +386,8 @@ EVENTS: list[Event] = [
     asked("", ()),
     NotSaved("[disk] full"),
     Answered("y"),
-    KeysSeen("ansi-104", (4,), (4, 5), (6,)),
-    KeysSeen("no such board", (), (1,)),
+    keys_shown("ansi-104", (4,), (4, 5), (6,)),
+    keys_shown("no such board", (), (1,)),
     StepFinished(step("No load", Verdict.PASS, GOOD)),
     StepFinished(step("Load", Verdict.FAIL, LOW, reason="[bold]x[/bold]")),
     StepFinished(bench_ready()),

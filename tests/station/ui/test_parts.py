@@ -12,7 +12,6 @@ from rich.style import Style
 from records import Basis, Limit, Measurement, Value, Verdict
 from records.words import language
 from records.words.language import NO_BREAK
-from station.engine.events import KeysSeen
 from station.ui.big import big_word
 from station.ui.look import (
     CONSOLE_SIGNS,
@@ -26,7 +25,6 @@ from station.ui.look import (
     signs_for,
     wrapped,
 )
-from station.ui.pictures.keyboard import draw_keyboard
 from station.ui.slot import Mood
 from station.ui.values import duration_text, limit_text, value_text
 from tests.station.ui.fake_console import measurement
@@ -231,71 +229,3 @@ def test_the_linux_console_gets_signs_that_its_font_has(
 ) -> None:
     assert signs_for(environment) == (CONSOLE_SIGNS if plain else SIGNS)
     assert "".join(CONSOLE_SIGNS[:3]).isascii()
-
-
-def drawn(keys: KeysSeen, width: int = 75, height: int = 8) -> list[Line]:
-    return draw_keyboard(keys, width, height, PLAIN, ENGLISH)
-
-
-def cap(strips: list[Line], legend: str) -> str | None:
-    """Return the colour of the cap with this legend."""
-    for row in strips[:-1]:
-        for segment in row:
-            if segment.text.strip(" []!") == legend and segment.style and segment.style.bgcolor:
-                return segment.style.bgcolor.name
-    return None
-
-
-def test_keys_light_up_where_they_lie() -> None:
-    dark = drawn(KeysSeen("ansi-104", (), ()), 140)
-    lit = drawn(KeysSeen("ansi-104", (), (0x14,)), 140)
-    assert written(dark[2]).split()[:3] == ["`", "1", "2"]
-    assert written(dark[3]).split()[:4] == ["Tab", "Q", "W", "E"]
-    assert cap(dark, "Q") != cap(lit, "Q")
-    assert cap(dark, "W") == cap(lit, "W")
-    assert "1 of 104 keys seen" in written(lit[-1])
-
-
-def test_a_key_held_down_and_a_suspicious_one_have_shapes_of_their_own() -> None:
-    strips = drawn(KeysSeen("ansi-104", (0x14,), (0x14,), (0x1A,)), 140)
-    assert "[Q ]" in written(strips[3]) or "[ Q ]" in written(strips[3])
-    assert "!W" in written(strips[3]) or "! W" in written(strips[3])
-    assert "suspicious: W" in written(strips[-1])
-
-
-def test_the_layout_decides_where_enter_and_umlauts_are() -> None:
-    ansi = drawn(KeysSeen("ansi-104", (), ()), 140)
-    german = drawn(KeysSeen("iso-105/de", (), ()), 140)
-    assert "Enter" in written(ansi[4])
-    assert "Enter" in written(german[3])
-    assert "Ü" in written(german[3])
-    assert "0 of 105" in written(german[-1])
-
-
-def test_the_last_missing_keys_are_named() -> None:
-    most = tuple(range(0x04, 0x66))
-    almost_all = (*most, *range(0xE2, 0xE8))
-    assert "missing" not in written(drawn(KeysSeen("ansi-104", (), most), 140)[-1])
-    assert "missing: Shift Ctrl" in written(drawn(KeysSeen("ansi-104", (), almost_all), 140)[-1])
-
-
-def test_a_board_that_nobody_drew_is_counted() -> None:
-    assert [written(row).strip() for row in drawn(KeysSeen("split-42", (4,), (4, 5)))] == [
-        "2 keys seen"
-    ]
-
-
-@given(
-    st.sampled_from(["ansi-104", "iso-105/fr", "jis-109", "iso-88", "jis-109/de", "/", "none"]),
-    st.lists(st.integers(0, 300)),
-    st.integers(-1, 150),
-    st.integers(-1, 20),
-)
-def test_a_keyboard_fits_whatever_its_room(
-    layout: str, usages: list[int], width: int, height: int
-) -> None:
-    strips = drawn(
-        KeysSeen(layout, tuple(usages[:1]), tuple(usages), tuple(usages[:2])), width, height
-    )
-    assert len(strips) <= max(height, 0)
-    assert all(cell_len(written(row)) == width for row in strips)

@@ -20,9 +20,9 @@ from station.console import (
 from station.engine.events import (
     Choice,
     Event,
-    KeysSeen,
     Measured,
     NotSaved,
+    Shown,
     StepFinished,
     StepStarted,
     Waiting,
@@ -38,6 +38,7 @@ from tests.station.ui.fake_console import (
     asked,
     bench_ready,
     finished,
+    keys_shown,
     made_safe,
     measurement,
     started,
@@ -413,11 +414,20 @@ def test_a_keyboard_under_test_is_drawn(slots: int, size: tuple[int, int]) -> No
     sight.happens(
         "Slot-1", started("Every key", device=keyboard), StepStarted(0, Phrase(text="Every key"))
     )
-    sight.happens("Slot-1", KeysSeen("ansi-104", (0x14,), (0x14, 0x1A)))
+    sight.happens("Slot-1", keys_shown("ansi-104", (0x14,), (0x14, 0x1A)))
     assert "2 of 104 keys seen" in sight.text()
     assert any({"I", "O", "P"} <= set(row) for row in sight.lines()[2:14])
     sight.press("enter")
     assert "2 of 104 keys seen" in sight.text()
+
+
+def test_a_picture_that_nobody_drew_leaves_its_room_to_the_values() -> None:
+    sight = Sight()
+    sight.happens("Slot-1", started(), StepStarted(0, Phrase(text="No load")), Measured(LOW))
+    before = sight.text()
+    assert "17.9 V" in before
+    sight.happens("Slot-1", Shown("no_such_picture", {"level": 7}))
+    assert sight.text() == before
 
 
 def test_a_message_is_in_its_slot_and_at_the_bottom() -> None:
@@ -472,7 +482,7 @@ def test_the_linux_console_is_sent_nothing_that_its_font_lacks() -> None:
         "Slot-5", started(), StepStarted(0, Phrase(text="No load")), Measured(LOW), Measured(GOOD)
     )
     sight.happens("Slot-6", started(), asked())
-    sight.happens("Slot-7", started(), KeysSeen("ansi-104", (4,), (4,), (5,)))
+    sight.happens("Slot-7", started(), keys_shown("ansi-104", (4,), (4,), (5,)))
     for size in SIZES:
         sight.size = size
         for keys in ((), ("enter",), ("escape",)):
