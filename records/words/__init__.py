@@ -3,6 +3,7 @@
 phrase.py     a sentence as its id and values, as records hold it
 po.py         reads a catalogue
 language.py   says a phrase in a language
+values.py     says measured values and limits in a language
 en.po, …      the catalogues; a folder of one's own may add to them, or hold another language
 released.txt  ids that records in the world hold: none of them ever vanishes
 """

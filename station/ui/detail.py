@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from records import Verdict
 from records.words import Language
+from records.words.values import limit_text, name_text, value_text
 from station.ui.look import PLAIN, Line, Piece, Signs, line, shortened, wrapped
 from station.ui.parts import WIDEST_NAME, judgement
 from station.ui.slot import SlotModel, StepModel
-from station.ui.values import limit_text, name_text, value_text
 
 
 class Row(NamedTuple):

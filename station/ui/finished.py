@@ -6,11 +6,11 @@ from typing import NamedTuple
 from rich.style import Style
 
 from records.words import Language
+from records.words.values import failure_text
 from station.ui.big import big_word
 from station.ui.look import HAZARD, Frame, Line, Look, blocks, centred, line, wrapped
 from station.ui.parts import indented, texts, value_lines
 from station.ui.slot import Mood, SlotModel
-from station.ui.values import failure_text
 
 ROOMY_LINES = 12  # of a tile, from which more than one failure is told
 

@@ -7,9 +7,9 @@ from rich.style import Style
 
 from records import Measurement, Verdict
 from records.words import Language
+from records.words.values import limit_text, name_text, value_text
 from station.ui.look import Line, Look, Piece, Signs, line, shortened
 from station.ui.slot import StepModel
-from station.ui.values import limit_text, name_text, value_text
 
 WIDEST_NAME = 40  # cells: farther away, the eye loses the line
 

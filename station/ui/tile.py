@@ -7,6 +7,7 @@ from rich.segment import Segment
 
 from records import Measurement
 from records.words import Language
+from records.words.values import duration_text
 from station.engine.events import Shown
 from station.ui import pictures
 from station.ui.answers import choice_lines
@@ -36,7 +37,6 @@ from station.ui.look import (
 )
 from station.ui.parts import indented, progress, texts, value_lines
 from station.ui.slot import Mood, SlotModel, StepModel
-from station.ui.values import duration_text
 
 WAITING_SHOWS_S = 1.0  # shorter waits are part of a step, and would only flicker
 

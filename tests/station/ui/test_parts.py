@@ -12,6 +12,7 @@ from rich.style import Style
 from records import Basis, Limit, Measurement, Value, Verdict
 from records.words import language
 from records.words.language import NO_BREAK
+from records.words.values import duration_text, limit_text, value_text
 from station.ui.big import big_word
 from station.ui.look import (
     CONSOLE_SIGNS,
@@ -26,7 +27,6 @@ from station.ui.look import (
     wrapped,
 )
 from station.ui.slot import Mood
-from station.ui.values import duration_text, limit_text, value_text
 from tests.station.ui.fake_console import measurement
 
 ENGLISH, FRENCH = language(), language("fr")

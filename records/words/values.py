@@ -1,10 +1,11 @@
-"""Values, limits and times as the operator reads them."""
+"""Say measured values and limits as people read them, on the screen and on pages."""
 
 from math import floor, isfinite, log10
 
-from records import Limit, Measurement, Value
-from records.words import Language
-from records.words.language import DIGITS, positional
+from records.limits import Limit
+from records.run import Measurement
+from records.words.language import DIGITS, Language, positional
+from records.words.phrase import Value
 
 MOST_DECIMALS = 4
 
