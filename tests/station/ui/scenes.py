@@ -48,11 +48,14 @@ MONITOR = Device(asset_tag="MO-7", kind="lcd-monitor", maker="DELL", model="U241
 
 
 class Scene(NamedTuple):
-    """A moment: what has been told, and which keys were pressed then."""
+    """A moment: what has been told, and which keys were pressed `after_s`."""
 
     name: str
     tell: Callable[[FakeConsole], None]
     keys: tuple[str, ...] = ()
+    slots: tuple[SlotInfo, ...] = SLOTS
+    simulated: bool = False
+    after_s: float = 3.0
 
 
 def begun(device: Device | None = None, slot: str = SLOT) -> Callable[[FakeConsole], None]:
