@@ -103,7 +103,7 @@ class Uncertain(float):
         return -self if self < 0 else self
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
-        return float, (float(self),)  # a cause is an object of this process; nobody else knows it
+        return float, (float(self),)  # a cause is an object of this process alone
 
 
 def _scaled(moves: Moves, factor: float) -> Moves:
@@ -181,7 +181,7 @@ class Term(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """What is promised of one range of one quantity, up to and with `up_to` in its unit.
+    """The promise for one range of one quantity, up to and with `up_to` in its unit.
 
     `terms` are the same in all readings of a run. `resolution` is the width of a step of the
     reading, `noise` the standard deviation of one reading; both are another in each. `source` is
