@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     host.add_run(commands)
     host.add_check(commands)
+    host.add_verify(commands)
     runs.add_to(commands)
     host.add_rebuild(commands)
     broker.add_to(commands)

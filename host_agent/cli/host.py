@@ -1,4 +1,4 @@
-"""Does `pace-host run`, `check` and `rebuild`: what concerns the host as a whole."""
+"""Does `pace-host run`, `check`, `verify` and `rebuild`: what concerns the host as a whole."""
 
 import argparse
 import os
@@ -11,11 +11,14 @@ from host_agent.cli.options import (
     add_broker,
     add_command,
     add_config,
+    add_json,
     beside,
     configuration,
     open_store,
+    readable_store,
 )
-from host_agent.cli.output import log_to_stderr, say
+from host_agent.cli.output import log_to_stderr, print_json, say
+from host_agent.text import printable
 
 if TYPE_CHECKING:
     from host_agent.config import ListenAddress
@@ -35,6 +38,14 @@ def add_check(commands: Commands) -> None:
     parser = add_command(commands, "check", check, help_)
     add_config(parser)
     add_broker(parser)
+
+
+def add_verify(commands: Commands) -> None:
+    """Add `verify`."""
+    help_ = "verify hashes, signatures, chains, attachments and tables; 1 if anything is wrong"
+    parser = add_command(commands, "verify", verify, help_)
+    add_config(parser)
+    add_json(parser)
 
 
 def add_rebuild(commands: Commands) -> None:
@@ -106,6 +117,27 @@ def check(options: argparse.Namespace) -> None:
         print(f"broker: ok, {broker.host}:{broker.port}")
     if troubles:
         raise Failed("\n".join(troubles))
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Print every mistake of the whole database, and what was verified."""
+    number = 0
+    with readable_store(options) as store:
+        for mistake in store.mistakes():
+            number += 1
+            if options.json:
+                print_json([mistake._asdict()])
+            else:
+                print(printable(str(mistake)), flush=True)
+        checked = store.checked()
+    if not options.json:
+        what = (
+            f"{checked.runs} runs, {checked.others} other messages, {checked.attachments}"
+            f" attachments, {checked.quarantined} in quarantine"
+        )
+        print(f"{what}: {'all is well' if not number else 'see above'}")
+    if number:
+        raise Failed(f"pace-host: {number} mistake{'s' if number > 1 else ''}")
 
 
 def rebuild(options: argparse.Namespace) -> None:

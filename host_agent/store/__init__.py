@@ -6,18 +6,23 @@ path hands its rows to the driver as they are.
 
 from host_agent.columns import RunSummary
 from host_agent.store.attachments import KeptAttachment
+from host_agent.store.checking import Checked, Checking, Mistake
 from host_agent.store.database import Database
 from host_agent.store.deriving import Deriving
-from host_agent.store.errors import StoreError
+from host_agent.store.errors import DamageError, StoreError
 from host_agent.store.evidence.asking import FindingRow
 from host_agent.store.evidence.keys import KnownKey
 from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
+from host_agent.store.intact import Damaged
 from host_agent.store.keeping import Kept
 from host_agent.store.quarantine import Quarantine, Quarantined
 from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary, StoredRun
 
 __all__ = [
+    "Checked",
     "Counts",
+    "DamageError",
+    "Damaged",
     "Database",
     "Event",
     "FindingRow",
@@ -25,6 +30,7 @@ __all__ = [
     "Kept",
     "KeptAttachment",
     "KnownKey",
+    "Mistake",
     "Quarantined",
     "RunFilter",
     "RunSummary",
@@ -36,5 +42,5 @@ __all__ = [
 ]
 
 
-class Store(Quarantine, Deriving, Reading, Evidence):
+class Store(Quarantine, Deriving, Reading, Evidence, Checking):
     """One database with all that can be done with it."""

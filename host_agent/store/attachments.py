@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from host_agent.messages import Piece
 from host_agent.store import schema
-from host_agent.store.database import Database
+from host_agent.store.intact import Intact, damage, forget_damage
 from host_agent.text import later_text, now_text
 from records.messages import Held
 
@@ -44,7 +44,7 @@ class KeptAttachment(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: str
 
 
-class Attachments(Database):
+class Attachments(Intact):
     """The attachments' side of the store."""
 
     @property
@@ -66,11 +66,27 @@ class Attachments(Database):
         return known
 
     def attachment_file(self, sha256: str) -> Path | None:
-        """Return the file of an attachment that is whole."""
+        """Return the file of an attachment that is whole, and has its hash at this moment.
+
+        A damaged one is set aside as `SHA256.damaged`, and asked for again.
+        """
         found = self.attachment(sha256)
         if found is None or not found.whole:
             return None
-        return self.attachments_folder / found.sha256
+        path = self.attachments_folder / found.sha256
+        if file_digest(path) != found.sha256:
+            self._set_aside(found)
+            return None
+        return path
+
+    def _set_aside(self, found: KeptAttachment) -> None:
+        path = self.attachments_folder / found.sha256
+        path.replace(path.with_name(f"{found.sha256}.damaged"))
+        self.note_damage(damage("attachment", found.sha256, found.station, found.sha256))
+        now = now_text()
+        row = ("attachment", found.sha256, found.station, now, 0, now, False)
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(self._sql.insert_wanted, [row])
 
     def keep_pieces(self, pieces: Iterable[Piece]) -> list[tuple[str, Held]]:
         """Keep pieces, durable on return; return how much is held now, with the stations.
@@ -142,6 +158,7 @@ class Attachments(Database):
             asked_for = (_wanted.kind == "attachment", _wanted.name == piece.sha256)
             if whole:
                 connection.execute(sa.delete(schema.wanted).where(*asked_for))
+                forget_damage(connection, "attachment", piece.sha256)
             else:
                 connection.execute(
                     sa.update(schema.wanted)
@@ -189,9 +206,7 @@ def _append(part: Path, data: bytes) -> int:
 
 def _finish(part: Path, piece: Piece) -> str:
     """Give a file that is whole its name. Return why not, and drop it, where it is another."""
-    with part.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if part.stat().st_size != piece.size_bytes or digest != piece.sha256:
+    if part.stat().st_size != piece.size_bytes or file_digest(part) != piece.sha256:
         part.unlink()
         return "its bytes have another SHA-256"
     os.replace(part, part.with_name(piece.sha256))
@@ -201,3 +216,9 @@ def _finish(part: Path, piece: Piece) -> str:
     finally:
         os.close(handle)
     return ""
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,9 @@ from host_agent import columns, messages
 from host_agent.messages import Other, Refusal, Run, Sorted, is_sha256, read_again, whole
 from host_agent.store import projection, schema
 from host_agent.store.attachments import ASK_AFTER_S
+from host_agent.store.intact import damage, is_intact, note_damage
 from host_agent.store.keeping import Keeping, add_to_total
+from host_agent.store.portions import portion_end
 from host_agent.text import later_text, now_text
 from records import RunRecord, decode_run, topics
 from records.judging import Contradiction, contradictions, repeated_keys
@@ -35,28 +37,36 @@ class Deriving(Keeping):
         runs = schema.runs.c
         with self._engine.begin() as connection:
             last, last_old = _done(connection)
-            waiting = connection.execute(
-                sa.select(runs.id, runs.station, runs.record)
-                .where(runs.id > last)
-                .order_by(runs.id)
-                .limit(limit)
-            ).all()
-            if not waiting:
+            end = portion_end(connection, schema.runs, last, limit)
+            if end == last:
                 return False
+            waiting = connection.execute(
+                sa.select(
+                    *(runs.id, runs.record_id, runs.station, runs.sha256),
+                    *(runs.signature, runs.record),
+                )
+                .where(runs.id > last, runs.id <= end)
+                .order_by(runs.id)
+            ).all()
             old_rows: list[columns.Row] = []
             steps: list[columns.Row] = []
             measurements: list[columns.Row] = []
             flags: list[columns.Row] = []
             named: dict[tuple[str, str, str], None] = {}
-            for run_id, station, body in waiting:
+            for run_id, record_id, station, sha256, signature, body in waiting:
+                if not is_intact(sha256, signature, body):
+                    note_damage(connection, damage("run", record_id, station, sha256))
+                    continue
                 record = decode_run(body)
                 if run_id <= last_old:
                     old_rows.append((*columns.taken(record), run_id))
-                steps += projection.step_rows(run_id, record)
-                measurements += projection.measurement_rows(run_id, record)
-                version = version_of(body)
-                flags += _flag_rows(run_id, judge(body, record, version))
-                if version > 1 and record.plan_sha256:  # version 1 hashed a file, and sent none
+                for rows, more in zip(
+                    (steps, measurements, flags), derived_rows(run_id, body, record), strict=True
+                ):
+                    rows += more
+                if (
+                    version_of(body) > 1 and record.plan_sha256
+                ):  # version 1 hashed a file, and sent none
                     named["plan", record.plan_sha256, station] = None
                 for one in record.attachments:
                     named["attachment", one.sha256, station] = None
@@ -70,9 +80,9 @@ class Deriving(Keeping):
                 if rows:
                     connection.exec_driver_sql(statement, rows)
             self._want(connection, named)
-            _set_done(connection, "measurements", waiting[-1].id)
+            _set_done(connection, "measurements", end)
             add_to_total(connection, "derived", len(waiting))
-        return len(waiting) == limit
+            return portion_end(connection, schema.runs, end, 1) > end
 
     def forget_derived(self) -> None:
         """Empty the derived tables and distrust all columns; `derive` makes them again."""
@@ -108,6 +118,9 @@ class Deriving(Keeping):
         refusals: list[Refusal] = []
         with self._engine.begin() as connection:
             for row in waiting:
+                if not is_intact(row.sha256, row.signature, row.record):
+                    note_damage(connection, damage("other", row.sha256, row.station, row.sha256))
+                    continue
                 message = whole(row.signature, row.record)
                 read = read_again(message, row.station, row.received_at)
                 if isinstance(read, Other):
@@ -158,6 +171,18 @@ class Deriving(Keeping):
                 wanted.append((kind, name, station, now, 0, ask_at, False))
         if wanted:
             connection.exec_driver_sql(self._sql.insert_wanted, wanted)
+
+
+Rows = list[columns.Row]
+
+
+def derived_rows(run_id: int, body: bytes, record: RunRecord) -> tuple[Rows, Rows, Rows]:
+    """Return a run's rows of the tables `steps`, `measurements` and `flags`."""
+    return (
+        projection.step_rows(run_id, record),
+        projection.measurement_rows(run_id, record),
+        _flag_rows(run_id, judge(body, record, version_of(body))),
+    )
 
 
 def judge(body: bytes, record: RunRecord, version: int) -> list[Contradiction]:

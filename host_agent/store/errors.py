@@ -1,5 +1,9 @@
-"""Says that the database cannot be used."""
+"""Says that the database, or a part of it, cannot be used."""
 
 
 class StoreError(Exception):
     """The database cannot be used, and what to do about it."""
+
+
+class DamageError(Exception):
+    """Stored bytes are no longer those that came: they are never served as good."""

@@ -92,3 +92,17 @@ findings = Table(
 )
 """Troubles of chains. A gap closes by itself when it is filled; what a station was asked for
 often and does not send is `lost`. Forks and breaks stay until a person closes them."""
+
+damaged = Table(
+    "damaged",
+    metadata,
+    Column("kind", Text, primary_key=True),  # run, other, attachment, quarantine
+    Column("name", Text, primary_key=True),  # a run's record_id, else the SHA-256 of the message
+    text_column("station"),
+    text_column("sha256"),  # the hash that the bytes had when they came
+    text_column("found_at"),
+    Column("asked", Integer, nullable=False),
+    text_column("ask_at"),
+    sqlite_with_rowid=False,
+)
+"""Bytes on the host's disk that no longer have their hash, until they come again."""

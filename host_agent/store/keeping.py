@@ -1,15 +1,17 @@
 """Writes what arrived: runs, refusals and states in one commit, durable when it returns."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
+from host_agent import columns
 from host_agent.messages import Other, Refusal, Run, Sorted, whole
 from host_agent.store import schema
 from host_agent.store.attachments import Attachments
+from host_agent.store.intact import damaged_among, forget_damage
 from records import StationState, topics
 from records.messages import Held
 
@@ -77,7 +79,9 @@ class Keeping(Attachments):
                 poison = [_quarantine_row(one) for one in (*refusals, *conflicts)]
                 connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
             if others:
-                connection.exec_driver_sql(self._sql.insert_other, others)
+                kept = connection.exec_driver_sql(self._sql.insert_other, others).rowcount
+                if kept != len(others):
+                    self._mend_others(connection, others)
             if arrived.states:
                 states = [_state_row(*state) for state in arrived.states.values()]
                 connection.exec_driver_sql(self._sql.upsert_station, states)
@@ -91,25 +95,74 @@ class Keeping(Attachments):
         The rest is the same record under another signature: nothing is lost, and the second link
         of the chain is evidence of a card that was restored or copied.
         """
-        columns = schema.runs.c
+        of = schema.runs.c
         stored: dict[str, str] = {}
         ids = list({run.record_id for run in runs})
         for start in range(0, len(ids), _IDS_PER_QUERY):
             some = ids[start : start + _IDS_PER_QUERY]
-            query = sa.select(columns.record_id, columns.sha256).where(columns.record_id.in_(some))
+            query = sa.select(of.record_id, of.sha256).where(of.record_id.in_(some))
             stored.update((record_id, sha256) for record_id, sha256 in connection.execute(query))
         conflicts: list[Refusal] = []
         signed_again: list[Other] = []
+        damaged = damaged_among(connection, "run", stored)
         for run in runs:
             if stored[run.record_id] == run.sha256:
+                if run.record_id in damaged:
+                    self._mend_run(connection, run)
+                    damaged.discard(run.record_id)
                 continue
-            record = sa.select(columns.record).where(columns.record_id == run.record_id)
+            record = sa.select(of.record).where(of.record_id == run.record_id)
             if connection.execute(record).scalar_one() == run.record:
                 signed_again.append(_signed_again(run))
             else:
                 reason = f"record {run.record_id} is stored with other content"
                 conflicts.append(_refusal(run, reason))
         return conflicts, signed_again
+
+    def _mend_run(self, connection: sa.Connection, run: Run) -> None:
+        """Store a run again in place of its damaged bytes; it came first when it came first.
+
+        It gets a new number, so that the lanes beside the ingest read it again.
+        """
+        of = schema.runs.c
+        where = of.record_id == run.record_id
+        old = connection.execute(sa.select(of.id, of.received_at).where(where)).one()
+        for table in (schema.measurements, schema.steps, schema.flags):
+            connection.execute(sa.delete(table).where(table.c.run_id == old.id))
+        if old.id <= connection.execute(_DERIVED_TO).scalar_one():
+            add_to_total(connection, "derived", -1)
+        values = dict(zip(columns.ROW, self._sql.rows([run.row])[0], strict=True))
+        self._replace(connection, schema.runs, where, {**values, "received_at": old.received_at})
+        forget_damage(connection, "run", run.record_id)
+
+    def _mend_others(self, connection: sa.Connection, others: Sequence[Other]) -> None:
+        of = schema.others.c
+        by_digest = {one.sha256: one for one in others}
+        for digest in damaged_among(connection, "other", by_digest):
+            where = of.sha256 == digest
+            received_at = connection.execute(sa.select(of.received_at).where(where)).scalar()
+            values = {**by_digest[digest]._asdict(), "received_at": received_at}
+            self._replace(connection, schema.others, where, values)
+            forget_damage(connection, "other", digest)
+
+    def _replace(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        where: sa.ColumnElement[bool],
+        values: dict[str, Any],
+    ) -> None:
+        """Put a row in place of another, under a number that no row had; SQLite would reuse one."""
+        if self._is_sqlite:
+            newest = connection.execute(sa.select(sa.func.max(table.c.id))).scalar_one()
+            values = {**values, "id": newest + 1}
+        connection.execute(sa.delete(table).where(where))
+        connection.execute(sa.insert(table).values(values))
+
+
+_DERIVED_TO = sa.select(schema.projection.c.run_id).where(
+    schema.projection.c.name == "measurements"
+)
 
 
 def add_to_total(connection: sa.Connection, name: str, number: int) -> None:

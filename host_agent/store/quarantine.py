@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from host_agent.messages import Run, Sorted, read_again
 from host_agent.store import schema
-from host_agent.store.errors import StoreError
+from host_agent.store.errors import DamageError, StoreError
+from host_agent.store.intact import Damaged, damage
 from host_agent.store.keeping import Keeping
 from host_agent.text import now_text
 
@@ -43,13 +44,21 @@ class Quarantine(Keeping):
             return [_quarantined(row) for row in connection.execute(query)]
 
     def quarantined_message(self, quarantine_id: int) -> tuple[Quarantined, bytes] | None:
-        """Return one message with what is kept of its bytes; None when there is none."""
+        """Return one message with what is kept of its bytes; None when there is none.
+
+        Raises `DamageError` where its bytes no longer have their hash.
+        """
         query = _QUARANTINED.add_columns(schema.quarantine.c.payload).where(
             schema.quarantine.c.id == quarantine_id
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else (_quarantined(row), row.payload)
+        if row is None:
+            return None
+        one = _quarantined(row)
+        if one.complete:
+            self.check_intact(_damage(one.sha256, one.station), None, row.payload)
+        return one, row.payload
 
     def quarantined_number(self) -> int:
         """Return how many messages are not released."""
@@ -72,6 +81,10 @@ class Quarantine(Keeping):
             raise StoreError(
                 f"{row.size} bytes came, and only the first {len(row.payload)} are kept"
             )
+        try:
+            self.check_intact(_damage(row.sha256, row.station), None, row.payload)
+        except DamageError as error:
+            raise StoreError(str(error)) from error
         received_at = now_text()
         read = read_again(row.payload, row.station, received_at)
         if isinstance(read, str):
@@ -96,6 +109,10 @@ _QUARANTINED = sa.select(
     *(schema.quarantine.c[name] for name in _SHOWN),
     sa.func.length(schema.quarantine.c.payload).label("kept_bytes"),
 )
+
+
+def _damage(sha256: str, station: str) -> Damaged:
+    return damage("quarantine", sha256, station, sha256)
 
 
 def _quarantined(row: sa.Row[*tuple[Any, ...]]) -> Quarantined:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from host_agent.columns import RunSummary
 from host_agent.store import schema
-from host_agent.store.database import Database
+from host_agent.store.intact import Intact, damage
 from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
 from records import SlotState, Verdict
 from records.verdicts import OF_A_RUN
@@ -63,7 +63,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     unread: int
 
 
-class Reading(Database):
+class Reading(Intact):
     """The reading side, without the quarantine."""
 
     def latest_runs(
@@ -78,13 +78,18 @@ class Reading(Database):
             return [_summary(row._mapping) for row in connection.execute(query)]
 
     def run(self, record_id: str) -> StoredRun | None:
-        """Return a run with its record; None when there is none of that id."""
+        """Return a run with its record; None when there is none of that id.
+
+        Raises `DamageError` where its bytes no longer have their hash.
+        """
         runs = schema.runs.c
         query = sa.select(*_SUMMARY, runs.record, runs.signature).where(runs.record_id == record_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
+        found = damage("run", row.record_id, row.station, row.sha256)
+        self.check_intact(found, row.signature, row.record)
         return StoredRun(_summary(row._mapping), row.record, row.signature)
 
     def stations(self) -> list[StationSummary]:

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from host_agent.progress import Progress
 from host_agent.store import (
     Counts,
+    DamageError,
     Flag,
     Quarantined,
     RunFilter,
@@ -159,7 +160,10 @@ def quarantine(store: TheStore, limit: Limit = 50) -> QuarantinePage:
 @get("/quarantine/{number:int}/payload", media_type="application/octet-stream", sync_to_thread=True)
 def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
     """Return the part of such a message's bytes that is kept."""
-    found = store.quarantined_message(number) if abs(number) <= MOST else None
+    try:
+        found = store.quarantined_message(number) if abs(number) <= MOST else None
+    except DamageError as error:
+        raise HTTPException(status_code=500, detail=str(error)) from error
     if found is None:
         raise NotFoundException(f"nothing in the quarantine has the number {number}")
     headers = {"content-disposition": f'attachment; filename="quarantine-{number}.bin"'}
@@ -196,11 +200,17 @@ def plan_of(store: Store, stored: StoredRun, record: RunRecord) -> str:
     """Return whether the plan of a run is here; version 0.1 sent none."""
     if version_of(stored.record) == 1 or not record.plan_sha256:
         return ""
-    return "missing" if store.plan(record.plan_sha256) is None else "here"
+    try:
+        return "missing" if store.plan(record.plan_sha256) is None else "here"
+    except DamageError:
+        return "missing"
 
 
 def find_run(store: Store, record_id: str) -> StoredRun:
-    stored = store.run(record_id)
+    try:
+        stored = store.run(record_id)
+    except DamageError as error:
+        raise HTTPException(status_code=500, detail=str(error)) from error
     if stored is None:
         raise NotFoundException(f"no run {record_id!r} is stored here")
     return stored

@@ -2,12 +2,12 @@
 
 import msgspec
 from litestar import Router, get
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.response import File, Template
 
 from host_agent.messages import whole
-from host_agent.store import FindingRow, KnownKey
+from host_agent.store import DamageError, FindingRow, KnownKey
 from host_agent.web.api import Limit, TheStore, find_run
 
 _PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
@@ -47,7 +47,10 @@ def keys(store: TheStore) -> KeyPage:
 @get("/plans/{sha256:str}", media_type="application/json", sync_to_thread=True)
 def plan(store: TheStore, sha256: FromPath[str]) -> bytes:
     """Return the record of a plan byte for byte as its station sent it."""
-    record = store.plan(sha256)
+    try:
+        record = store.plan(sha256)
+    except DamageError as error:
+        raise HTTPException(status_code=500, detail=str(error)) from error
     if record is None:
         raise NotFoundException(f"no plan {sha256!r} is stored here")
     return record

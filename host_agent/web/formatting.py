@@ -77,6 +77,7 @@ _STANDINGS = {
     "other_station": "another station's key",
     "revoked": "key revoked",
     "altered": "altered",
+    "damaged": "damaged",
 }
 
 

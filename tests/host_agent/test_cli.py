@@ -21,6 +21,7 @@ from records.keys import read_key_set
 from tests.host_agent.load import example_record
 from tests.host_agent.rig import Broker, Programs
 from tests.host_agent.store.evidence.signing import Card, settle, tell
+from tests.host_agent.store.filling import refusal_of
 
 HEAVY = {"sqlalchemy", "alembic", "litestar", "uvicorn", "jinja2", "msgspec", "amqtt", "asyncio"}
 
@@ -154,10 +155,8 @@ def test_a_message_that_is_good_now_is_released(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = example_record("bench-1", 7)
-    payload = encode(record)
     with Store(f"sqlite:///{data / 'host.db'}") as store:
-        refused = sort([Message(1, b"pace/1/bench-1/run", b"x", 1)], now_text()).refusals[0]
-        store.keep(Sorted([], {}, [refused._replace(payload=payload, size=len(payload))]))
+        store.keep(Sorted([], {}, [refusal_of(record)]))
     assert main(["quarantine", "release", "3", "--json", "--data", str(data)]) == 0
     assert json.loads(capsys.readouterr().out) == {"record_id": record.record_id}
     assert main(["runs", "--json", "--limit", "1", "--data", str(data)]) == 0

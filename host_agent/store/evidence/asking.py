@@ -26,6 +26,15 @@ _SHOWN_AFTER_S = 30.0
 _findings = tables.findings.c
 _wanted = schema.wanted.c
 _stations = schema.stations.c
+_damaged = tables.damaged.c
+_links = tables.links.c
+
+_COUNTED = {
+    "run": "records of runs",
+    "other": "other messages",
+    "attachment": "attachments",
+    "quarantine": "messages in quarantine",
+}
 
 
 class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +74,7 @@ class Due(NamedTuple):
     request: Request
     findings: tuple[int, ...]
     things: tuple[tuple[str, str], ...]
+    damaged: tuple[tuple[str, str], ...] = ()
 
 
 class Asking(Database):
@@ -106,6 +116,7 @@ class Asking(Database):
                 for row in map(_finding, connection.execute(query))
                 if not waiting.covers(row)
             ]
+            found = _of_damage(connection) + found
         return found[:10] + ([f"and {len(found) - 10} more findings"] if len(found) > 10 else [])
 
     def due_requests(self, now: datetime | None = None) -> list[Due]:
@@ -131,6 +142,11 @@ class Asking(Database):
                     if values["asked"] >= LOST_AFTER:
                         values["state"] = "lost"
                     connection.execute(sa.update(tables.findings).where(*where).values(values))
+                for kind, name in due.damaged:
+                    where = (_damaged.kind == kind, _damaged.name == name)
+                    asked = connection.execute(sa.select(_damaged.asked).where(*where)).scalar()
+                    values = _asked(asked or 0, now)
+                    connection.execute(sa.update(tables.damaged).where(*where).values(values))
                 for kind, name in due.things:
                     where = (
                         _wanted.kind == kind,
@@ -189,15 +205,43 @@ def _due(connection: sa.Connection, station: str, at: str, waiting: _Waiting) ->
         .order_by(_wanted.ask_at)
         .limit(_AT_ONCE)
     ).all()
-    if not gaps and not things:
+    damaged = connection.execute(
+        sa.select(_damaged.kind, _damaged.name, _links.chain, _links.position)
+        .join(tables.links, _links.digest == _damaged.sha256)
+        .where(_damaged.station == station, _damaged.ask_at <= at, _links.position > 0)
+        .order_by(_damaged.ask_at)
+        .limit(_AT_ONCE)
+    ).all()
+    if not gaps and not things and not damaged:
         return None
+    wanted = [Wanted(chain=row.chain, first=row.first, last=row.last) for row in gaps]
+    wanted += [Wanted(chain=row[2], first=row[3], last=row[3]) for row in damaged]
     request = Request(
-        records=tuple(Wanted(chain=row.chain, first=row.first, last=row.last) for row in gaps),
+        records=tuple(wanted),
         plans=tuple(name for kind, name in things if kind == "plan"),
         attachments=tuple(name for kind, name in things if kind == "attachment"),
     )
     numbers = tuple(row.id for row in gaps)
-    return Due(station, request, numbers, tuple((kind, name) for kind, name in things))
+    return Due(
+        station,
+        request,
+        numbers,
+        tuple((kind, name) for kind, name in things),
+        tuple((row[0], row[1]) for row in damaged),
+    )
+
+
+def _of_damage(connection: sa.Connection) -> list[str]:
+    """Return in words how much of what is stored is damaged."""
+    query = sa.select(_damaged.kind, sa.func.count()).group_by(_damaged.kind)
+    number = {kind: count for kind, count in connection.execute(query)}
+    counted = [f"{number[kind]} {words}" for kind, words in _COUNTED.items() if kind in number]
+    if not counted:
+        return []
+    return [
+        f"Damaged on the host's disk, not shown and asked for again: {', '.join(counted)};"
+        " `pace-host verify` names them"
+    ]
 
 
 def _asked(before: int, now: datetime | None) -> dict[str, Any]:

@@ -9,15 +9,18 @@ import sqlalchemy as sa
 from host_agent.columns import RunSummary
 from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
+from host_agent.store.errors import DamageError
 from host_agent.store.evidence.asking import Asking
 from host_agent.store.evidence.keys import Keys, KnownKey, known_keys
 from host_agent.store.evidence.verifying import FITS, UNKNOWN_KEY, Verifying
+from host_agent.store.intact import Intact, damage, is_intact
 
 _links = tables.links.c
+_damaged = tables.damaged.c
 
 State = Literal[
     "verified", "received", "unsigned", "offered", "unknown_key", "other_station", "revoked",
-    "altered",
+    "altered", "damaged",
 ]  # fmt: skip
 
 
@@ -54,7 +57,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     record: bytes
 
 
-class Evidence(Keys, Verifying, Asking):
+class Evidence(Intact, Keys, Verifying, Asking):
     """The evidence of signatures, chains and judging, for pages, API and commands."""
 
     def standings(self, runs: Iterable[RunSummary]) -> dict[str, Standing]:
@@ -72,10 +75,11 @@ class Evidence(Keys, Verifying, Asking):
             names = [run.record_id for run in wanted.values()]
             query = sa.select(of.record_id).where(of.record_id.in_(names), of.signature.is_(None))
             unsigned = set(connection.execute(query).scalars())
+            query = sa.select(_damaged.name).where(_damaged.kind == "run", _damaged.name.in_(names))
+            special = {name: _UNSIGNED for name in unsigned}
+            special |= {name: _DAMAGED for name in connection.execute(query).scalars()}
         return {
-            run.record_id: _UNSIGNED
-            if run.record_id in unsigned
-            else _standing(run, links.get(digest), known)
+            run.record_id: special.get(run.record_id) or _standing(run, links.get(digest), known)
             for digest, run in wanted.items()
         }
 
@@ -99,18 +103,34 @@ class Evidence(Keys, Verifying, Asking):
             return {run_id: number for run_id, number in connection.execute(query)}
 
     def plan(self, sha256: str) -> bytes | None:
-        """Return the record of a plan by its hash; None where no station has sent it."""
+        """Return the record of a plan by its hash; None where no station has sent it.
+
+        Stations sign one plan each, and any copy that is intact will do. Raises `DamageError`
+        where none is.
+        """
         of = schema.others.c
-        query = sa.select(of.record).where(
+        query = sa.select(of.station, of.sha256, of.signature, of.record).where(
             of.record_id == sha256, of.schema.startswith("pace.plan/")
         )
         with self._engine.connect() as connection:
-            return connection.execute(query.limit(1)).scalar()
+            rows = connection.execute(query).all()
+        troubles: list[DamageError] = []
+        for row in rows:
+            try:
+                found = damage("other", row.sha256, row.station, row.sha256)
+                self.check_intact(found, row.signature, row.record)
+            except DamageError as error:
+                troubles.append(error)
+            else:
+                return bytes(row.record)
+        if troubles:
+            raise troubles[0]
+        return None
 
     def events(self, asset_tag: str, *, limit: int) -> list[Event]:
-        """Return the events of a unit, newest first."""
+        """Return the events of a unit, newest first. Damaged ones are noted, and not returned."""
         of = schema.others.c
-        columns = [of[name] for name in Event.__struct_fields__]
+        columns = [of[name] for name in Event.__struct_fields__] + [of.signature]
         query = (
             sa.select(*columns)
             .where(of.asset_tag == asset_tag, of.schema.startswith("pace.event/"))
@@ -119,9 +139,21 @@ class Evidence(Keys, Verifying, Asking):
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Event(**dict(row._mapping)) for row in rows]
+        found: list[Event] = []
+        for row in rows:
+            facts = dict(row._mapping)
+            signature = facts.pop("signature")
+            if is_intact(row.sha256, signature, row.record):
+                found.append(Event(**facts))
+            else:
+                self.note_damage(damage("other", row.sha256, row.station, row.sha256))
+        return found
 
 
+_DAMAGED = Standing(
+    state="damaged",
+    text="damaged on the host's disk: its bytes no longer have the SHA-256 with which they came",
+)
 _UNSIGNED = Standing(
     state="unsigned", text="not signed: nobody can say whether it was altered on its way"
 )

@@ -16,6 +16,8 @@ from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
 from host_agent.store.evidence.auditing import Auditing
 from host_agent.store.evidence.keys import known_keys, verify_keys_of
+from host_agent.store.intact import Damaged, Kind, damage, is_intact, note_damage
+from host_agent.store.portions import portion_end
 from records.signing import NotGenuine, UnknownKey, header_of, verify
 
 FITS, UNKNOWN_KEY, ALTERED = "fits", "unknown_key", "altered"
@@ -40,9 +42,13 @@ class LinkRow(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """Verified messages: `links` of the signed ones, and how far the two tables are read."""
+    """Verified messages: `links` of the signed ones, and how far the two tables are read.
+
+    `damaged` ones say nothing: their bytes no longer have their hash.
+    """
 
     links: list[LinkRow]
+    damaged: list[Damaged]
     runs_to: int
     others_to: int
     more: bool
@@ -59,17 +65,28 @@ class Verifying(Auditing):
             others = _messages(connection, schema.others, others_from, limit)
             if not runs and not others:
                 return None
+            runs_to = runs[-1].id if runs else runs_from
+            others_to = others[-1].id if others else others_from
+            more = (
+                portion_end(connection, schema.runs, runs_to, 1) > runs_to
+                or portion_end(connection, schema.others, others_to, 1) > others_to
+            )
             keys = verify_keys_of(known_keys(connection))
+        damaged = [_damage("run", row) for row in runs if not _is_intact(row)]
+        damaged += [_damage("other", row) for row in others if not _is_intact(row)]
         return Portion(
-            [link for row in (*runs, *others) if (link := _verified(row, keys)) is not None],
-            runs[-1].id if runs else runs_from,
-            others[-1].id if others else others_from,
-            max(len(runs), len(others)) == limit,
+            [link for row in (*runs, *others) if (link := verified(row, keys)) is not None],
+            damaged,
+            runs_to,
+            others_to,
+            more,
         )
 
     def note_links(self, portion: Portion) -> None:
         """Write the links of a portion, and audit the chains that they are of."""
         with self._engine.begin() as connection:
+            for damaged in portion.damaged:
+                note_damage(connection, damaged)
             if portion.links:
                 connection.exec_driver_sql(self._sql.insert_link, portion.links)
             for name, done in (
@@ -98,7 +115,7 @@ class Verifying(Auditing):
                 for row in _by_digest(connection, table, waiting)
             ]
         keys = verify_keys_of(known)
-        return [link for row in rows if (link := _verified(row, keys)) is not None]
+        return [link for row in rows if (link := verified(row, keys)) is not None]
 
     def note_verified_again(self, links: list[LinkRow]) -> None:
         """Write what has become of messages whose key was not known, and audit their chains."""
@@ -149,9 +166,12 @@ def _forget_what_came(connection: sa.Connection) -> None:
     connection.execute(sa.delete(schema.wanted).where(schema.wanted.c.kind == "plan", here))
 
 
-def _verified(row: Any, keys: Mapping[str, VerifyKey]) -> LinkRow | None:
-    """Return the link that a message is, and whether its signature fits; None: it has none."""
-    if not row.signature:
+def verified(row: Any, keys: Mapping[str, VerifyKey]) -> LinkRow | None:
+    """Return the link that a message is, and whether its signature fits.
+
+    None where it is not signed, or damaged: it is a link again when it has come again.
+    """
+    if not row.signature or not _is_intact(row):
         return None
     try:
         header = header_of(row.signature)
@@ -178,6 +198,15 @@ def _verified(row: Any, keys: Mapping[str, VerifyKey]) -> LinkRow | None:
     )
 
 
+def _is_intact(row: Any) -> bool:
+    return is_intact(row.sha256, row.signature, row.record)
+
+
+def _damage(kind: Kind, row: Any) -> Damaged:
+    name = row.record_id if kind == "run" else row.sha256
+    return damage(kind, name, row.station, row.sha256)
+
+
 _READ = ("id", "station", "record_id", "sha256", "record", "signature")
 
 
@@ -185,7 +214,10 @@ def _messages(
     connection: sa.Connection, table: sa.Table, after: int, limit: int
 ) -> list[sa.Row[Any]]:
     columns = [table.c[name] for name in _READ]
-    query = sa.select(*columns).where(table.c.id > after).order_by(table.c.id).limit(limit)
+    last = portion_end(connection, table, after, limit)
+    if last == after:
+        return []
+    query = sa.select(*columns).where(table.c.id > after, table.c.id <= last).order_by(table.c.id)
     return list(connection.execute(query))
 
 

@@ -37,7 +37,7 @@ def link_row(link: Link, station: str = "a") -> LinkRow:
 
 
 def arrive(store: Store, links: list[Link]) -> None:
-    store.note_links(Portion([link_row(one) for one in links], 0, 0, more=False))
+    store.note_links(Portion([link_row(one) for one in links], [], 0, 0, more=False))
 
 
 def found(store: Store) -> set[tuple[str, str, int, int]]:
@@ -218,6 +218,6 @@ def test_the_newest_links_of_a_long_chain_are_audited_without_reading_the_rest(
 
 def test_links_of_one_station_say_nothing_of_another(store: Store) -> None:
     links = three_chains()[1]
-    store.note_links(Portion([link_row(one, "a") for one in links[:5]], 0, 0, more=False))
-    store.note_links(Portion([link_row(one, "b") for one in links[8:]], 0, 0, more=False))
+    store.note_links(Portion([link_row(one, "a") for one in links[:5]], [], 0, 0, more=False))
+    store.note_links(Portion([link_row(one, "b") for one in links[8:]], [], 0, 0, more=False))
     assert {one.station for one in store.findings()} == {"b"}
