@@ -1,0 +1,1 @@
+"""Programs that the harness starts as processes of their own."""
