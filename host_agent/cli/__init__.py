@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from host_agent.cli import broker, findings, host, keys, quarantine, runs
+from host_agent.cli import backup, broker, findings, host, keys, quarantine, runs
 from host_agent.cli.failure import Failed
 from host_agent.cli.options import Help
 from host_agent.cli.output import drop_stdout
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     host.add_run(commands)
     host.add_check(commands)
     host.add_verify(commands)
+    backup.add_to(commands)
     runs.add_to(commands)
     host.add_rebuild(commands)
     broker.add_to(commands)

@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from host_agent.cli.backup import verify_backup
 from host_agent.cli.failure import Failed
 from host_agent.cli.options import (
     Commands,
@@ -44,6 +46,9 @@ def add_verify(commands: Commands) -> None:
     """Add `verify`."""
     help_ = "verify hashes, signatures, chains, attachments and tables; 1 if anything is wrong"
     parser = add_command(commands, "verify", verify, help_)
+    parser.add_argument(
+        "--backup", type=Path, metavar="DIR", help="a folder that `backup` made, instead"
+    )
     add_config(parser)
     add_json(parser)
 
@@ -121,6 +126,9 @@ def check(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> None:
     """Print every mistake of the whole database, and what was verified."""
+    if options.backup is not None:
+        verify_backup(options.backup)
+        return
     number = 0
     with readable_store(options) as store:
         for mistake in store.mistakes():

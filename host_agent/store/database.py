@@ -47,8 +47,8 @@ class Database:
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
         self._attachments_folder = attachments
-        if attachments is None and self._file is not None:
-            self._attachments_folder = self._file.with_name("attachments")
+        if attachments is None and self.file is not None:
+            self._attachments_folder = self.file.with_name("attachments")
         self._lock: int | None = None
         self._sql = Statements(self._engine.dialect)
 
@@ -73,9 +73,9 @@ class Database:
 
         Raises `StoreError` if that cannot be done.
         """
-        if self._file is not None:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._take_lock(self._file.with_name(self._file.name + ".lock"))
+        if self.file is not None:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lock()
         try:
             with self._engine.begin() as connection:
                 migration.upgrade(connection, self.shown_url)
@@ -87,8 +87,8 @@ class Database:
 
         Raises `StoreError` if it cannot.
         """
-        if self._file is not None and not self._file.exists():
-            raise StoreError(f"{self._file} does not exist: `pace-host run` makes it")
+        if self.file is not None and not self.file.exists():
+            raise StoreError(f"{self.file} does not exist: `pace-host run` makes it")
         try:
             with self._engine.connect() as connection:
                 version = migration.version(connection)
@@ -113,8 +113,14 @@ class Database:
             os.close(self._lock)
             self._lock = None
 
+    def lock(self) -> None:
+        """Keep every other host from the file until `close`. Raises `StoreError` if one has it."""
+        if self.file is not None:
+            self._take_lock(self.file.with_name(self.file.name + ".lock"))
+
     @property
-    def _file(self) -> Path | None:
+    def file(self) -> Path | None:
+        """The database's file; None where it is none, as with PostgreSQL."""
         if not self._is_sqlite or not self._url.database:
             return None
         return Path(self._url.database)
@@ -125,7 +131,7 @@ class Database:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
-            raise StoreError(f"another pace-host works with {self._file}: stop it first") from error
+            raise StoreError(f"another pace-host works with {self.file}: stop it first") from error
         self._lock = lock
 
 
