@@ -311,14 +311,14 @@ class TwinRig(Rig):
 def plug_golden_unit(slot: SlotConfig, world: World) -> None:
     """Plug in a device whose every property is known, of the kind that the slot is for."""
     match slot.kind:
-        case "laptop adapter":
+        case "laptop-adapter":
             world.plug_adapter(
                 SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
             )
-        case "LCD monitor":
+        case "lcd-monitor":
             edid = build_edid(manufacturer="GLD", serial_text="GOLDEN-1", name="GOLDEN24")
             world.plug_monitor(SimulatedMonitor(edid, time=world.time, rated_voltage_v=19.0))
-        case "USB keyboard":
+        case "usb-keyboard":
             keys = LAYOUTS["iso-105"].usages
             world.plug_keyboard(SimulatedKeyboard(world.time, keys=keys, serial_number="GOLDEN-1"))
         case _ if world.hubs:

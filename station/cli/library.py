@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from records import Proof
     from station.engine.library import Kind, Library, Origin
     from station.engine.resolved import NotTested, Plan, ResolvedTest
+    from station.engine.step import Step
 
 
 def read(folders: Sequence[Path]) -> "Library":
@@ -22,6 +23,23 @@ def read(folders: Sequence[Path]) -> "Library":
             raise library.LibraryError(f"{folder}: not a folder")
     others = [one for one in dict.fromkeys(folders) if one.resolve() != library.SHIPPED]
     return library.read((library.SHIPPED, *others))
+
+
+def strays(path: Path) -> list[str]:
+    """Return why a file belongs to no library; none where it stands in a folder of one."""
+    from records.toml.lines import read as read_lines
+    from records.toml.tables import MistakesInFile
+    from station.engine.library.files import OLD_PLAN, SORTS, is_old_plan
+
+    try:
+        document = read_lines(path, str(path))
+    except MistakesInFile as error:
+        return list(error.mistakes)
+    if is_old_plan(document):
+        return [document.says(OLD_PLAN)]
+    if path.absolute().parent.name not in SORTS:
+        return [f"{path}: a file of a library stands in a folder {', '.join(SORTS)}"]
+    return []
 
 
 def add_explain(verb: argparse.ArgumentParser) -> None:
@@ -246,6 +264,38 @@ def kinds_as_data(library: "Library") -> dict[str, Any]:
         ],
         "profiles": [{"id": one.id, "title": one.title} for one in first.profiles.values()],
         "sites": [{"id": one.id, "title": one.title} for one in first.sites.values()],
+    }
+
+
+def kind_as_data(kind: "Kind") -> dict[str, Any]:
+    """Return what there is to test on a kind: its ratings and tests with their methods."""
+    import msgspec
+
+    from station.engine import step as steps
+
+    return {
+        "id": kind.id,
+        "title": dict(kind.title),
+        "nameplate": {name: msgspec.to_builtins(one) for name, one in kind.ratings.items()},
+        "tests": [
+            {
+                "test": place.id,
+                "title": dict(place.title),
+                "for_each": place.entry.for_each,
+                "stop_on_fail": place.entry.stop_on_fail,
+                "methods": [_method(steps.find(use)) for use in place.entry.use],
+            }
+            for place in kind.places
+        ],
+    }
+
+
+def _method(step: "Step") -> dict[str, Any]:
+    return {
+        "step": step.name,
+        "proves": step.proves.value,
+        "roles": {name: role.kind.__name__ for name, role in step.roles.items()},
+        "measures": dict(step.units),
     }
 
 

@@ -1,52 +1,15 @@
-"""A test plan: TOML in, checked and frozen out. A plan that loads has no silly mistakes left."""
+"""A test plan as it is run: frozen, with settings and limits complete, and hashed by content.
+
+`engine.resolve` makes one from equipment, profile, label and bench; no file holds one.
+"""
 
 import hashlib
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from records import (
-    Limit,
-    LimitInFile,
-    Phrase,
-    PlannedTest,
-    PlanRecord,
-    Proof,
-    Verdict,
-    encode,
-    words,
-)
-from records.toml.tables import MistakesInFile, TableError, convert
+from records import Limit, Phrase, PlannedTest, PlanRecord, Proof, Verdict, encode, words
 from station.engine import step as steps
-
-SHIPPED = Path(__file__).parents[1] / "plans"
-
-
-class PlanError(MistakesInFile):
-    """Tells the mistakes of a plan file, one line each: file, place, and what would be right."""
-
-
-class _StepTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    use: str
-    title: str = ""
-    clause: str = ""
-    settings: dict[str, Any] = {}
-    limits: dict[str, Any] = {}
-    stop_on_fail: bool = False
-    optional: bool = False
-
-
-class _PlanTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id: str
-    title: str
-    kind: str
-    guideline: str
-    settings: dict[str, Any] = {}
-    step: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,82 +152,3 @@ def _record(plan: Plan) -> PlanRecord:
         ),
         words={language: dict(said) for language, said in plan.words.items()},
     )
-
-
-def load(path: Path) -> Plan:
-    """Return the plan of a file. Raises `PlanError` with the first mistake."""
-    try:
-        text = path.read_bytes()
-        table = convert(tomllib.loads(text.decode()), _PlanTable)
-    except OSError as error:
-        raise PlanError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PlanError(f"{path}: not TOML: {error}") from error
-    except TableError as error:
-        raise PlanError(*error.after(path)) from error
-    if table.id != path.stem:
-        raise PlanError(f"{path}: id is {table.id!r}, but the file's name says {path.stem!r}")
-    if not table.step:
-        raise PlanError(f"{path}: a plan needs at least one [[step]]")
-    checked, used = list[PlannedStep](), set[str]()
-    for number, raw in enumerate(table.step, start=1):
-        place = f"{path}, step {number} ({raw.get('use', 'no `use`')})"
-        try:
-            planned = _check(convert(raw, _StepTable), table.settings)
-        except TableError as error:
-            raise PlanError(*error.after(place)) from error
-        except LookupError as error:
-            raise PlanError(f"{place}: {error.args[0]}") from error
-        used |= table.settings.keys() & set(planned.step.settings.__struct_fields__)
-        times = sum(one.use == planned.use for one in checked)
-        test = f"{planned.use}[{times + 1}]" if times else planned.use
-        checked.append(replace(planned, test=test))
-    if unused := table.settings.keys() - used:
-        raise PlanError(
-            f"{path}: no step has the setting {', '.join(sorted(unused))} of [settings]"
-        )
-    return Plan(
-        id=table.id,
-        title=table.title,
-        kind=table.kind,
-        guideline=table.guideline,
-        steps=tuple(checked),
-    )
-
-
-def _check(table: _StepTable, common: Mapping[str, Any]) -> PlannedStep:
-    step = steps.find(table.use)
-    known = step.settings.__struct_fields__
-    settings = {name: value for name, value in common.items() if name in known} | table.settings
-    limits = {}
-    for name, raw in table.limits.items():
-        if name not in step.units:
-            raise LookupError(
-                f"a limit for {name!r}, but it measures {', '.join(step.units) or 'nothing'}"
-            )
-        limit = limits[name] = convert(raw, LimitInFile, f"limits.{name}").as_limit()
-        if limit.unit != step.units[name]:
-            raise LookupError(
-                f"the limit of {name} is in {limit.unit!r}, but it is measured in"
-                f" {step.units[name]!r}"
-            )
-    return PlannedStep(
-        use=table.use,
-        title=table.title,
-        clause=table.clause,
-        step=step,
-        settings=step.check(settings),
-        limits=limits,
-        stop_on_fail=table.stop_on_fail,
-        optional=table.optional,
-    )
-
-
-def find(plan_id: str, folders: Iterable[Path] = (SHIPPED,)) -> Plan:
-    """Return the plan of that id from the first folder that has it."""
-    searched = list(folders)
-    for folder in searched:
-        if (path := folder / f"{plan_id}.toml").is_file():
-            return load(path)
-    known = sorted({path.stem for folder in searched for path in folder.glob("*.toml")})
-    raise PlanError(f"no plan {plan_id!r}; there are {', '.join(known) or 'none'}")

@@ -1,13 +1,13 @@
 """Reads `station.toml`, and says all of its mistakes at once, each with what would be right."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from drivers import find
-from records import Phrase, topics, words
+from records import topics, words
 from records.toml.tables import (
     MistakesInFile,
     TableError,
@@ -21,13 +21,8 @@ from station.console import WhenPlugged
 from station.delivery.broker import BrokerAddress
 from station.delivery.keeping import Keep
 from station.engine import library as libraries
-from station.engine import plan as plans
-from station.engine.bench import Bench, Lacks
-from station.engine.clock import Clock
 from station.engine.library import Library
-from station.engine.plan import Plan, PlanError
-from station.engine.prompts import Prompter
-from station.rig import tables
+from station.rig import tables, version_0_1
 from station.rig.offers import LabelTable, Offers, ReadLibrary
 from station.rig.rehearsal import Nowhere
 from station.rig.schema import Schema, schema_of
@@ -46,22 +41,18 @@ class ConfigError(MistakesInFile):
 
 
 class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    equipment: tuple[str, ...] = ()
+    equipment: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            min_length=1,
+            description='what is tested there, such as ["laptop-adapter"]; `pace plan list`'
+            " shows what there is",
+        ),
+    ]
     profile: str = "pace-key"
-    kind: str = ""
-    plans: tuple[str, ...] = ()
     roles: dict[str, Any] = {}
     shared: dict[str, str] = {}
     when_plugged: WhenPlugged = "offer"
-
-    def __post_init__(self) -> None:
-        if bool(self.equipment) == bool(self.plans):
-            raise ValueError(
-                'name `equipment`, such as equipment = ["laptop-adapter"], or at least one of'
-                " `plans`; `pace plan list` shows both"
-            )
-        if bool(self.kind) != bool(self.plans):
-            raise ValueError("`kind` goes with `plans`, and equipment says itself what it is")
 
 
 class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +64,6 @@ class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     library_folders: tuple[str, ...] = ()
     site: str = ""
     labels: dict[str, LabelTable] = {}
-    plan_folders: tuple[str, ...] = ()
     driver_folders: tuple[str, ...] = ()
     broker: BrokerAddress = BrokerAddress()
     keep: Keep = Keep()
@@ -118,12 +108,12 @@ class _Reader:
     """Reads one file. `wrong` are its mistakes; without any, `config` is what it describes."""
 
     def __init__(self, raw: dict[str, Any], folder: Path, library: ReadLibrary) -> None:
-        self.wrong = mistakes(raw, _StationTable)
+        self.wrong = list(version_0_1.in_station(raw))
+        self._raw = raw = version_0_1.without(raw, version_0_1.OF_STATION)
+        self.wrong += (found := mistakes(raw, _StationTable))
         self.config: StationConfig | None = None
-        self._raw = raw
         self._check_name("station", raw.get("station"))
         self._drivers = self._folders("driver_folders", folder)
-        self._plans = (*self._folders("plan_folders", folder), plans.SHIPPED)
         self._offers = self._read_offers(folder, library)
         self._words = self._folders("word_folders", folder)
         self._check_language(raw.get("language", words.ENGLISH))
@@ -139,7 +129,7 @@ class _Reader:
         }
         if raw.get("slots") == {}:
             self.wrong.append("slots: a station needs at least one, as in [slots.left]")
-        if mistakes(raw, _StationTable):
+        if found:
             return
         top = convert(raw, _StationTable)
         self.config = StationConfig(
@@ -246,7 +236,13 @@ class _Reader:
     ) -> SlotConfig | None:
         place = inside("slots", name)
         self._check_name("slots", name)
-        found = mistakes(raw, _SlotTable, place)
+        found = list[str]()
+        if isinstance(raw, dict):
+            found += [f"{place}.{old}" for old in version_0_1.in_slot(raw)]
+            raw = version_0_1.without(raw, version_0_1.OF_SLOT)
+            if found and "equipment" not in raw:  # told already what to write
+                raw["equipment"] = ["laptop-adapter"]
+        found += mistakes(raw, _SlotTable, place)
         self.wrong += found
         given = raw.get("roles") if isinstance(raw, dict) else None
         roles = {
@@ -259,37 +255,19 @@ class _Reader:
         self.wrong += _wrong_roles(place, table, roles, self._tables("shared"))
         right = {role: one for role, one in roles.items() if one is not None}
         playing = _playing(right, table.shared, shared)
-        if table.equipment:
-            complete = playing.keys() == roles.keys() | table.shared.keys()
-            kinds = {role: place_of(one, Nowhere()).kind for role, one in playing.items()}
-            loaded = (
-                self._offers.plans(place, table.equipment, table.profile, kinds) if complete else ()
-            )
-        else:
-            loaded = self._loaded_plans(place, table)
-        kind = table.kind or ", ".join(table.equipment)
+        complete = playing.keys() == roles.keys() | table.shared.keys()
+        kinds = {role: place_of(one, Nowhere()).kind for role, one in playing.items()}
+        loaded = (
+            self._offers.plans(place, table.equipment, table.profile, kinds) if complete else ()
+        )
+        kind = ", ".join(table.equipment)
         slot = SlotConfig(name, kind, loaded, right, table.shared, table.when_plugged)
         if len(right) == len(roles) and slot.when_plugged == "start" and not slot.device_ports():
             self.wrong.append(
                 f"{place}.when_plugged: 'start' is for a slot with a device at a USB port, such as"
                 " a keyboard; this one has none"
             )
-        self.wrong += _missing_roles(slot, roles.keys() | table.shared.keys(), shared)
         return slot
-
-    def _loaded_plans(self, place: str, table: _SlotTable) -> tuple[Plan, ...]:
-        loaded = []
-        for plan_id in table.plans:
-            try:
-                plan = plans.find(plan_id, self._plans)
-            except PlanError as error:
-                self.wrong += [f"{place}.plans: {mistake}" for mistake in error.mistakes]
-                continue
-            loaded.append(plan)
-            if plan.kind != table.kind:
-                said = f"{plan.id} is for a {plan.kind}, and the slot for a {table.kind}"
-                self.wrong.append(f"{place}.plans: {said}")
-        return tuple(loaded)
 
 
 def _wrong_roles(
@@ -313,34 +291,6 @@ def _playing(
 ) -> dict[str, InstrumentTable]:
     """Return what plays each role of a slot, its own and shared ones."""
     return {**own, **{role: shared[name] for role, name in named.items() if name in shared}}
-
-
-def _missing_roles(
-    slot: SlotConfig, named: Iterable[str], shared: Mapping[str, InstrumentTable]
-) -> Iterator[str]:
-    """Yield what the slot's plans need and it has not; `named` are all roles that its file names.
-
-    A role whose instrument is wrong has been complained of, and is not missing.
-    """
-    playing = _playing(slot.roles, slot.shared, shared)
-    nowhere = Nowhere()
-    places = {role: place_of(table, nowhere) for role, table in playing.items()}
-    bench = Bench(slot.name, places, _NO_CLOCK, _NOBODY)
-    wrong = set(named) - playing.keys()
-    for plan in slot.plans:
-        told = set[Phrase]()
-        for planned in plan.steps:
-            try:
-                if not wrong & planned.step.roles.keys():
-                    bench.check(planned.step)
-            except Lacks as error:
-                if error.phrase not in told:
-                    yield f"slots.{slot.name}: plan {plan.id}: {error}"
-                told.add(error.phrase)
-
-
-_NO_CLOCK = Clock()
-_NOBODY = Prompter(lambda event: None, _NO_CLOCK)
 
 
 def _twice(config: StationConfig) -> Iterator[str]:

@@ -23,8 +23,6 @@ STATION = {
     "site": "what this place wants otherwise: an id in `sites` of a library folder",
     "labels": "`[labels.NAME]`, one for each label that is known, see"
     " [equipment and profiles](library.md#in-stationtoml)",
-    "plan_folders": "folders of your own plans, beside the file unless absolute; searched in this"
-    " order, before the shipped plans",
     "driver_folders": "folders of your own drivers, beside the file unless absolute; searched in"
     " this order, before the shipped ones; see [add an instrument](../how-to/add-an-instrument.md)",
     "dialects": "`[dialects.NAME]`, SCPI dialects of your own",
@@ -36,9 +34,6 @@ STATION = {
 SLOT = {
     "equipment": "the kinds that are tested here; what is offered follows from the labels",
     "profile": "how good its equipment has to be",
-    "kind": "with `plans`: the equipment tested here; must equal the `kind` of each of its plans",
-    "plans": "instead of `equipment`: ids of plans of version 0.1; the first is the one that runs"
-    " unless another is chosen",
     "roles": "`[slots.NAME.roles.ROLE]`, one for each instrument of this slot",
     "shared": 'roles played by shared instruments, as in `{ probe = "colour-probe" }`',
     "when_plugged": "what plugging a device into the slot's USB port does: `offer` its first plan"

@@ -114,7 +114,6 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "slot-keys": lambda given: configuration.slot(),
     "host-keys": lambda given: configuration.host(),
     "steps": lambda given: plans.steps(),
-    "plan-keys": lambda given: plans.keys(given),
     "library-keys": library.keys,
     "curves": lambda given: library.curves(),
     "limits": plans.limits,

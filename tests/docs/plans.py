@@ -1,4 +1,4 @@
-"""The reference of steps and limits, from `station.steps` and the shipped plans."""
+"""The reference of steps and limits, from `station.steps` and the shipped profile."""
 
 import importlib
 import inspect
@@ -6,53 +6,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from records import Limit
-from station.engine.plan import SHIPPED, Plan, PlannedStep, _PlanTable, _StepTable, load
+import records
+from station.engine import library
+from station.engine import step as steps_module
+from station.engine.library import Layer
+from station.engine.library.kinds import Place
+from station.engine.library.tables import Limit
 from station.engine.step import Step, step_modules
 from tests.docs.toml_types import default_in_words, table, type_in_words
 
-PLAN = {
-    "id": "the file's name without `.toml`",
-    "title": "for people; the screen shows it",
-    "kind": "the equipment it is for; must equal the slot's `kind`",
-    "guideline": "the profile it follows; goes into every record",
-    "settings": "for every step that has a setting of that name",
-    "step": "`[[step]]`, one for each step, in order",
-}
-STEP = {
-    "use": "the step: `module.name` from the list below",
-    "title": "instead of the step's own title, which is known in every language",
-    "clause": "of your profile; goes into every record",
-    "settings": "for this step; goes before the plan's `[settings]`",
-    "limits": "`[step.limits.NAME]`, NAME being one of its measurements",
-    "stop_on_fail": "whether the plan ends here unless this step passes or is skipped",
-    "optional": "whether a run passes without it",
-}
-LIMIT = {
-    "basis": "where the figure comes from",
-    "source": "the document and what it says; `source` needs it",
-    "unit": "must equal the measurement's; leave out where it has none",
-    "min": "the least that passes",
-    "max": "the most that passes",
-    "equals": "instead of bounds: the one value that passes",
-    "guard": "a pass within so much of a bound is marginal",
-}
-
-
-def keys(which: str) -> str:
-    tables: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
-        "plan": (_PlanTable, PLAN),
-        "step": (_StepTable, STEP),
-        "limit": (Limit, LIMIT),
-    }
-    kind, meanings = tables[which]
-    return table(
-        ("key", "type", "default", "meaning"),
-        (
-            (f"`{f.name}`", type_in_words(f.type), default_in_words(f), meanings[f.name])
-            for f in msgspec.structs.fields(kind)
-        ),
-    )
+SHIPPED = library.read()
 
 
 def all_steps() -> Iterator[Step]:
@@ -87,47 +50,55 @@ def _step(one: Step) -> str:
     return "\n".join(lines)
 
 
-def limits(given: str) -> str:
-    """Return one table for the plans of `given`; where figures differ, it names each one's plan."""
-    plans = [load(SHIPPED / f"{plan_id}.toml") for plan_id in given.split()]
+def limits(equipment: str) -> str:
+    """Return every limit that the shipped profile holds a kind to, each once."""
+    kind = SHIPPED.kind(equipment)
+    (profile,) = kind.profiles.values()
     rows = []
-    for clause, use, name in _places(plans):
-        found = {
-            plan.id: (limit, planned)
-            for plan in plans
-            for planned in plan.steps
-            if (planned.clause, planned.use) == (clause, use)
-            and (limit := planned.limits.get(name)) is not None
-        }
-        limit = next(iter(found.values()))[0]
-        rows.append((clause, f"`{name}`", _figures(found, len(plans)), _guard(limit),
-                     limit.basis.value, limit.source))  # fmt: skip
+    for place in kind.places:
+        clause = next((profile.clause[one][0] for one in place.names if one in profile.clause), "")
+        methods = [steps_module.find(use) for use in place.entry.use]
+        for step in methods:
+            by = f" by `{step.name}`" if len(methods) > 1 else ""
+            for name in step.units:
+                rows += [
+                    (clause, f"`{name}`{by}", _figure(limit, step.units[name]),
+                     f"{limit.guard:g} {step.units[name]}".strip() if limit.guard else "",
+                     kind.sources[limit.source].basis, kind.sources[limit.source].text)
+                    for limit in _that_judge(profile, place, step, name)
+                ]  # fmt: skip
     return table(("clause", "measurement", "limit", "marginal within", "basis", "source"), rows)
 
 
-def _places(plans: list[Plan]) -> list[tuple[str, str, str]]:
-    found = {
-        (planned.clause, planned.use, name): None
-        for plan in plans
-        for planned in plan.steps
-        for name in planned.limits
-    }
-    order = [planned.clause for plan in plans for planned in plan.steps]
-    return sorted(found, key=lambda place: order.index(place[0]))
+def _that_judge(profile: Layer, place: Place, step: Step, name: str) -> list[Limit]:
+    """Return the limits of a measurement: those of the test, else those of the step."""
+    said = [one.limit for one in profile.limits if name in one.limit.of]
+    of_test = [limit for limit in said if limit.test in place.names]
+    return of_test or [limit for limit in said if limit.step == step.name]
 
 
-def _figures(found: dict[str, tuple[Limit, PlannedStep]], plans: int) -> str:
-    whose: dict[str, list[str]] = {}
-    for plan_id, (limit, _) in found.items():
-        whose.setdefault(_figure(limit), []).append(plan_id)
-    if len(whose) == 1 and len(found) == plans:
-        return next(iter(whose))
-    return "<br>".join(f"{figure} in {', '.join(ids)}" for figure, ids in whose.items())
+def _figure(limit: Limit, unit: str) -> str:
+    if limit.equals is not None:
+        figure = {True: "yes", False: "no"}.get(limit.equals, str(limit.equals))  # type: ignore[call-overload]
+    elif limit.curve:
+        sign, add = ("≥" if limit.curve.min else "≤"), limit.curve.add
+        figure = f"{sign} `{limit.curve.name}`" + (
+            f" {'−' if add < 0 else '+'} {abs(add):g}" if add else ""
+        )
+        figure = f"{figure} {unit}".strip()
+    elif limit.rows:
+        figure = ", ".join(
+            f"{_bounds(row.min, row.max, unit)} up to {row.to:g} of `{limit.by}`"
+            for row in limit.rows
+        )
+    else:
+        figure = _bounds(limit.min, limit.max, unit)
+    when = " and ".join(
+        f"{name} {values if isinstance(values, str) else ' or '.join(values)}"
+        for name, values in limit.when.items()
+    )
+    return f"{when}: {figure}" if when else figure
 
 
-def _figure(limit: Limit) -> str:
-    return str(limit).replace("= True", "yes").replace("= False", "no")
-
-
-def _guard(limit: Limit) -> str:
-    return f"{limit.guard:g} {limit.unit}".strip() if limit.guard else ""
+def _bounds(low: float | None, high: float | None, unit: str) -> str:
+    return str(records.Limit(basis=records.Basis.GENERAL, unit=unit, min=low, max=high))

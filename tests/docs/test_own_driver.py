@@ -22,8 +22,7 @@ from tests.docs.pages import DOCS, ROOT, write_files
 PAGE = (DOCS / "how-to" / "add-an-instrument.md").read_text(encoding="utf-8")
 RIG = """
 [slots.left]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 
 [slots.left.roles]
 supply = { driver = "ka3000", port = "usb:1-1.1" }

@@ -23,8 +23,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 RIG = """
 station = "{station}"
 [slots.left]
-kind = "laptop adapter"
-plans = ["laptop-adapter-65w"]
+equipment = ["laptop-adapter"]
 [slots.left.roles]
 mains_meter = {{ driver = "pzem004t", port = "/dev/nowhere-1" }}
 meter = {{ driver = "ina228", bus = 999, address = 0x40, shunt_ohm = 0.005 }}

@@ -18,7 +18,7 @@ from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox
-from station.engine.plan import SHIPPED
+from station.engine.library import SHIPPED
 from tests.host_agent.rig import eventually
 from tests.station.hosts import Host, runs_waiting
 
@@ -175,15 +175,14 @@ def test_what_there_is_to_choose_from_is_listed(capsys: pytest.CaptureFixture[st
     assert main(["plan", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     first = [line.split()[0] for line in lines]
-    plans = [path.stem for path in sorted(SHIPPED.glob("*"))]
     equipment = ["laptop-adapter", "lcd-monitor", "usb-keyboard"]
-    assert first == ["equipment", *equipment, "profiles", "pace-key", "plans", *plans]
+    assert first == ["equipment", *equipment, "profiles", "pace-key"]
     assert main(["plan", "list", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert [one["id"] for one in data["equipment"]] == equipment
     assert data["equipment"][0]["asks"] == ["output_v", "output_a", "efficiency_mark"]
-    assert [one["id"] for one in data["plans"]] == plans
-    assert set(data["plans"][0]) == {"id", "title", "kind", "steps"}
+    assert [one["id"] for one in data["profiles"]] == ["pace-key"]
+    assert data["sites"] == []
 
 
 ADAPTER = ["--set", "output_v=19,5", "--set", "output_a=3.33", "--set", "efficiency_mark=VI"]
@@ -275,68 +274,85 @@ def test_a_kind_is_shown_with_every_method(capsys: pytest.CaptureFixture[str]) -
     assert "keyboard.every_key_by_hand proves partial; needs keyboard and the operator" in shown
 
 
-def test_a_folder_of_plans_may_be_added_and_its_mistakes_are_told(
+def test_a_kind_is_shown_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "show", "usb-keyboard", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["id"] == "usb-keyboard"
+    assert told["nameplate"]["layout"]["choice"][0] == "ansi-104"
+    tests = {one["test"]: one for one in told["tests"]}
+    assert [one["step"] for one in tests["every_key"]["methods"]] == [
+        "keyboard.every_key",
+        "keyboard.every_key_by_hand",
+    ]
+    assert tests["power"]["methods"][0]["roles"]["supply"] == "PowerSupply"
+
+
+@pytest.mark.parametrize("equipment", ["nope", "nope.toml", "../lcd-monitor", ""])
+def test_a_kind_that_is_not_there_is_one_line(
+    equipment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "show", equipment]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"no equipment {equipment!r}; ")
+    assert len(told.err.splitlines()) == 1
+
+
+def test_a_folder_of_ones_own_is_listed_and_its_mistakes_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "good.toml").write_text(
-        (SHIPPED / "lcd-monitor.toml").read_text().replace('"lcd-monitor"', '"good"')
-    )
+    (file := tmp_path / "profiles" / "good.toml").parent.mkdir()
+    file.write_text('id = "good"\ntitle = "G"\nbased_on = "pace-key"\n')
     assert main(["plan", "list", "--folder", str(tmp_path)]) == 0
     assert "\n  good " in capsys.readouterr().out
-    (tmp_path / "bad.toml").write_text("id = 1")
+    (bad := tmp_path / "profiles" / "bad.toml").write_text("id = 1")
     assert main(["plan", "list", "--json", "--folder", str(tmp_path)]) == 1
     told = capsys.readouterr()
-    assert "good" in [row["id"] for row in json.loads(told.out)["plans"]]
-    bad = tmp_path / "bad.toml"
-    assert told.err.startswith(f"{bad}: id: 1 is not a text\n{bad}: the key `title` is missing\n")
+    assert json.loads(told.out) == {"equipment": [], "profiles": [], "sites": []}
+    assert told.err.startswith(
+        f"{bad}:1: id: 1 is not a text\n{bad}:1: the key `title` is missing\n"
+    )
 
 
-def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "list", "--folder", "/nowhere"]) == 1
+@pytest.mark.parametrize("verb", ["list", "check", "show", "explain"])
+def test_a_folder_that_is_not_there_is_told(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = ["laptop-adapter"] if verb in ("show", "explain") else []
+    assert main(["plan", verb, *kind, "--folder", "/nowhere"]) == 1
     assert capsys.readouterr().err == "/nowhere: not a folder\n"
 
 
-def test_plans_are_checked_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [str(path) for path in sorted(SHIPPED.glob("*.toml"))]
-    assert main(["plan", "check", *paths]) == 0
-    assert capsys.readouterr().out.count(", good\n") == len(paths)
+OLD = Path(__file__).parents[1] / "data" / "version_0_1" / "plans"
+
+
+@pytest.mark.parametrize("path", sorted(OLD.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_plan_file_of_version_0_1_is_told_what_to_write_instead(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "check", str(path)]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{path}:1: this is a plan file of version 0.1: ")
+    assert "write equipment = [...]" in said
+    (copy := tmp_path / path.name).write_bytes(path.read_bytes())
+    for verb in ("list", "check"):  # in a folder that is taken for a library
+        assert main(["plan", verb, "--folder", str(tmp_path)]) == 1
+        assert capsys.readouterr().err == said.replace(str(path), str(copy)) + "\n"
+
+
+def test_every_file_that_is_none_of_a_library_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (bad := tmp_path / "bad.toml").write_text("[[step]\n")
-    assert main(["plan", "check", str(bad), paths[0], "missing.toml"]) == 1
-    told = capsys.readouterr()
-    assert [line.split(":")[0] for line in told.err.splitlines()] == [str(bad), "missing.toml"]
-    assert told.out.endswith(", good\n")
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
-def test_a_plan_is_shown_with_the_basis_of_every_limit(
-    path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A limit that is only this project's proposal must not read like a standard's."""
-    assert main(["plan", "show", path.stem]) == 0
-    shown = capsys.readouterr().out
-    assert main(["plan", "show", str(path), "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)
-    assert plan["id"] == path.stem
-    assert plan["sha256"] in shown
-    for step in plan["steps"]:
-        assert step["title"] in shown
-        for name, limit in step["limits"].items():
-            (line,) = {
-                line
-                for line in shown.splitlines()
-                if line.strip().startswith(f"{name} ") and limit["source"] in line
-            }
-            assert limit["basis"] in line
-
-
-@pytest.mark.parametrize("plan", ["nope", "nope.toml", "../lcd-monitor", ""])
-def test_a_plan_that_is_not_there_is_one_line(
-    plan: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["plan", "show", plan]) == 1
+    (other := tmp_path / "other.toml").write_text("x = 1\n")
+    shipped = SHIPPED / "equipment" / "lcd-monitor.toml"
+    assert main(["plan", "check", str(bad), str(shipped), "missing.toml", str(other)]) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert len(told.err.splitlines()) == 1
+    assert [line.split(":")[0] for line in told.err.splitlines()] == [
+        str(bad),
+        "missing.toml",
+        str(other),
+    ]
+    assert main(["plan", "check", str(shipped)]) == 0
 
 
 # Configuration

@@ -17,7 +17,7 @@ from station.compose import DEMO_RIG
 from station.engine.bench import SharedLock
 from station.engine.clock import Clock
 from station.engine.events import Choice, RunFinished, StepFinished
-from station.engine.plan import PlannedStep, find
+from station.engine.plan import PlannedStep
 from station.engine.prompts import Operator, Prompter
 from station.engine.run import run
 from station.rig.config import StationConfig, load, open_bench
@@ -25,6 +25,7 @@ from station.simulate.population import ISO, SPACE, E, adapter, keyboard, monito
 from station.simulate.rig import SimulatedRig
 from station.simulate.world import World
 from tests.station.benches import make_draft, make_plan, said
+from tests.station.engine.libraries import key_function_plan
 
 SLOTS = {
     "laptop-adapter-65w": "adapter-1",
@@ -56,7 +57,7 @@ class Hands(Operator):
             self.rig.hardware[""],
         )
         self.bench.operator = self
-        self.plan = find(plan)
+        self.plan = key_function_plan(plan)
 
     def run(self, *steps: PlannedStep) -> RunRecord:
         *_, last = run(make_plan(*steps), self.bench, make_draft())

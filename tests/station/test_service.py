@@ -50,10 +50,17 @@ from tests.station.benches import make_draft
 from tests.station.hosts import Host, runs_waiting
 
 NOBODY = BrokerAddress(host="127.0.0.1", port=1)
+LABELS = """
+[labels.laptop-adapter-65w]
+equipment = "laptop-adapter"
+nameplate = { output_v = 19.5, output_a = 3.33, efficiency_mark = "VI" }
+[labels.laptop-adapter-45w]
+equipment = "laptop-adapter"
+nameplate = { output_v = 19.5, output_a = 2.31, efficiency_mark = "VI" }
+"""
 SLOT = """
 [slots.{name}]
-kind = "laptop adapter"
-plans = ["laptop-adapter-65w", "laptop-adapter-45w"]
+equipment = ["laptop-adapter"]
 [slots.{name}.roles]
 mains_meter = {{ driver = "pzem004t", port = "/dev/{name}-1" }}
 meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
@@ -65,6 +72,7 @@ load = {{ driver = "it8500", port = "/dev/{name}-2" }}
 def config(tmp_path: Path) -> StationConfig:
     (path := tmp_path / "station.toml").write_text(
         'station = "pi-1"\noperator = "Ada"\n'
+        + LABELS
         + SLOT.format(name="left", bus=1)
         + SLOT.format(name="right", bus=2)
     )
@@ -151,7 +159,7 @@ def test_a_record_says_who_tested_what_with_what(station: Station) -> None:
     record = station.test("A-1042")
     assert record.verdict is Verdict.PASS
     assert (record.station, record.slot, record.operator) == ("pi-1", "left", "Ada")
-    assert (record.device.asset_tag, record.device.kind) == ("A-1042", "laptop adapter")
+    assert (record.device.asset_tag, record.device.kind) == ("A-1042", "laptop-adapter")
     assert (record.plan, record.software, record.simulated) == (
         "laptop-adapter-65w",
         SOFTWARE,

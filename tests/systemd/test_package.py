@@ -34,8 +34,7 @@ life_tests = [
 SLOT = """
 station = "bench-1"
 [slots.left]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 [slots.left.roles]
 keyboard = { driver = "hid_keyboard", port = "1-1.2" }
 supply = { driver = "ka3000", port = "usb:1-1.3" }

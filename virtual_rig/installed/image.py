@@ -83,7 +83,7 @@ def install(guest: Debian, package: Path) -> None:
     guest.run("dpkg", "--install", f"/tmp/{package.name}")
     (guest.root / "tmp" / package.name).unlink()
     shutil.copy(CONFIG, guest.root / "etc/pace-station/station.toml")
-    shutil.copytree(DISK / "plans", guest.root / "etc/pace-station/plans")
+    shutil.copytree(DISK / "library", guest.root / "etc/pace-station/library")
     guest.run("pace", "station", "check")
     rules = guest.run("pace", "rig", "rules").stdout
     (guest.root / "etc/udev/rules.d/59-pace-slots.rules").write_text(rules)

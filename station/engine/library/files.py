@@ -4,6 +4,7 @@ FOLDER/equipment/*.toml   FOLDER/profiles/*.toml   FOLDER/profiles/sources.toml
 FOLDER/sites/*.toml
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,11 +22,13 @@ SHIPPED = Path(__file__).parents[2]
 Table = TypeVar("Table")
 
 OLD_PLAN = (
-    "this is a plan of version 0.1: what there is to test stands in an equipment file now, how good"
-    " it has to be in a profile. Copy the limits into profiles/NAME.toml as [[limit]] with `step`,"
-    ' `of` and `source`, and write equipment = [...] and profile = "NAME" in the slot'
+    "this is a plan file of version 0.1: what there is to test stands in an equipment file now, how"
+    " good it has to be in a profile. Copy the limits into profiles/NAME.toml as [[limit]] with"
+    ' `step`, `of` and `source`, and write equipment = [...] and profile = "NAME" in the slot'
     " (docs/how-to/write-a-plan.md)"
 )
+SORTS = ("equipment", "profiles", "sites")
+"""The folders of a library, one for each sort of file."""
 
 
 class LibraryError(MistakesInFile):
@@ -52,6 +55,7 @@ class Files:
         self.lost = False
         """True while a file is missing from these tables, which others may name."""
         for folder in folders:
+            self.mistakes += old_plans(folder)
             for name, path in _paths(folder):
                 try:
                     self._add(name, read(path, name))
@@ -63,7 +67,7 @@ class Files:
         sort = name.rpartition("/")[0].rpartition("/")[2]
         if name.endswith("profiles/sources.toml"):
             self._add_sources(document)
-        elif "step" in document.data and "test" not in document.data:
+        elif is_old_plan(document):
             self.mistakes.append(document.says(OLD_PLAN))
         elif sort == "equipment":
             self._keep(self.equipment, document, Equipment)
@@ -92,6 +96,19 @@ class Files:
                 self.sources[key] = File(document, msgspec.convert(raw, Source))
 
 
+def is_old_plan(document: Document) -> bool:
+    """Return whether a file is a plan of version 0.1, a list of steps."""
+    return "step" in document.data and "test" not in document.data
+
+
+def old_plans(folder: Path) -> Iterator[str]:
+    """Yield what to write instead of each plan of version 0.1 that lies in a folder itself."""
+    for path in sorted(folder.glob("*.toml")):
+        with contextlib.suppress(MistakesInFile):  # another program's file, for all that is known
+            if is_old_plan(document := read(path, str(path))):
+                yield document.says(OLD_PLAN)
+
+
 def hash_of(folders: Iterable[Path]) -> str:
     """Return the SHA-256 of all files of a library, with their names. Raises `OSError`."""
     digest = hashlib.sha256()
@@ -105,6 +122,6 @@ def hash_of(folders: Iterable[Path]) -> str:
 def _paths(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield each file with what messages call it: shipped ones without the folder."""
     prefix = "" if folder in (SHIPPED, Path()) else f"{folder}/"
-    for sort in ("equipment", "profiles", "sites"):
+    for sort in SORTS:
         for path in sorted((folder / sort).glob("*.toml")):
             yield f"{prefix}{sort}/{path.name}", path

@@ -1,5 +1,6 @@
 """The shipped library, one with every feature, and benches for them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from drivers.capabilities import (
     PowerSupply,
 )
 from station.engine.library import SHIPPED, Library, read
+from station.engine.plan import Plan as RunnerPlan
 from station.engine.resolve import resolve
 from station.engine.resolved import Plan, ResolvedTest
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+"""What the six plans of version 0.1 came out as, each with its label and its bench."""
 
 EVERYTHING = Path(__file__).parents[2] / "data" / "library"
 
@@ -62,3 +67,16 @@ def plan_of(
 def by_id(plan: Plan) -> dict[str, ResolvedTest]:
     """Return the tests of a plan by their ids."""
     return {test.id: test for test in plan.tests}
+
+
+def key_function_plan(plan_id: str) -> RunnerPlan:
+    """Return one of the six plans that came with version 0.1, as the shipped files resolve it."""
+    golden = json.loads(next(path for path in GOLDEN if path.stem == plan_id).read_text())
+    plan = plan_of(
+        golden["equipment"],
+        golden["nameplate"],
+        golden["roles"],
+        profile="pace-key",
+        library=shipped,
+    )
+    return plan.runnable(plan_id)

@@ -14,14 +14,13 @@ from station.engine.resolve import resolve
 from station.engine.resolved import NotTested, Reason
 from tests.station.engine.libraries import (
     ADAPTER,
+    GOLDEN,
     ROLES,
     by_id,
     everything,
     plan_of,
     shipped,
 )
-
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
 def key_function_plan(equipment: str, nameplate: dict[str, Any], roles: list[str]) -> Any:

@@ -35,8 +35,7 @@ bus = 1
 calibrated_until = 2027-03-31
 
 [slots.left]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 shared = { light = "probe" }
 
 [slots.left.roles.supply]
@@ -58,8 +57,7 @@ port = "1-3.4"
 SUPPLY, METER, KEYBOARD = (f"slots.left.roles.{role}" for role in ("supply", "meter", "keyboard"))
 DISPLAY = """
 [slots.right]
-kind = "LCD monitor"
-plans = ["lcd-monitor"]
+equipment = ["lcd-monitor"]
 """
 HOP = "{{ mux = [{{ address = {:#04x}, channel = {} }}] }}"
 EIGHT = ", ".join(HOP.format(0x70, n) for n in range(8))
@@ -92,7 +90,7 @@ def test_what_the_mistakes_start_from_is_good(tmp_path: Path) -> None:
         "keyboard": "hid_keyboard",
     }
     assert config.shared["probe"].calibrated_until == date(2027, 3, 31)
-    assert [plan.id for plan in left.plans] == ["usb-keyboard-by-hand"]
+    assert [plan.id for plan in left.plans] == ["usb-keyboard"]
 
 
 PORTS_THAT_ARE_NONE = (
@@ -104,7 +102,7 @@ PORTS_THAT_ARE_NONE = (
 @pytest.mark.parametrize("when", ["offer", "start", "ignore"])
 def test_a_slot_says_what_plugging_in_does(tmp_path: Path, when: str) -> None:
     (path := tmp_path / "station.toml").write_text(
-        GOOD.replace("plans =", f'when_plugged = "{when}"\nplans =')
+        GOOD.replace("equipment =", f'when_plugged = "{when}"\nequipment =')
     )
     left = load(path).slots["left"]
     assert left.when_plugged == when
@@ -181,16 +179,13 @@ def test_the_demonstrations_rig_is_good() -> None:
         ("2027-03-31", '"soon"', "shared.probe.calibrated_until: 'soon' is not a date"),
         ("slots.left", 'slots."a b"', "slots: 'a b' is not a name"),
         ("slots.left", 'slots.""', "slots: '' is not a name"),
-        ('kind = "USB keyboard"\n', "", "slots.left: `kind` goes with `plans`"),
-        ('kind = "USB', 'kind = "PS/2', "slots.left.plans: usb-keyboard-by-hand is for a USB"),
-        ('["usb-keyboard-by-hand"]', "[]", "slots.left: name `equipment`, such as equipment = "),
-        ('["usb-keyboard-by-hand"]', '"x"', "slots.left.plans: 'x' is not a list"),
-        ("usb-keyboard-by-hand", "keyboard", "slots.left.plans: no plan 'keyboard'; there are la"),
-        ("usb-keyboard-by-hand", "usb-keyboard", "slots.left: plan usb-keyboard: keyboard.every_key"
-         " needs a actuator, which slot left has not"),
-        ("usb-keyboard-by-hand", "lcd-monitor", "slots.left.plans: lcd-monitor is for a LCD"),
-        ("plans =", "when_plugged = 'begin'\nplans =", "slots.left.when_plugged: 'begin' is not one"
-         " of offer, start, ignore"),
+        ('equipment = ["usb-keyboard"]\n', "", "slots.left: the key `equipment` is missing"),
+        ('["usb-keyboard"]', "[]", "slots.left.equipment: a list of 0 is not what is tested there"),
+        ('["usb-keyboard"]', '"x"', "slots.left.equipment: 'x' is not what is tested there, such"),
+        ('["usb-keyboard"]', "[3]", "slots.left.equipment[0]: 3 is not a text"),
+        ("usb-keyboard", "laptop-adapter", "slots.left: nothing of laptop-adapter can be tested: "),
+        ("equipment =", "when_plugged = 'begin'\nequipment =", "slots.left.when_plugged: 'begin' is"
+         " not one of offer, start, ignore"),
         ('light = "probe"', 'light = "prob"', "slots.left.shared.light: no [shared.prob]; did you"),
         ('light = "probe"', 'meter = "probe"', "slots.left.shared.meter: the slot has its own"),
         ('light = "probe"', "light = 1", "slots.left.shared.light: 1 is not a text"),
@@ -198,10 +193,8 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('"ka3000"', '"ka3005"', f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?"),
         ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc_monitor, "),
         ('driver = "ka3000"', "driver = 3", f"{SUPPLY}.driver: 3 is no driver"),
-        ('"ka3000"', '"pzem004t"', "slots.left: plan usb-keyboard-by-hand: power.powers_up needs a"
-         " PowerSupply as supply, and in slot left that is pzem004t"),
-        ("roles.meter]", "roles.metre]", "slots.left: plan usb-keyboard-by-hand: power.powers_up"
-         " needs a meter, which slot left has not"),
+        ("roles.meter]", "roles.metre]", "slots.left.roles.metre: no test of usb-keyboard needs it;"
+         " did you mean 'meter'?"),
         ("roles.meter]", "roles.clock]", "slots.left: every slot has its clock"),
         ('port = "usb:1-1.1"', "", f"{SUPPLY}: the key `port` is missing"),
         ('"usb:1-1.1"', '""', f"{SUPPLY}.port: '' is no serial port; one looks"),
@@ -245,7 +238,7 @@ def test_a_mistake_names_file_table_key_and_what_would_be_right(
         ('station = "a"\n[slots]\nleft = 3', "slots.left: 3 is not a table"),
         ('station = "a"\nshared = { x = 3 }\nslots.left = {}',
          "shared.x: an instrument is a table with"),
-        ('station = "a"\nslots.left = { kind = "k", plans = ["p"], roles = { x = 3 } }',
+        ('station = "a"\nslots.left = { equipment = ["usb-keyboard"], roles = { x = 3 } }',
          "slots.left.roles.x: an instrument is a table with its `driver`, not 3"),
     ],
 )  # fmt: skip
@@ -488,15 +481,6 @@ def test_a_station_loads_no_driver_that_its_file_does_not_name(tmp_path: Path) -
     named = {"tcs34725", "ka3000", "ina219", "hid_keyboard"}
     assert named <= set(told)
     assert not set(told) & (set(find.names()) - named)
-
-
-def test_a_broken_plan_is_told_with_its_own_file(tmp_path: Path) -> None:
-    (tmp_path / "usb-keyboard-by-hand.toml").write_text("id = 3")
-    text = 'plan_folders = ["."]\n' + GOOD
-    assert complaint(tmp_path, text).split("\n")[:2] == [
-        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: id: 3 is not a text",
-        f"slots.left.plans: {tmp_path / 'usb-keyboard-by-hand.toml'}: the key `title` is missing",
-    ]
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])

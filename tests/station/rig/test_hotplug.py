@@ -18,8 +18,7 @@ from tests.drivers.linux.recorded_udev import RecordedMonitor, RecordedUdev, usb
 
 SLOT = """
 [slots.{name}]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 when_plugged = "{when}"
 [slots.{name}.roles]
 supply = {{ driver = "ka3000", port = "usb:1-1.{number}" }}

@@ -1,14 +1,17 @@
 """A slot that names equipment offers a plan for each label, and says beforehand what is missing."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from records import Proof, Verdict
 from station.compose import DEMO_RIG
-from station.engine import plan as old_plans
+from station.rig import version_0_1
 from station.rig.config import ConfigError, StationConfig, data_of, load
-from tests.station.engine.libraries import EVERYTHING
+from tests.station.engine.libraries import EVERYTHING, GOLDEN, key_function_plan
+
+ROOT = Path(__file__).parents[3]
 
 GOOD = """
 station = "pi-1"
@@ -138,8 +141,12 @@ def test_the_folder_of_the_data_is_known_before_the_rest_is_read(tmp_path: Path)
         ('["laptop-adapter"]', '["laptop-adapter"]\nprofile = "pace"',
          "slots.left: no profile 'pace'; did you mean 'pace-key'?"),
         ('["laptop-adapter"]', '["laptop-adapter"]\nplans = ["lcd-monitor"]',
-         "slots.left: name `equipment`, such as"),
-        ('["laptop-adapter"]', '["laptop-adapter"]\nkind = "x"', "slots.left: `kind` goes with"),
+         "slots.left.plans: 'lcd-monitor' was a plan file of version 0.1: write equipment = "),
+        ('["laptop-adapter"]', '["laptop-adapter"]\nkind = "x"', "slots.left.kind: leave it out"),
+        ('equipment = ["laptop-adapter"]', 'plan = "mine"',
+         "slots.left.plan: 'mine' named a plan file of version 0.1: write equipment and profile"),
+        ('equipment = ["laptop-adapter"]', "equipment = []",
+         "slots.left.equipment: a list of 0 is not what is tested there, such as"),
         ('["laptop-adapter"]', '["keyboard"]',
          "slots.left: keyboard is only a part of something: name what it is a part of"),
         ("output_v = 19.5", "output_v = 195.0",
@@ -186,14 +193,51 @@ def test_mistakes_of_the_library_are_those_of_the_station(tmp_path: Path) -> Non
     assert any("p.toml:1: id is 'q', and the file's name says 'p'" in one for one in found)
 
 
+# Version 0.1
+
+
+OLD = ROOT / "tests" / "data" / "version_0_1"
+
+
+@pytest.mark.parametrize("name", ["demo", "installed", "simulated", "workshop"])
+def test_a_configuration_of_version_0_1_is_told_what_to_write_instead(name: str) -> None:
+    path = OLD / "configuration" / f"{name}.toml"
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    text = path.read_text()
+    about = [one for one in caught.value.mistakes if "plan file" in one]
+    named = {plan for found in re.findall(r"^plans = \[(.*)\]", text, re.M)
+             for plan in re.findall(r'"(.*?)"', found)}  # fmt: skip
+    for plan in named:
+        assert any(repr(plan) in one and "write equipment" in one for one in about), plan
+    assert any("plan_folders" in one for one in about) is ("plan_folders" in text)
+
+
+@pytest.mark.parametrize("plan", sorted(path.stem for path in (OLD / "plans").glob("*.toml")))
+def test_what_is_told_for_a_shipped_plan_of_version_0_1_is_the_same_plan(
+    tmp_path: Path, plan: str
+) -> None:
+    """The equipment and the label in the message, written as it says, resolve to that plan."""
+    (said,) = version_0_1.in_slot({"plans": [plan]})
+    demo = DEMO_RIG.read_text()
+    unlabelled = re.sub(r"\[labels\..*?\n\n", "", demo, flags=re.S)
+    (equipment,) = re.findall(r'write equipment = \["(.*?)"\]', said)
+    others = re.findall(r"(?:nameplate|without) = [{[].*?[}\]]", said)
+    label = [f'equipment = "{equipment}"', *others]
+    (path := tmp_path / "station.toml").write_text(
+        unlabelled + f"\n[labels.{plan}]\n" + "\n".join(label) + "\n"
+    )
+    offered = {one.id: one for slot in load(path).slots.values() for one in slot.plans}
+    assert offered[plan].sha256 == key_function_plan(plan).sha256
+
+
 # The demonstration
 
 
 def test_the_demonstration_offers_what_the_plans_of_version_0_1_did() -> None:
     slots = load(DEMO_RIG).slots
     offered = {plan.id: plan for slot in slots.values() for plan in slot.plans}
-    old = {path.stem: old_plans.load(path) for path in old_plans.SHIPPED.glob("*.toml")}
-    assert offered.keys() == old.keys()
+    assert offered.keys() == {path.stem for path in GOLDEN}
     for key, plan in offered.items():
-        assert [one.use for one in plan.steps] == [one.use for one in old[key].steps]
+        assert plan.sha256 == key_function_plan(key).sha256
         assert plan.incomplete == ()

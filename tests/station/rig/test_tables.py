@@ -26,8 +26,7 @@ EVERYTHING = """
 station = "all"
 
 [slots.left]
-kind = "laptop adapter"
-plans = ["laptop-adapter-65w"]
+equipment = ["laptop-adapter"]
 
 [slots.left.roles]
 mains_meter = { driver = "pzem004t", port = "/dev/a", address = 5, range_a = 10.0 }

@@ -13,8 +13,7 @@ from station.rig.udev_rules import rules, slot_ports
 
 SLOT = """
 [slots.{slot}]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 [slots.{slot}.roles]
 keyboard = {{ driver = "hid_keyboard", port = "{port}" }}
 supply = {{ driver = "ka3000", port = "{supply}" }}

@@ -18,8 +18,7 @@ RIG = """
 station = "twins"
 
 [slots.left]
-kind = "USB keyboard"
-plans = ["usb-keyboard-by-hand"]
+equipment = ["usb-keyboard"]
 
 [slots.left.roles]
 keyboard = {{ driver = "hid_keyboard", port = "1-1.4" }}

@@ -27,15 +27,16 @@ from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, StepRecord, Verdict
 from station.compose import DEMO_RIG
-from station.engine.plan import PlannedStep, find
+from station.engine.plan import PlannedStep
 from station.engine.prompts import Prompter
 from station.rig.config import load, open_bench
 from station.rig.rehearsal import Nowhere
 from station.steps import display
 from station.steps.display.pixels import PIXEL_CLASSES, pixel_class
 from tests.station.benches import Answers, Socketed, finish, make_bench, make_clock, planned, said
+from tests.station.engine.libraries import key_function_plan
 
-PLAN = find("lcd-monitor")
+PLAN = key_function_plan("lcd-monitor")
 STEPS = {one.use.partition(".")[2]: one for one in PLAN.steps}
 D65 = (0.3127, 0.3290)
 PRIMARIES = {(1, 0, 0): (0.64, 0.33), (0, 1, 0): (0.30, 0.60), (0, 0, 1): (0.15, 0.06)}

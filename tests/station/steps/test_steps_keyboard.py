@@ -28,7 +28,7 @@ from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, StepRecord, Verdict
 from station.engine.clock import Clock
 from station.engine.events import Event, Shown
-from station.engine.plan import PlannedStep, find
+from station.engine.plan import PlannedStep
 from station.steps import keyboard
 from station.steps.keyboard.fingers import PRESSED, pressed_keys
 from station.steps.keyboard.listening import usage_of
@@ -43,12 +43,15 @@ from tests.station.benches import (
     said,
     table_of,
 )
+from tests.station.engine.libraries import key_function_plan
 
 ISO = LAYOUTS["iso-105"].usages
 A, S, E, R, SPACE, HASH, BACKSLASH, F24 = 0x04, 0x16, 0x08, 0x15, 0x2C, 0x32, 0x31, 0x73
 
-PLAN = {one.use.partition(".")[2]: one for one in find("usb-keyboard").steps}
-BY_HAND = {one.use.partition(".")[2]: one for one in find("usb-keyboard-by-hand").steps}
+PLAN = {one.use.partition(".")[2]: one for one in key_function_plan("usb-keyboard").steps}
+BY_HAND = {
+    one.use.partition(".")[2]: one for one in key_function_plan("usb-keyboard-by-hand").steps
+}
 
 
 class Board(KeySource):

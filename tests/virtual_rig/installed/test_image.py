@@ -33,7 +33,7 @@ def test_the_disk_holds_what_was_in_the_folder(disk: Path, tmp_path: Path) -> No
 def test_each_run_has_a_broker_of_its_own(disk: Path, tmp_path: Path) -> None:
     image.configure(disk, 40123)
     assert image.read(disk, "/etc/pace-station/station.toml", tmp_path / "station.toml")
-    shutil.copytree(image.DISK / "plans", tmp_path / "plans")
+    shutil.copytree(image.DISK / "library", tmp_path / "library")
     station = config.load(tmp_path / "station.toml")
     assert (station.broker.host, station.broker.port) == ("10.0.2.2", 40123)
 
