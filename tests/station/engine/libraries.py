@@ -24,7 +24,7 @@ from station.engine.resolve import resolve
 from station.engine.resolved import Plan, ResolvedTest
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
-"""What the six plans of version 0.1 came out as, each with its label and its bench."""
+"""The content of the six plans of version 0.1, each with its label and its bench."""
 
 EVERYTHING = Path(__file__).parents[2] / "data" / "library"
 

@@ -215,7 +215,7 @@ def test_a_plan_of_version_0_1_says_what_to_write_instead(copied: Path) -> None:
         'id = "mine"\ntitle = "M"\nkind = "K"\nguideline = "G"\n[[step]]\nuse = "adapter.mains"\n'
     )
     (said,) = mistakes(copied)
-    assert said.startswith("profiles/mine.toml:1: this is a plan of version 0.1: ")
+    assert said.startswith("profiles/mine.toml:1: this is a plan file of version 0.1: ")
     assert "[[limit]]" in said
     assert 'profile = "NAME"' in said
 
