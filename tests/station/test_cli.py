@@ -309,9 +309,10 @@ def test_a_folder_of_ones_own_is_listed_and_its_mistakes_are_told(
     assert main(["plan", "list", "--json", "--folder", str(tmp_path)]) == 1
     told = capsys.readouterr()
     assert json.loads(told.out) == {"equipment": [], "profiles": [], "sites": []}
-    assert told.err.startswith(
-        f"{bad}:1: id: 1 is not a text\n{bad}:1: the key `title` is missing\n"
-    )
+    assert told.err.splitlines() == [
+        f"{bad}:1: id: 1 is not a name of small letters, digits, '-' and '_'",
+        f"{bad}:1: the key `title` is missing",
+    ]
 
 
 @pytest.mark.parametrize("verb", ["list", "check", "show", "explain"])
