@@ -79,7 +79,10 @@ class WebConfig(_Section, frozen=True):
 
 
 class LimitsConfig(_Section, frozen=True):
-    """The most that a message may have in bytes, and all attachments together in MiB."""
+    """The most that a message may have in bytes, and all attachments together in MiB.
+
+    Below `least_free_mib` on the disk nothing is taken.
+    """
 
     message_bytes: Annotated[
         int,
@@ -89,6 +92,10 @@ class LimitsConfig(_Section, frozen=True):
         int,
         Meta(ge=0, le=2**30, description="a number of MiB from 0, as in attachments_mib = 10240"),
     ] = 10_240
+    least_free_mib: Annotated[
+        int,
+        Meta(ge=0, le=2**20, description="a number of MiB from 0, as in least_free_mib = 256"),
+    ] = 256
 
 
 class HostConfig(_Section, frozen=True):

@@ -24,7 +24,7 @@ from host_agent.messages import Other, Piece, Sorted
 from host_agent.mqtt import Address, Message, MqttError, Session, UnsupportedVersion, Version
 from host_agent.progress import Progress
 from host_agent.receipts import receipts_of
-from host_agent.store import Kept, Store
+from host_agent.store import FullError, Kept, Store
 from host_agent.text import now_text
 from records import topics
 
@@ -259,6 +259,8 @@ class Ingest:
         while True:
             try:
                 kept = await loop.run_in_executor(writer, self._store.keep, arrived)
+            except FullError as error:  # the store has said so in the log
+                self.progress.store_trouble = str(error)
             except Exception as error:
                 if not self.progress.store_trouble:
                     log.exception("records cannot be stored; trying again")

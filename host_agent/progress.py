@@ -43,7 +43,7 @@ class Progress:
         if not self.connected:
             why = f": {self.broker_trouble}" if self.broker_trouble else ""
             found.append(f"Not connected to the broker, stations keep their records{why}")
-        if self.store_trouble:
+        if self.store_trouble and not self.store_trouble.startswith("Disk full"):
             found.append(f"Records cannot be stored now, stations keep them: {self.store_trouble}")
         for topic, why in list(self.broker_refusals.items()):
             found.append(f"The broker refuses what the host publishes to {topic}: {why}")

@@ -6,14 +6,14 @@ path hands its rows to the driver as they are.
 
 from host_agent.columns import RunSummary
 from host_agent.store.attachments import KeptAttachment
+from host_agent.store.care.intact import Damaged
 from host_agent.store.checking import Checked, Checking, Mistake
 from host_agent.store.database import Database
 from host_agent.store.deriving import Deriving
-from host_agent.store.errors import DamageError, StoreError
+from host_agent.store.errors import DamageError, FullError, StoreError
 from host_agent.store.evidence.asking import FindingRow
 from host_agent.store.evidence.keys import KnownKey
 from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
-from host_agent.store.intact import Damaged
 from host_agent.store.keeping import Kept
 from host_agent.store.quarantine import Quarantine, Quarantined
 from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary, StoredRun
@@ -27,6 +27,7 @@ __all__ = [
     "Event",
     "FindingRow",
     "Flag",
+    "FullError",
     "Kept",
     "KeptAttachment",
     "KnownKey",

@@ -6,6 +6,7 @@ break.
 """
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from host_agent.messages import Piece
 from host_agent.store import schema
-from host_agent.store.intact import Intact, damage, forget_damage
+from host_agent.store.care.intact import Intact, damage, forget_damage
 from host_agent.text import later_text, now_text
 from records.messages import Held
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _attachments = schema.attachments.c
 _wanted = schema.wanted.c
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 ASK_AFTER_S = 600.0
 """The pause after the last piece of an attachment before its station is asked for the rest."""
@@ -99,6 +102,9 @@ class Attachments(Intact):
             try:
                 answer = self._keep_piece(piece)
             except OSError as error:
+                if error.errno in _NO_ROOM:  # without an answer the station sends it again later
+                    log.warning("attachment %s: %s", piece.sha256, error.strerror)
+                    continue
                 why = f"the host cannot write it: {error.strerror or error}"
                 log.warning("attachment %s: %s", piece.sha256, why)
                 answer = Held(sha256=piece.sha256, held_bytes=0, refused=why)

@@ -11,11 +11,11 @@ from host_agent import columns
 from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
 from host_agent.store.attachments import Attachments, file_digest
+from host_agent.store.care.intact import Damaged, Kind, damage, is_intact
+from host_agent.store.care.portions import portion_end
 from host_agent.store.deriving import derived_rows
 from host_agent.store.evidence.keys import known_keys, verify_keys_of
 from host_agent.store.evidence.verifying import ALTERED, LinkRow, verified
-from host_agent.store.intact import Damaged, Kind, damage, is_intact
-from host_agent.store.portions import portion_end
 from records import decode_run
 from records.chain import Finding, Link, audit
 from records.reading import UNREADABLE

@@ -17,9 +17,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from host_agent.store import migration, migrations
 from host_agent.store.errors import StoreError
+from host_agent.store.room import Room
 from host_agent.store.statements import Statements
 
 _BUSY_S = 5.0
+_LARGEST_WAL_AFTERWARDS_BYTES = 4 * 1024 * 1024
 
 
 class Database:
@@ -31,11 +33,13 @@ class Database:
         *,
         attachments: Path | None = None,
         attachments_quota_bytes: int = 10 * 1024**3,
+        least_free_bytes: int = 0,
     ) -> None:
         """`url` as SQLAlchemy has it: `sqlite:////var/lib/pace-host/host.db`.
 
         Files of attachments are in the folder `attachments`; None: beside the database's file, and
-        nowhere where that is none, so that attachments are refused.
+        nowhere where that is none, so that attachments are refused. With less than
+        `least_free_bytes` on the disk nothing is taken; 0 watches nothing.
         """
         self.attachments_quota_bytes = attachments_quota_bytes
         try:
@@ -49,6 +53,8 @@ class Database:
         self._attachments_folder = attachments
         if attachments is None and self.file is not None:
             self._attachments_folder = self.file.with_name("attachments")
+        folder = self._attachments_folder
+        self.room = Room(None if folder is None else folder.parent, least_free_bytes)
         self._lock: int | None = None
         self._sql = Statements(self._engine.dialect)
 
@@ -146,4 +152,5 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA wal_autocheckpoint = 16000")  # 64 MiB; `tidy` does it in quiet times
+    cursor.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL_AFTERWARDS_BYTES}")
     cursor.close()

@@ -11,9 +11,9 @@ from host_agent import columns, messages
 from host_agent.messages import Other, Refusal, Run, Sorted, is_sha256, read_again, whole
 from host_agent.store import projection, schema
 from host_agent.store.attachments import ASK_AFTER_S
-from host_agent.store.intact import damage, is_intact, note_damage
+from host_agent.store.care.intact import damage, is_intact, note_damage
+from host_agent.store.care.portions import portion_end
 from host_agent.store.keeping import Keeping, add_to_total
-from host_agent.store.portions import portion_end
 from host_agent.text import later_text, now_text
 from records import RunRecord, decode_run, topics
 from records.judging import Contradiction, contradictions, repeated_keys

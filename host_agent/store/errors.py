@@ -7,3 +7,7 @@ class StoreError(Exception):
 
 class DamageError(Exception):
     """Stored bytes are no longer those that came: they are never served as good."""
+
+
+class FullError(StoreError):
+    """The disk has no more room than its floor: nothing is taken, and nothing is acknowledged."""

@@ -11,7 +11,7 @@ from host_agent import columns
 from host_agent.messages import Other, Refusal, Run, Sorted, whole
 from host_agent.store import schema
 from host_agent.store.attachments import Attachments
-from host_agent.store.intact import damaged_among, forget_damage
+from host_agent.store.care.intact import damaged_among, forget_damage
 from records import StationState, topics
 from records.messages import Held
 
@@ -34,11 +34,15 @@ class Keeping(Attachments):
     def keep(self, arrived: Sorted) -> Kept:
         """Write all of it, durable on return. Database errors come out as they are.
 
+        Raises `FullError` while the disk has no room: then none of it is written, and none of it
+        may be acknowledged.
+
         Records are one commit. Pieces of attachments follow, which any error leaves to come again.
 
         A record that only the database objects to goes to the quarantine alone, and takes no
         other record with it.
         """
+        self.room.check()
         kept = self._keep_records(arrived)
         if not arrived.pieces:
             return kept

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from host_agent.messages import Run, Sorted, read_again
 from host_agent.store import schema
+from host_agent.store.care.intact import Damaged, damage
 from host_agent.store.errors import DamageError, StoreError
-from host_agent.store.intact import Damaged, damage
 from host_agent.store.keeping import Keeping
 from host_agent.text import now_text
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from host_agent.columns import RunSummary
 from host_agent.store import schema
-from host_agent.store.intact import Intact, damage
+from host_agent.store.care.intact import Intact, damage
 from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
 from records import SlotState, Verdict
 from records.verdicts import OF_A_RUN

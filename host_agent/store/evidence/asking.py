@@ -117,6 +117,8 @@ class Asking(Database):
                 if not waiting.covers(row)
             ]
             found = _of_damage(connection) + found
+        if full := self.room.trouble():
+            found.insert(0, full)
         return found[:10] + ([f"and {len(found) - 10} more findings"] if len(found) > 10 else [])
 
     def due_requests(self, now: datetime | None = None) -> list[Due]:

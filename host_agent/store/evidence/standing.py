@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from host_agent.columns import RunSummary
 from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
+from host_agent.store.care.intact import Intact, damage, is_intact
 from host_agent.store.errors import DamageError
 from host_agent.store.evidence.asking import Asking
 from host_agent.store.evidence.keys import Keys, KnownKey, known_keys
 from host_agent.store.evidence.verifying import FITS, UNKNOWN_KEY, Verifying
-from host_agent.store.intact import Intact, damage, is_intact
 
 _links = tables.links.c
 _damaged = tables.damaged.c

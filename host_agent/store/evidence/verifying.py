@@ -14,10 +14,10 @@ from nacl.signing import VerifyKey
 from host_agent.messages import whole
 from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
+from host_agent.store.care.intact import Damaged, Kind, damage, is_intact, note_damage
+from host_agent.store.care.portions import portion_end
 from host_agent.store.evidence.auditing import Auditing
 from host_agent.store.evidence.keys import known_keys, verify_keys_of
-from host_agent.store.intact import Damaged, Kind, damage, is_intact, note_damage
-from host_agent.store.portions import portion_end
 from records.signing import NotGenuine, UnknownKey, header_of, verify
 
 FITS, UNKNOWN_KEY, ALTERED = "fits", "unknown_key", "altered"
