@@ -20,7 +20,8 @@ same marks, which is read in place of the constructor.
 
 A driver of a `ByteStream` has its usual `BAUDRATE`, and `PLAIN_TEXT = True` where what it sends are
 lines of text: a scan tries those first, because a binary frame may confuse an instrument that
-expects text.
+expects text. `TIMEOUT_S` is how long a read of its line waits, where that is not 1 s,
+`FIXTURE` the kind of fixture board whose firmware it needs.
 """
 
 from collections.abc import Callable, Hashable, Mapping

@@ -1,4 +1,4 @@
-"""`pace rig`: find what is plugged into this machine, and keep other programs off it."""
+"""`pace rig`: find what is plugged in, keep other programs off it, and renew its firmware."""
 
 import argparse
 import json
@@ -36,6 +36,23 @@ def add(noun: argparse.ArgumentParser) -> None:
         default=[],
         help="one more port of a slot, such as its socket's SuperSpeed port",
     )
+    flash = add_verb(
+        verbs,
+        "flash",
+        "put this station's firmware onto fixture boards; keeps calibrations",
+        _flash,
+    )
+    flash.add_argument(
+        "--board",
+        metavar="KIND",
+        default="",
+        help="boards of this kind, and those without firmware",
+    )
+    flash.add_argument(
+        "--port",
+        metavar="PORT",
+        help="only the board at this port; default: each Raspberry Pi Pico",
+    )
 
 
 def _scan(chosen: argparse.Namespace) -> int:
@@ -67,3 +84,30 @@ def _rules(chosen: argparse.Namespace) -> int:
     except ConfigError as error:
         return complain(f"{chosen.config}: {error}")
     return 0
+
+
+def _flash(chosen: argparse.Namespace) -> int:
+    from drivers.errors import DriverError
+    from drivers.linux.discovery import resolve_serial
+    from drivers.linux.local import LocalHardware
+    from station.rig import flash
+    from station.rig.scan import found
+
+    if chosen.board and chosen.board not in flash.KINDS:
+        return complain(f"there is no board {chosen.board!r}; there are {', '.join(flash.KINDS)}")
+    ports = [one.port or one.path for one in flash.boards_of(found())]
+    if chosen.port:
+        ports = [chosen.port]
+    if not ports:
+        return complain("no fixture board is plugged in: no USB serial port of a Raspberry Pi Pico")
+    failed = 0
+    with LocalHardware() as hardware:
+        for port in ports:
+            try:
+                hello = flash.flash(hardware, port, chosen.board, resolve_serial, print)
+            except (flash.FlashError, DriverError) as error:
+                failed = complain(f"not renewed: {error}")
+            else:
+                now = f"runs firmware {hello.firmware} now" if hello else "is up to date"
+                print(f"{port}: {now}")
+    return failed

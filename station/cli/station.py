@@ -3,8 +3,12 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from station.cli.arguments import add_config, add_verb, add_verbs, complain, count, speed
+
+if TYPE_CHECKING:
+    from station.rig.config import StationConfig
 
 
 def add(noun: argparse.ArgumentParser) -> None:
@@ -36,6 +40,11 @@ def add(noun: argparse.ArgumentParser) -> None:
     check = add_verb(verbs, "check", "check station.toml and its plans; touches nothing", _check)
     add_config(check)
     check.add_argument("--json", action="store_true", help="the slots as JSON")
+    check.add_argument(
+        "--boards",
+        action="store_true",
+        help="ask fixture boards whether their firmware fits; switches their outputs off",
+    )
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -82,6 +91,8 @@ def _check(chosen: argparse.Namespace) -> int:
         config = load(chosen.config)
     except ConfigError as error:
         return complain(str(error))
+    if chosen.boards and (wrong := _misfits(config)):
+        return complain("\n".join(wrong))
     if chosen.json:
         slots = [
             {
@@ -107,3 +118,16 @@ def _check(chosen: argparse.Namespace) -> int:
             for why in plan.incomplete:
                 print(f"    {plan.id} cannot end as PASS: {why}")
     return 0
+
+
+def _misfits(config: "StationConfig") -> list[str]:
+    """Return a sentence for each fixture board whose firmware does not fit."""
+    from drivers.linux.local import LocalHardware
+    from station.rig.flash import misfits
+
+    tables = [*config.shared.values()]
+    for slot in config.slots.values():
+        tables += slot.roles.values()
+    boards = [(table.fixture_kind, table.serial_port) for table in tables if table.fixture_kind]
+    with LocalHardware() as hardware:
+        return list(misfits(hardware, boards))

@@ -11,6 +11,7 @@ from drivers.buses import Hardware
 from drivers.errors import DriverError
 from drivers.languages.usb_hub import Switching, UsbHub
 from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral, scan
+from station.rig import flash
 from station.rig.identify import Answer, answers, instruments_on
 from station.rig.wires import I2C, SERIAL, Wire
 
@@ -69,6 +70,8 @@ def _serial(
         said = " ".join(part for part in (item.maker, item.product) if part) or "does not say"
         serial = f", serial number {item.serial_number}" if item.serial_number else ""
         yield f"# {item.path}: {said}{serial}"
+        if flash.is_pico(item):
+            yield f"# {_fixture(place['port'], hardware)}"
         found = answers(hardware, SERIAL, place, folders) if hardware is not None else iter(())
         if (answer := next(found, None)) is not None:
             yield from _role(f"role{number}", answer)
@@ -76,6 +79,20 @@ def _serial(
             yield f"# [slots.left.roles.role{number}]"
             yield f'# driver = "?"  # one of {_known(SERIAL, folders)}'
             yield f'# port = "{place["port"]}"'
+
+
+def _fixture(port: str, hardware: Hardware | None) -> str:
+    """Return what a Raspberry Pi Pico says of itself, and whether its firmware fits."""
+    if hardware is None:
+        return "perhaps a fixture board; `pace rig scan --identify` asks it"
+    try:
+        hello = flash.greet(hardware, port)
+    except DriverError as error:
+        return f"perhaps a fixture board: {error}"
+    if hello is None:
+        return "no fixture board answers; `pace rig flash --board KIND` makes it one"
+    said = f"fixture board for {hello.kind}, number {hello.board_id}, firmware {hello.firmware}"
+    return said if flash.fits(hello) else f"{said}, not this station's: pace rig flash renews it"
 
 
 def _i2c(items: list[Found], hardware: Hardware | None, folders: Sequence[Path]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from records.toml.tables import inside, mistakes, suggest
 from station.engine.step import BenchFault
 from station.rig.rehearsal import Nowhere, StandIn
 from station.rig.schema import Schema, Whole, mark_of, unwrapped, without_none
-from station.rig.wires import I2C, Key, Place, SerialPort, UsbPort, hubs_of
+from station.rig.wires import I2C, Key, Place, SerialPort, UsbPort, Usual, hubs_of
 
 _HEXADECIMAL = re.compile("0[xX][0-9a-fA-F]{1,8}")
 
@@ -58,6 +58,11 @@ class InstrumentTable:
     def dead_man(self) -> bool:
         """True of an instrument that lets go by itself when the station falls silent."""
         return issubclass(self.kind, Instrument) and self.kind.dead_man
+
+    @property
+    def fixture_kind(self) -> str:
+        """The kind of fixture board whose firmware the driver needs, or nothing."""
+        return getattr(self.kind, "FIXTURE", "")
 
     @property
     def calibrated_until(self) -> date | None:
@@ -109,7 +114,7 @@ class InstrumentTable:
             arguments[schema.parts.name] = [part.open(hardware, closing) for part in self.parts]
         if schema.wire is not None:
             try:
-                bus = schema.wire.open(hardware, self.values, self._usual_baudrate(), closing)
+                bus = schema.wire.open(hardware, self.values, self._usual(), closing)
             except schema.wire.missing as error:
                 if schema.device:
                     raise BenchFault("bench.driver_fault", text=str(error)) from error
@@ -133,15 +138,18 @@ class InstrumentTable:
             if schema.wire is not None:  # without multiplexers: none behind them is reached here
                 with ExitStack() as closing:
                     values = {**self.values, "mux": ()}
-                    arguments[schema.wire_name] = schema.wire.open(nowhere, values, 0, closing)
+                    arguments[schema.wire_name] = schema.wire.open(
+                        nowhere, values, Usual(), closing
+                    )
             schema.build(**arguments)
         except DriverError:
             pass
         return StandIn()
 
-    def _usual_baudrate(self) -> int:
+    def _usual(self) -> Usual:
         of_objects = (getattr(one, "baudrate", 0) for one in self.objects.values())
-        return next(filter(None, of_objects), getattr(self.kind, "BAUDRATE", 0))
+        baudrate = next(filter(None, of_objects), getattr(self.kind, "BAUDRATE", 0))
+        return Usual(baudrate, getattr(self.kind, "TIMEOUT_S", Usual().timeout_s))
 
     def _arguments(self, hardware: Hardware) -> dict[str, Any]:
         given = {name: self.values[name] for name in self.schema.settings} | dict(self.objects)

@@ -107,10 +107,17 @@ def hubs_of(port: usb_ports.UsbPort) -> tuple[str, ...]:
 Place = SerialPort | Chip | UsbPort | VideoOutput
 
 
+class Usual(NamedTuple):
+    """The settings of a serial line that are a driver's own."""
+
+    baudrate: int = 0
+    timeout_s: float = 1.0
+
+
 class Wire(NamedTuple):
     """One kind of wire: its keys in a table, the places that they name, and how it is opened.
 
-    `places` gets the addresses that a driver has on a bus, `open` the baud rate that is its own.
+    `places` gets the addresses that a driver has on a bus, `open` what is usual for the driver.
     An error of the type `missing` says that it cannot be told whether a device is there.
     """
 
@@ -118,36 +125,34 @@ class Wire(NamedTuple):
     example: str
     keys: tuple[Key, ...]
     places: Callable[[Values, Sequence[int]], tuple[Place, ...]]
-    open: Callable[[Hardware, Values, int, ExitStack], Any]
+    open: Callable[[Hardware, Values, Usual, ExitStack], Any]
     missing: type[NotConnected]
 
 
 def _open_serial(
-    hardware: Hardware, values: Values, usual_baudrate: int, closing: ExitStack
+    hardware: Hardware, values: Values, usual: Usual, closing: ExitStack
 ) -> ByteStream:
-    line = hardware.serial(values["port"], baudrate=values["baudrate"] or usual_baudrate)
+    line = hardware.serial(
+        values["port"],
+        baudrate=values["baudrate"] or usual.baudrate,
+        timeout_s=usual.timeout_s,
+    )
     closing.callback(line.close)
     return line
 
 
-def _open_i2c(
-    hardware: Hardware, values: Values, usual_baudrate: int, closing: ExitStack
-) -> I2cBus:
+def _open_i2c(hardware: Hardware, values: Values, usual: Usual, closing: ExitStack) -> I2cBus:
     hops = [(hop.address, hop.channel) for hop in values["mux"]]
     return behind(hardware.i2c(values["bus"]), hops)
 
 
-def _open_usb(
-    hardware: Hardware, values: Values, usual_baudrate: int, closing: ExitStack
-) -> UsbDevice:
+def _open_usb(hardware: Hardware, values: Values, usual: Usual, closing: ExitStack) -> UsbDevice:
     device = hardware.usb(values["port"])
     closing.callback(device.close)
     return device
 
 
-def _open_screen(
-    hardware: Hardware, values: Values, usual_baudrate: int, closing: ExitStack
-) -> Screen:
+def _open_screen(hardware: Hardware, values: Values, usual: Usual, closing: ExitStack) -> Screen:
     screen = hardware.screen(values["connector"])
     closing.callback(screen.close)
     return screen

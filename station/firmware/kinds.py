@@ -1,0 +1,11 @@
+"""The kinds of fixture boards. A board's memory has the module of its own kind alone."""
+
+
+def fixture_of(kind, hardware, settings):
+    """Return the hardware and the fixture of a kind; `hardware` is the module of this machine."""
+    if kind == "fingers":
+        from fingers import Fingers
+
+        hw = hardware.FingersHw(settings)
+        return hw, Fingers(hw)
+    raise ValueError(kind)

@@ -1,0 +1,15 @@
+"""Run a board's firmware on Linux: `micropython run_linux.py KIND WORLD.json`."""
+
+import json
+import sys
+
+import hwsim
+from board import Board
+from kinds import fixture_of
+
+kind = sys.argv[1]
+with open(sys.argv[2]) as file:
+    world = json.load(file)
+board = Board(*fixture_of(kind, hwsim, world))
+while True:
+    board.turn()
