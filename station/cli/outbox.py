@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from station.cli.arguments import add_verb, add_verbs, complain
 
 if TYPE_CHECKING:
-    from station.delivery.salvage import Read
+    from station.delivery.repair.salvage import Read
 
 
 def add(noun: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add(noun: argparse.ArgumentParser) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from station.delivery import salvage
+    from station.delivery.repair import salvage
 
     path = chosen.data / "outbox.db"
     if not path.is_file():
@@ -91,7 +91,7 @@ def _record(row: tuple[Any, ...], whole: set[int]) -> dict[str, Any]:
 
 
 def _export(chosen: argparse.Namespace) -> int:
-    from station.delivery import salvage
+    from station.delivery.repair import salvage
 
     path = chosen.data / "outbox.db"
     if not path.is_file():
@@ -101,7 +101,7 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _salvage(chosen: argparse.Namespace) -> int:
-    from station.delivery import salvage
+    from station.delivery.repair import salvage
 
     if not chosen.file.is_file():
         return complain(f"{chosen.file}: no such file")
@@ -114,7 +114,7 @@ def _salvage(chosen: argparse.Namespace) -> int:
 
 def _print(path: Path, found: "Read", *, waiting: bool) -> set[int]:
     """Print messages, and return the numbers of their rows."""
-    from station.delivery import salvage
+    from station.delivery.repair import salvage
 
     ids: set[int] = set()
     for one in salvage.messages(path, found):

@@ -4,13 +4,17 @@ import os
 import sqlite3
 from pathlib import Path
 
-from station.delivery import known, salvage, signer, tables
+from station.delivery import known, signer, tables
 from station.delivery.known import Known
+from station.delivery.repair import salvage, wal
 
 WHOLE_CHECK_BYTES = 32 * 1024 * 1024
 """A larger file is checked at the start but for its messages, which are checked when sent."""
 CHECK = "PRAGMA integrity_check"
 TABLES = ("outbox", "head", "counter", "draft", "journal", "attachment", "trouble")
+
+
+LOG_DAMAGED = "bits have changed in its log"
 
 
 class Damaged(Exception):
@@ -34,7 +38,14 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     salvage.finish(path)
     side = known.read(path.parent)
     try:
+        log = wal.read(path)
+        if log.rotten:
+            raise Damaged(LOG_DAMAGED)
         db = _checked(path, patience_s, side)
+        if log.suspicious and salvage.is_behind(db, side):  # no power cut: more was committed
+            db.close()
+            wal.path_of(path).write_bytes(log.data)  # SQLite has taken the beginning of it
+            raise Damaged(LOG_DAMAGED)
     except Damaged as error:
         salvage.renew(path, side, str(error))
         db = _connect(path, patience_s)

@@ -27,7 +27,6 @@ from station.delivery import (
     known,
     opening,
     room,
-    salvage,
     signer,
     tables,
 )
@@ -35,6 +34,7 @@ from station.delivery.attachments import Piece
 from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
 from station.delivery.keeping import Counts, Keep, KeyUnusable, OutboxError, Waiting
 from station.delivery.known import KnownFile
+from station.delivery.repair import salvage
 from station.delivery.room import Room
 from station.delivery.signer import Signer
 from station.engine.events import Event

@@ -2,8 +2,8 @@
 
 Every page that is a leaf of a table is read for itself, with the overflow pages of its rows: one
 bad page costs the rows on it and no others (SQLite file format, 1.6 and 2.1). Frames of a
-write-ahead log that were committed stand in for their pages (4.1). Pages are 4096 bytes, as in
-every outbox.
+write-ahead log that were committed stand in for their pages (4.1), also those with changed bits:
+a message has a digest of its own.
 """
 
 import struct
@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from station.delivery.repair import wal
+from station.delivery.repair.wal import PAGE_BYTES
+
 Value = int | float | str | bytes | None
 Record = tuple[int, tuple[Value, ...]]
 """The number of a row, and its columns."""
 
 LEAF = 0x0D
 """The first byte of a page that is a leaf of a table."""
-PAGE_BYTES = 4096
 LARGEST_ROW_BYTES = 64 * 1024 * 1024
 _WHOLE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 """The bytes of a whole number, by its serial type."""
@@ -59,8 +61,7 @@ class _Pages:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._file = file
-        log = path.with_name(f"{path.name}-wal")
-        self.frames = _frames(log) if log.exists() else {}
+        self.frames = wal.read(path).pages()
         self.count = -(-path.stat().st_size // PAGE_BYTES)
 
     def numbers(self) -> list[int]:
@@ -95,23 +96,6 @@ class _Pages:
 
 def _whole(page: bytes, at: int) -> int:
     return int.from_bytes(page[at : at + 4], "big")
-
-
-def _frames(log: Path) -> dict[int, bytes]:
-    """Return the committed pages of a write-ahead log, the last of each."""
-    data = log.read_bytes()
-    salt = data[16:24]
-    committed: dict[int, bytes] = {}
-    pending: dict[int, bytes] = {}
-    for at in range(32, len(data) - 24 - PAGE_BYTES + 1, 24 + PAGE_BYTES):
-        head = data[at : at + 24]
-        if head[8:16] != salt:
-            break
-        pending[int.from_bytes(head[:4], "big")] = data[at + 24 : at + 24 + PAGE_BYTES]
-        if any(head[4:8]):
-            committed |= pending
-            pending.clear()
-    return committed
 
 
 def _cell(pages: _Pages, page: bytes, at: int) -> Record:

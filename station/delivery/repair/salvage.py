@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from records.signing import NotGenuine, digest, split, verify
-from station.delivery import intact, pages, tables
+from station.delivery import intact, tables
 from station.delivery.known import Known
+from station.delivery.repair import pages
 
 log = logging.getLogger(__name__)
 
@@ -248,15 +249,26 @@ def _go_on(db: sqlite3.Connection, head: Known, sequence: int) -> None:
         db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", values)
 
 
+def is_behind(db: sqlite3.Connection, side: Known | None) -> bool:
+    """Tell whether the file beside the outbox knows of more than the outbox does."""
+    if side is None:
+        return False
+    row = db.execute("SELECT chain, position FROM head").fetchone()
+    if row is None and side.chain:
+        return True
+    if row is not None and row[0] == side.chain:
+        return bool(side.position > row[1])
+    return side.sequence > _sequence(db)
+
+
+def _sequence(db: sqlite3.Connection) -> int:
+    (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
+    return int(sequence)
+
+
 def catch_up(db: sqlite3.Connection, side: Known | None) -> None:
     """Go on from what the file beside it says, where the outbox is emptied, or an older copy."""
-    row = db.execute("SELECT chain, position FROM head").fetchone()
-    (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
-    if side is None:
-        return
-    same = row is not None and row[0] == side.chain
-    behind = side.position > row[1] if same else side.sequence > sequence
-    if not behind and not (side.chain and row is None):
+    if side is None or not is_behind(db, side):
         return
     told = (
         "the outbox was emptied, or is an older copy: what was stored after it is gone from this"
@@ -264,6 +276,6 @@ def catch_up(db: sqlite3.Connection, side: Known | None) -> None:
     )
     log.error("%s", told)
     db.execute("BEGIN IMMEDIATE")
-    _go_on(db, side, max(side.sequence, sequence))
+    _go_on(db, side, max(side.sequence, _sequence(db)))
     db.execute("INSERT INTO trouble VALUES (?, ?)", (time.time(), told))
     db.execute("COMMIT")

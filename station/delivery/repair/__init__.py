@@ -1,0 +1,1 @@
+"""What is done about an outbox that a memory card has damaged."""
