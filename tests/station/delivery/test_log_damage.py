@@ -1,4 +1,4 @@
-"""Bits that change in the write-ahead log: SQLite drops the rest of it, and the station does not."""
+"""Bits that change in the write-ahead log: SQLite drops the rest of it, the station does not."""
 
 import shutil
 from contextlib import closing
