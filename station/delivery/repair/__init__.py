@@ -1,1 +1,1 @@
-"""What is done about an outbox that a memory card has damaged."""
+"""Repair of an outbox that a memory card has damaged."""
