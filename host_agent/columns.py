@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import msgspec
 
 from host_agent.text import utc_text
-from records import RunRecord, Verdict
+from records import Device, RunRecord, Verdict
 
 Row = tuple[object, ...]
 
@@ -37,6 +37,11 @@ class Mark(StrEnum):
     ARRIVAL = "arrival"  # comes of the message, and not of what the record says
     UNIQUE = "unique"
     INDEXED = "indexed"
+    SEARCHED = "searched"  # stands in the table `searched`, too
+
+
+def _unit(device: Device) -> str:
+    return f"{device.asset_tag}\n{device.serial_number}".casefold()
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,21 +49,22 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[int, Mark.NUMBER]
     record_id: Annotated[str, Mark.UNIQUE]
-    station: Annotated[str, Mark.INDEXED]
+    station: Annotated[str, Mark.INDEXED, Mark.SEARCHED]
     sequence: int
-    slot: str
+    slot: Annotated[str, Mark.SEARCHED]
     operator: str
     asset_tag: Annotated[str, Of("device.asset_tag"), Mark.INDEXED]
-    kind: Annotated[str, Of("device.kind")]
+    kind: Annotated[str, Of("device.kind"), Mark.SEARCHED]
     maker: Annotated[str, Of("device.maker")]
     model: Annotated[str, Of("device.model")]
     serial_number: Annotated[str, Of("device.serial_number")]
     year: Annotated[int | None, Of("device.year")]
-    plan: str
-    verdict: Verdict
-    marginal: bool
-    simulated: bool
-    started_at: Annotated[str, Of("started_at", utc_text)]
+    plan: Annotated[str, Mark.SEARCHED]
+    profile: Annotated[str, Mark.SEARCHED]
+    verdict: Annotated[Verdict, Mark.SEARCHED]
+    marginal: Annotated[bool, Mark.SEARCHED]
+    simulated: Annotated[bool, Mark.SEARCHED]
+    started_at: Annotated[str, Of("started_at", utc_text), Mark.SEARCHED]
     received_at: Annotated[str, Mark.ARRIVAL]
     duration_s: float
     sha256: Annotated[str, Mark.ARRIVAL]
@@ -71,6 +77,8 @@ class RunRow(RunSummary, frozen=True, kw_only=True):
     """As the station sent it."""
     signature: Annotated[bytes | None, Mark.ARRIVAL]
     """The line that came before it: with it, `sha256` is that of the whole message."""
+    unit: Annotated[str, Of("device", _unit), Mark.SEARCHED]
+    """Asset tag and serial number, without the difference of upper and lower case."""
 
 
 class Column(NamedTuple):
@@ -160,6 +168,10 @@ def too_wide(row: Row) -> str:
 def taken(record: RunRecord) -> Row:
     """Return what `TAKEN` stands for. Truths are 0 and 1."""
     return _as_taken((*_plain(record), *[make(get(record)) for get, make in _made]))
+
+
+SEARCHED = tuple(column.name for column in COLUMNS if Mark.SEARCHED in column.marks)
+"""The columns of the table `searched`, after `run_id`."""
 
 
 def row(

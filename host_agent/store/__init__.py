@@ -16,7 +16,8 @@ from host_agent.store.evidence.keys import KnownKey
 from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
 from host_agent.store.keeping import Kept
 from host_agent.store.quarantine import Quarantine, Quarantined
-from host_agent.store.reading import Counts, Reading, RunFilter, StationSummary, StoredRun
+from host_agent.store.reading import Counts, Reading, StationSummary, StoredRun
+from host_agent.store.searching import RunFilter
 
 __all__ = [
     "Checked",

@@ -64,14 +64,14 @@ class Deriving(Keeping):
                     (steps, measurements, flags), derived_rows(run_id, body, record), strict=True
                 ):
                     rows += more
-                if (
-                    version_of(body) > 1 and record.plan_sha256
-                ):  # version 1 hashed a file, and sent none
+                if record.plan_sha256 and version_of(body) > 1:  # version 1 hashed a file
                     named["plan", record.plan_sha256, station] = None
                 for one in record.attachments:
                     named["attachment", one.sha256, station] = None
             if old_rows:
-                connection.exec_driver_sql(self._sql.update_run, self._sql.rows(old_rows))
+                connection.exec_driver_sql(
+                    self._sql.update_run, self._sql.rows(old_rows, columns.TAKEN)
+                )
             for statement, rows in (
                 (self._sql.insert_step, steps),
                 (self._sql.insert_measurement, measurements),
@@ -79,6 +79,7 @@ class Deriving(Keeping):
             ):
                 if rows:
                     connection.exec_driver_sql(statement, rows)
+            _fill_searched(connection, last, end)
             self._want(connection, named)
             _set_done(connection, "measurements", end)
             add_to_total(connection, "derived", len(waiting))
@@ -90,7 +91,7 @@ class Deriving(Keeping):
         newest = sa.select(sa.func.coalesce(sa.func.max(schema.runs.c.id), 0)).scalar_subquery()
         totals = schema.totals
         with self._engine.begin() as connection:
-            for table in (schema.measurements, schema.steps, schema.flags):
+            for table in (schema.measurements, schema.steps, schema.flags, schema.searched):
                 connection.execute(sa.delete(table))
             _set_done(connection, "measurements", 0)
             _set_done(connection, "columns", newest)
@@ -182,6 +183,18 @@ def derived_rows(run_id: int, body: bytes, record: RunRecord) -> tuple[Rows, Row
         projection.step_rows(run_id, record),
         projection.measurement_rows(run_id, record),
         _flag_rows(run_id, judge(body, record, version_of(body))),
+    )
+
+
+def _fill_searched(connection: sa.Connection, last: int, end: int) -> None:
+    """Copy what runs are found by, after `last` up to `end`, from their columns."""
+    runs, of = schema.runs.c, schema.searched.c
+    connection.execute(sa.delete(schema.searched).where(of.run_id > last, of.run_id <= end))
+    copied = sa.select(runs.id, *(runs[name] for name in columns.SEARCHED))
+    connection.execute(
+        sa.insert(schema.searched).from_select(
+            ["run_id", *columns.SEARCHED], copied.where(runs.id > last, runs.id <= end)
+        )
     )
 
 

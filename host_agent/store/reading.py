@@ -1,7 +1,6 @@
-"""Reads runs page by page, stations, and totals. Any number of threads may read."""
+"""Reads runs, stations, and totals. Any number of threads may read."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -10,8 +9,8 @@ from host_agent.columns import RunSummary
 from host_agent.store import schema
 from host_agent.store.care.intact import Intact, damage
 from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
-from records import SlotState, Verdict
-from records.verdicts import OF_A_RUN
+from host_agent.store.searching import SUMMARY, Searching, summary_of
+from records import SlotState
 
 
 class StoredRun(NamedTuple):
@@ -20,24 +19,6 @@ class StoredRun(NamedTuple):
     summary: RunSummary
     record: bytes
     signature: bytes | None
-
-
-class RunFilter(msgspec.Struct, frozen=True):
-    """The runs that are wanted; empty means any. `asset_tag` is compared as a whole."""
-
-    station: str = ""
-    verdict: Verdict | None = None
-    asset_tag: str = ""
-
-    def conditions(self) -> Iterable[sa.ColumnElement[bool]]:
-        """Yield a condition for each thing that is asked for."""
-        runs = schema.runs.c
-        if self.station:
-            yield runs.station == self.station
-        if self.asset_tag:
-            yield runs.asset_tag == self.asset_tag
-        if self.verdict is not None:
-            yield runs.verdict == self.verdict.value
 
 
 class StationSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,19 +44,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     unread: int
 
 
-class Reading(Intact):
+class Reading(Searching, Intact):
     """The reading side, without the quarantine."""
-
-    def latest_runs(
-        self, which: RunFilter, *, limit: int, before: int | None = None
-    ) -> list[RunSummary]:
-        """Return runs, newest first; `before` is the `id` of the last run of the page before."""
-        query = sa.select(*_SUMMARY).order_by(schema.runs.c.id.desc()).limit(limit)
-        query = query.where(*which.conditions())
-        if before is not None:
-            query = query.where(schema.runs.c.id < before)
-        with self._engine.connect() as connection:
-            return [_summary(row._mapping) for row in connection.execute(query)]
 
     def run(self, record_id: str) -> StoredRun | None:
         """Return a run with its record; None when there is none of that id.
@@ -83,14 +53,14 @@ class Reading(Intact):
         Raises `DamageError` where its bytes no longer have their hash.
         """
         runs = schema.runs.c
-        query = sa.select(*_SUMMARY, runs.record, runs.signature).where(runs.record_id == record_id)
+        query = sa.select(*SUMMARY, runs.record, runs.signature).where(runs.record_id == record_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
         found = damage("run", row.record_id, row.station, row.sha256)
         self.check_intact(found, row.signature, row.record)
-        return StoredRun(_summary(row._mapping), row.record, row.signature)
+        return StoredRun(summary_of(row), row.record, row.signature)
 
     def stations(self) -> list[StationSummary]:
         """Return all stations in the order of their names, also those that are gone."""
@@ -123,31 +93,6 @@ class Reading(Intact):
             unread=unread,
         )
 
-    def verdicts(self, station: str = "") -> dict[str, int]:
-        """Return how many runs ended with which verdict; looks at every run.
-
-        `marginal` ones are counted among `pass` as well.
-        """
-        runs = schema.runs.c
-        query = sa.select(
-            runs.verdict,
-            sa.func.count(),
-            sa.func.sum(sa.case((runs.marginal, 1), else_=0)),
-        ).group_by(runs.verdict)
-        query = query.where(*RunFilter(station).conditions())
-        counted = {verdict.value: 0 for verdict in OF_A_RUN} | {"marginal": 0}
-        with self._engine.connect() as connection:
-            for verdict, number, marginal in connection.execute(query):
-                counted[verdict] = number
-                counted["marginal"] += marginal
-        return counted
-
-
-_SUMMARY = [schema.runs.c[name] for name in RunSummary.__struct_fields__]
 
 _NUMBER_UNREAD = sa.select(sa.func.count()).where(schema.others.c.unread)
 """Selects the number of records that only a later version reads; an index alone answers it."""
-
-
-def _summary(row: Any) -> RunSummary:
-    return msgspec.convert({name: row[name] for name in RunSummary.__struct_fields__}, RunSummary)

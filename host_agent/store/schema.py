@@ -72,6 +72,18 @@ def _run_constraints() -> list[UniqueConstraint | Index]:
 
 runs = Table("runs", metadata, *(_run_column(one) for one in columns.COLUMNS), *_run_constraints())
 
+searched = Table(
+    "searched",
+    metadata,
+    Column("run_id", Id, ForeignKey("runs.id", name="searched_run_id"), primary_key=True),
+    *(
+        Column(one.name, _TYPES[one.kind], nullable=one.nullable)
+        for one in columns.COLUMNS
+        if Mark.SEARCHED in one.marks
+    ),
+)
+"""The columns of runs by which they are found, apart from the records, which are long."""
+
 steps = Table(
     "steps",
     metadata,

@@ -11,12 +11,7 @@ from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
 
 _NAMED_PLACE = re.compile(r"%\((\w+)\)s")
-_TRUTHS = [
-    at
-    for at, name in enumerate(columns.ROW)
-    for column in columns.COLUMNS
-    if column.name == name and column.kind is bool
-]
+_BOOLEANS = {column.name for column in columns.COLUMNS if column.kind is bool}
 _STAYS = ("key", "head_chain", "head_position", "head_digest")
 """Columns that a last will does not say, and so does not empty."""
 
@@ -80,14 +75,17 @@ class Statements:
             _names(schema.stations.c),
         )
 
-    def rows(self, rows: Iterable[columns.Row]) -> list[columns.Row]:
-        """Return rows of the table `runs`, complete or `taken`, as this database wants them.
+    def rows(
+        self, rows: Iterable[columns.Row], names: Sequence[str] = columns.ROW
+    ) -> list[columns.Row]:
+        """Return rows with the columns `names`, which begin each of them, as this database wants.
 
         They have 0 and 1 for truths, and PostgreSQL takes no number for a truth.
         """
         if self._dialect.name == "sqlite":
             return list(rows)
-        return [_with_truths(row) for row in rows]
+        truths = [place for place, name in enumerate(names) if name in _BOOLEANS]
+        return [_with_truths(row, truths) for row in rows]
 
     def _text(self, statement: sa.Insert | sa.Update, names: Sequence[str]) -> str:
         """Return SQL with places by order: psycopg also knows them by name, `%(station)s`."""
@@ -100,10 +98,10 @@ class Statements:
         return _NAMED_PLACE.sub("%s", text)
 
 
-def _with_truths(row: columns.Row) -> columns.Row:
+def _with_truths(row: columns.Row, truths: Sequence[int]) -> columns.Row:
     values = list(row)
-    for at in _TRUTHS:
-        values[at] = bool(values[at])
+    for place in truths:
+        values[place] = bool(values[place])
     return tuple(values)
 
 

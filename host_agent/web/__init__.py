@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -15,15 +16,23 @@ from litestar.types import ASGIApp
 
 from host_agent.progress import Progress
 from host_agent.store import Store
-from host_agent.web import api, evidence, pages
-from host_agent.web import formatting as words
+from host_agent.web import api, evidence, pages, speaker
+from host_agent.web.filters import provide_asked
 from host_agent.web.guard import Guard
 from host_agent.web.live import Live
+from host_agent.web.manner import Manner, languages_of, provide_say
 
 _HERE = Path(__file__).parent
 
 
-def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]) -> ASGIApp:
+def create_app(
+    store: Store,
+    progress: Progress,
+    live: Live,
+    *,
+    names: list[str],
+    manner: Manner = Manner(),  # noqa: B008
+) -> ASGIApp:
     """Return the application. It answers to `names`, beside addresses and localhost."""
     engine = Environment(
         loader=PackageLoader("host_agent.web", "templates"),
@@ -32,7 +41,8 @@ def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    engine.filters |= words.FILTERS
+    engine.filters |= speaker.FILTERS
+    engine.globals["languages_of"] = languages_of
     app = Litestar(
         route_handlers=[
             *pages.HANDLERS,
@@ -44,7 +54,10 @@ def create_app(store: Store, progress: Progress, live: Live, *, names: list[str]
             "store": Provide(lambda: store, sync_to_thread=False),
             "progress": Provide(lambda: progress, sync_to_thread=False),
             "live": Provide(lambda: live, sync_to_thread=False),
+            "asked": Provide(provide_asked, sync_to_thread=True),
+            "say": Provide(provide_say, sync_to_thread=False),
         },
+        state=State({"manner": manner}),
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=engine)),
         exception_handlers=pages.EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(

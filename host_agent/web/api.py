@@ -1,12 +1,14 @@
 """Serves as JSON what the pages show. Litestar writes the OpenAPI from these signatures."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.response import Stream
 
 from host_agent.progress import Progress
 from host_agent.store import (
@@ -14,31 +16,31 @@ from host_agent.store import (
     DamageError,
     Flag,
     Quarantined,
-    RunFilter,
     RunSummary,
     Standing,
     StationSummary,
     Store,
     StoredRun,
 )
-from records import RunRecord, Verdict, decode_run
+from host_agent.web import table
+from host_agent.web.filters import Asked
+from records import RunRecord, decode_run
 from records.reading import version_of
 
 TheStore = NamedDependency[SkipValidation[Store]]
 TheProgress = NamedDependency[SkipValidation[Progress]]
+TheAsked = NamedDependency[SkipValidation[Asked]]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many")]
 MOST = 2**63 - 1
 """The largest integer that a database compares with its numbers."""
 
+_PORTION = 1000
+
 Before = Annotated[
     int | None,
     QueryParameter(ge=0, le=MOST, description="Only older than this: `next` of the page before"),
 ]
-StationName = Annotated[str, QueryParameter(description="Only of this station")]
-OneOfARun = Literal["pass", "fail", "error", "aborted", "incomplete"]
-OfVerdict = Annotated[OneOfARun | None, QueryParameter(description="Only with this verdict")]
-AssetTag = Annotated[str, QueryParameter(description="Only of this device")]
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -98,24 +100,35 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 @get("/runs", sync_to_thread=True)
 def runs(
     store: TheStore,
-    station: StationName = "",
-    verdict: OfVerdict = None,
-    asset_tag: AssetTag = "",
+    asked: TheAsked,
     limit: Limit = 50,
     before: Before = None,
 ) -> RunPage:
     """Return the latest runs, newest first."""
-    found = store.latest_runs(
-        RunFilter(station, Verdict(verdict) if verdict else None, asset_tag),
-        limit=limit,
-        before=before,
-    )
+    found = store.latest_runs(asked.which, limit=limit, before=before)
     flagged = store.flagged(one.id for one in found)
     return RunPage(
         found,
         found[-1].id if len(found) == limit else None,
         store.standings(found),
         {one.record_id: flagged[one.id] for one in found if one.id in flagged},
+    )
+
+
+@get("/runs.csv", media_type="text/csv", sync_to_thread=True)
+def runs_as_csv(store: TheStore, asked: TheAsked) -> Stream:
+    """Return all runs that are asked for as CSV in UTF-8, newest first. Its header stays."""
+
+    def portions() -> Iterator[list[RunSummary]]:
+        before: int | None = None
+        while found := store.latest_runs(asked.which, limit=_PORTION, before=before):
+            yield found
+            before = found[-1].id
+
+    return Stream(
+        table.lines(portions()),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="runs.csv"'},
     )
 
 
@@ -140,9 +153,9 @@ def record(store: TheStore, record_id: FromPath[str]) -> bytes:
 
 
 @get("/summary", sync_to_thread=True)
-def summary(store: TheStore, station: StationName = "") -> dict[str, int]:
+def summary(store: TheStore, asked: TheAsked) -> dict[str, int]:
     """Count the runs that ended with each verdict; `marginal` ones count as `pass` too."""
-    return store.verdicts(station)
+    return store.verdicts(asked.which)
 
 
 @get("/stations", sync_to_thread=True)
@@ -173,6 +186,11 @@ def payload(store: TheStore, number: FromPath[int]) -> Response[bytes]:
 @get("/health", sync_to_thread=True)
 def health(store: TheStore, progress: TheProgress) -> Health:
     """Tell whether records come in, are stored and become tables, and what is wrong if not."""
+    return health_of(store, progress)
+
+
+def health_of(store: Store, progress: Progress) -> Health:
+    """Return how the host is."""
     troubles = [*progress.troubles(), *store.evidence_troubles()]
     counts = store.counts()
     if counts.unread:
@@ -221,6 +239,7 @@ HANDLERS = [
         "/api",
         route_handlers=[
             runs,
+            runs_as_csv,
             run,
             record,
             summary,

@@ -9,6 +9,7 @@ from litestar.response import File, Template
 from host_agent.messages import whole
 from host_agent.store import DamageError, FindingRow, KnownKey
 from host_agent.web.api import Limit, TheStore, find_run
+from host_agent.web.manner import TheSpeaker
 
 _PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 """Pictures that a browser shows without running anything in them; SVG is none."""
@@ -88,8 +89,9 @@ def attachment(store: TheStore, sha256: FromPath[str]) -> File:
 
 
 @get("/evidence", sync_to_thread=True)
-def page(store: TheStore) -> Template:
+def page(store: TheStore, say: TheSpeaker) -> Template:
     context = {
+        "say": say,
         "findings": store.findings(),
         "keys": store.station_keys(),
         "unverified": store.unverified(),
@@ -107,7 +109,7 @@ HANDLERS = [
     Router(
         "/",
         route_handlers=[page],
-        response_headers={"cache-control": "no-store"},
+        response_headers={"cache-control": "no-store", "vary": "accept-language"},
         include_in_schema=False,
     ),
 ]

@@ -119,3 +119,23 @@ def _rounded(value: float, standard_uncertainty: float | None) -> str:
 
 def _is_zero(bound: float | None) -> bool:
     return bound is not None and bound == 0
+
+
+def excess_text(failed: Measurement, words: Language) -> str:
+    """Return by how much a number is outside its limit, with its unit; empty for another value."""
+    limit, value = failed.limit, failed.value
+    if limit is None or isinstance(value, str | bool) or not isfinite(value):
+        return ""
+    low, high, equals = limit.min, limit.max, limit.equals
+    if isinstance(equals, int | float) and not isinstance(equals, bool):
+        low = high = float(equals)
+    if low is not None and value < low:
+        beyond = low - value
+    elif high is not None and value > high:
+        beyond = value - high
+    else:
+        return ""
+    shown = _rounded(float(beyond), failed.standard_uncertainty)
+    if float(shown) == 0:
+        shown = positional(float(beyond), 2)
+    return words.quantity(words.written(shown), failed.unit)

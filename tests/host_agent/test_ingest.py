@@ -104,7 +104,7 @@ async def test_a_record_is_stored_and_its_station_has_a_receipt(
         await soon(lambda: station.stored == [record.record_id] * 2)
         assert (ingest.progress.stored, ingest.progress.stored_again) == (1, 1)
     assert [
-        run.record_id for run in store.latest_runs(RunFilter(station="receipt-1"), limit=9)
+        run.record_id for run in store.latest_runs(RunFilter(station=("receipt-1",)), limit=9)
     ] == [record.record_id]
 
 

@@ -61,7 +61,7 @@ async def test_an_empty_host_is_sent_every_signed_record_again_from_the_stated_h
                     await soon(lambda: store.findings() == [])
                     await soon(lambda: outbox.counts().waiting == 0)
                     assert ingest.progress.refused == 0
-                found = store.latest_runs(RunFilter(station=NAME), limit=99)
+                found = store.latest_runs(RunFilter(station=(NAME,)), limit=99)
                 assert {one.record_id for one in found} == names
                 (key,) = store.station_keys()
                 store.trust(key.kid)

@@ -21,6 +21,7 @@ from tests.host_agent.store.filling import derive_all, keep
 
 ROOT = Path(columns.__file__).parents[1]
 
+THE_PLACE = "    plan: Annotated[str, Mark.SEARCHED]\n"
 THE_LINE = "    software: str\n"
 THE_MIGRATION = f'''
 import sqlalchemy as sa
@@ -82,8 +83,8 @@ def changed_host(folder: Path) -> Path:
         shutil.copytree(ROOT / package, folder / package, ignore=ignore)
     declaration = folder / "host_agent" / "columns.py"
     text = declaration.read_text()
-    assert text.count("    plan: str\n") == 1
-    declaration.write_text(text.replace("    plan: str\n", "    plan: str\n" + THE_LINE))
+    assert text.count(THE_PLACE) == 1
+    declaration.write_text(text.replace(THE_PLACE, THE_PLACE + THE_LINE))
     versions = folder / "host_agent" / "store" / "migrations"
     (versions / "versions" / "v9999_software.py").write_text(THE_MIGRATION)
     head = (versions / "__init__.py").read_text()
@@ -131,7 +132,7 @@ def test_the_table_the_rows_and_the_summaries_have_the_same_columns() -> None:
     table = [column.name for column in schema.runs.c]
     assert table == [column.name for column in columns.COLUMNS]
     assert list(columns.ROW) == table[1:]
-    assert [*RunSummary.__struct_fields__, "record", "signature"] == table
+    assert [*RunSummary.__struct_fields__, "record", "signature", "unit"] == table
     arrived = {"received_at", "sha256", "record", "signature"}
     assert set(columns.ROW) - set(columns.TAKEN) == arrived
 

@@ -25,15 +25,15 @@ def test_runs_are_filtered_and_turned_page_by_page(store: Store) -> None:
 
     assert found() == [7, 6, 5]
     assert found(before=5) == [4, 3, 2]
-    assert found(station="a") == [6, 4, 2]
-    assert found(verdict=Verdict.FAIL) == [5]
-    assert found(asset_tag="AT-0") == [6, 3]
-    assert found(station="b", asset_tag="AT-0") == [3]
-    assert found(station="'; DROP TABLE runs; --") == []
+    assert found(station=("a",)) == [6, 4, 2]
+    assert found(verdict=("fail",)) == [5]
+    assert found(asset_tag=("AT-0",)) == [6, 3]
+    assert found(station=("b",), asset_tag=("AT-0",)) == [3]
+    assert found(station=("'; DROP TABLE runs; --",)) == []
     assert store.verdicts() == {
         "pass": 6, "fail": 1, "error": 0, "aborted": 0, "incomplete": 0, "marginal": 6,
     }  # fmt: skip
-    assert store.verdicts("a")["pass"] == 3
+    assert store.verdicts(RunFilter(station=("a",)))["pass"] == 3
 
 
 def instructions(store: Store) -> int:
