@@ -106,7 +106,7 @@ def test_pages_and_api_say_of_each_run_whether_it_is_verified_and_by_which_key(
     store.trust(card.public.kid)
     seen = page(client, path).text
     assert "verified: a trusted key of its station signed it" in seen
-    assert f"key {card.public.kid} , position 1" in seen
+    assert f"Key {card.public.kid} , position 1" in seen
     detail = client.get(f"/api/runs/{record.record_id}").json()
     assert detail["standing"]["state"] == "verified"
     assert (detail["flags"], detail["plan"]) == ([], "missing")
