@@ -53,7 +53,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     slot: Annotated[str, Mark.SEARCHED]
     operator: str
-    asset_tag: Annotated[str, Of("device.asset_tag"), Mark.INDEXED]
+    asset_tag: Annotated[str, Of("device.asset_tag"), Mark.INDEXED, Mark.SEARCHED]
     kind: Annotated[str, Of("device.kind"), Mark.SEARCHED]
     maker: Annotated[str, Of("device.maker")]
     model: Annotated[str, Of("device.model")]

@@ -26,6 +26,7 @@ SHOWN_CHOICES = 60
 
 TRUTHS = {"yes": True, "no": False}
 FILTERS = (*CHOICES, "verdict", "simulated", "asset_tag", "unit", "from", "to")
+_TIMES = ("2026-11-29", "2026-11-29T13:30", "2026-11-29T13:30Z")
 _BESIDES = ("lang", "before", "limit")
 
 
@@ -86,7 +87,7 @@ def wrong_value(name: str, value: str, known: Sequence[str]) -> WrongAddress:
 
 def _wrong(id_: str, name: str, given: str, known: Sequence[str]) -> WrongAddress:
     by_folded = {one.casefold(): one for one in reversed(known)}
-    near = difflib.get_close_matches(given.casefold(), by_folded, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(given.casefold(), by_folded, n=1, cutoff=0.6)
     nearest = by_folded[near[0]] if near else ""
     shown = ", ".join(known[:SHOWN_CHOICES]) + (", …" if len(known) > SHOWN_CHOICES else "")
     values: dict[str, Value] = {
@@ -181,6 +182,8 @@ def _bound(
             when = when if when.tzinfo else when.replace(tzinfo=zone) if zone else when.astimezone()
             found.append(utc_text(when.astimezone(UTC)))
         except (ValueError, OverflowError) as error:
-            known = ("2026-11-29", "2026-11-29T13:30", "2026-11-29T13:30Z")
-            raise wrong_value(name, value, known) from error
+            values_: dict[str, Value] = {"name": name, "given": value[:80]}
+            values_["known"] = ", ".join(_TIMES)
+            told = Phrase("page.wrong.value", values_)
+            raise WrongAddress(name, told, "", _TIMES) from error
     return tightest(found) if found else ""

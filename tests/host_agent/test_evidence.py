@@ -26,7 +26,7 @@ from tests.host_agent.rig import Broker, soon, speaker
 from tests.host_agent.store.evidence.signing import Card, settle, tell
 from tests.host_agent.store.filling import derive_all
 from tests.host_agent.test_ingest import address, ingesting
-from tests.host_agent.test_web import HOSTILE, page
+from tests.host_agent.web.pages import HOSTILE, page
 
 PLAN = PlanRecord(plan="p", kind="k")
 

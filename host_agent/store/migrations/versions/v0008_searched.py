@@ -22,7 +22,7 @@ def upgrade() -> None:
         ),
         *(
             sa.Column(name, sa.Text, nullable=False)
-            for name in ("station", "slot", "kind", "plan", "profile", "verdict")
+            for name in ("station", "slot", "asset_tag", "kind", "plan", "profile", "verdict")
         ),
         sa.Column("marginal", sa.Boolean, nullable=False),
         sa.Column("simulated", sa.Boolean, nullable=False),

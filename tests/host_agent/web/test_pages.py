@@ -1,24 +1,18 @@
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 
 from host_agent import web as web_package
-from host_agent.messages import Run, Sorted, read_again, sort
+from host_agent.messages import Sorted, sort
 from host_agent.mqtt import Message
 from host_agent.progress import STANDS_STILL_S, Progress
 from host_agent.store import Store
 from host_agent.text import now_text
-from host_agent.web import create_app
 from host_agent.web.guard import Guard
-from host_agent.web.live import Live
 from records import (
     Basis,
     Device,
@@ -34,58 +28,7 @@ from records import (
     encode,
 )
 from tests.host_agent.load import example_record, record_ending
-
-HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)>\u202e{{7*7}}"
-
-Client = TestClient[Any]
-
-
-@pytest.fixture
-def progress() -> Progress:
-    return Progress(connected=True)
-
-
-@pytest.fixture
-def client(store: Store, progress: Progress) -> Iterator[Client]:
-    app = create_app(store, progress, Live(), names=["pace.example.org"])
-    with TestClient(app, base_url="http://127.0.0.1") as one:
-        yield one
-
-
-def keep(store: Store, *records: RunRecord) -> None:
-    runs = [read_again(encode(record), record.station, now_text()) for record in records]
-    store.keep(Sorted([run for run in runs if isinstance(run, Run)], {}, []))
-
-
-class Page(HTMLParser):
-    """A page as a browser sees it: its text, elements, and addresses."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    def addresses(self) -> list[str]:
-        names = ("href", "src", "action")
-        return [value for _, attrs in self.elements for name in names if (value := attrs.get(name))]
-
-
-def page(client: Client, path: str, status: int = 200) -> Page:
-    response = client.get(path)
-    assert response.status_code == status
-    assert response.headers["content-type"].startswith("text/html")
-    return Page(response.text)
+from tests.host_agent.web.pages import HOSTILE, Client, Page, keep, page
 
 
 def full_record() -> RunRecord:
