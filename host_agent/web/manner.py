@@ -17,7 +17,7 @@ AnyRequest = Request[Any, Any, State]
 
 
 class Manner(NamedTuple):
-    """How pages speak where nothing else is asked for. `zone` None: that of this machine."""
+    """The language and zone of pages where nothing else is asked for. None: this machine's zone."""
 
     language: str = ENGLISH
     zone: tzinfo | None = None
@@ -27,7 +27,7 @@ TheSpeaker = NamedDependency[SkipValidation[Speaker]]
 
 
 def provide_say(request: AnyRequest) -> Speaker:
-    """Return who speaks: the language of `?lang=`, of the browser, or of the configuration."""
+    """Return a speaker: of the language of `?lang=`, of the browser, or of the configuration."""
     if lang := request.query_params.get("lang"):
         if lang not in known_languages():
             raise wrong_value("lang", lang, known_languages())
@@ -36,7 +36,7 @@ def provide_say(request: AnyRequest) -> Speaker:
 
 
 def speaker_without_asking(request: AnyRequest) -> Speaker:
-    """Return who speaks where an address names no language that pages know."""
+    """Return a speaker for where an address names no language that pages know."""
     manner: Manner = request.app.state.manner
     return Speaker(
         preferred(request.headers.get("accept-language", ""), manner.language), manner.zone

@@ -18,7 +18,7 @@ class Failed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run came to. `reasons` are tests that have no verdict on the device, and why."""
+    """The reasons for a run's verdict. `reasons` are tests that have no verdict on the device, and why."""
 
     failed: list[Failed]
     near: list[Failed]

@@ -14,7 +14,7 @@ HEADER = (
 """The columns, in an order that stays: a later version appends to it."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
+"""The beginnings of a formula, as spreadsheets see it (OWASP, CSV Injection)."""
 
 
 def lines(portions: Iterable[list[RunSummary]]) -> Iterator[str]:
