@@ -17,7 +17,10 @@ AnyRequest = Request[Any, Any, State]
 
 
 class Manner(NamedTuple):
-    """The language and zone of pages where nothing else is asked for. None: this machine's zone."""
+    """The language and zone of pages where nothing else is asked for.
+
+    `zone` None: that of this machine.
+    """
 
     language: str = ENGLISH
     zone: tzinfo | None = None
