@@ -18,7 +18,10 @@ class Failed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The reasons for a run's verdict. `reasons` are tests that have no verdict on the device, and why."""
+    """The reasons for a run's verdict.
+
+    `reasons` are tests that have no verdict on the device: verdict, title and why.
+    """
 
     failed: list[Failed]
     near: list[Failed]
