@@ -60,7 +60,7 @@ class DdcMonitor(Monitor):
         self.identity = Identity(
             maker=told.manufacturer or "",
             model=told.name or (f"{told.product_code:04X}" if told.product_code else ""),
-            serial_number=told.serial_text or str(told.serial_number or ""),
+            serial_number=told.serial,
         )
 
     def read_edid(self) -> bytes:

@@ -36,7 +36,7 @@ def edid(
     yield Learned(
         maker=parsed.manufacturer or "",
         model=parsed.name or (f"{parsed.product_code:04X}" if parsed.product_code else ""),
-        serial_number=parsed.serial_text or str(parsed.serial_number or ""),
+        serial_number=parsed.serial,
         year=parsed.year or parsed.model_year,
     )
     yield Reading("edid_answers", True)

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from drivers.formats import edid
 from drivers.formats.edid import Edid
+from drivers.formats.identities import is_placeholder, is_placeholder_number
 from drivers.sim.devices.edid_memory import build_edid
 
 GOOD = build_edid(
@@ -41,6 +42,17 @@ def test_every_field_of_a_good_edid() -> None:
         width_cm=52,
         height_cm=32,
         gamma=2.2,
+        digital=True,
+        native_width_px=1920,
+        native_height_px=1080,
+        native_refresh_hz=60.0,
+        width_mm=520,
+        height_mm=320,
+        min_vertical_hz=50,
+        max_vertical_hz=76,
+        min_horizontal_khz=30,
+        max_horizontal_khz=83,
+        max_pixel_clock_mhz=170,
         extensions=0,
         checksum_ok=True,
         errors=(),
@@ -50,7 +62,10 @@ def test_every_field_of_a_good_edid() -> None:
 def test_the_fields_stand_in_the_order_in_which_they_are_printed() -> None:
     assert " ".join(Edid._fields) == (
         "version manufacturer product_code serial_number serial_text name week year model_year"
-        " width_cm height_cm gamma extensions checksum_ok errors"
+        " width_cm height_cm gamma text digital native_width_px native_height_px native_refresh_hz"
+        " width_mm height_mm min_vertical_hz max_vertical_hz min_horizontal_khz"
+        " max_horizontal_khz max_pixel_clock_mhz audio hdr display_id extensions checksum_ok"
+        " errors remarks"
     )
 
 
@@ -65,10 +80,10 @@ def test_a_model_year_is_no_year_of_manufacture() -> None:
     assert (told.week, told.year, told.model_year) == (None, None, 2019)
 
 
-def test_a_week_that_no_year_has_is_told_and_an_error() -> None:
+def test_a_week_that_no_year_has_is_told_and_a_remark() -> None:
     told = edid.parse(with_bytes(0x10, b"\x37"))
     assert (told.week, told.year) == (55, 2008)
-    assert told.errors == ("week 55 of manufacture",)
+    assert (told.errors, told.remarks) == ((), ("week 55 of manufacture",))
 
 
 def test_a_projector_has_no_size_and_an_aspect_ratio_is_none_either() -> None:
@@ -84,12 +99,65 @@ def test_gamma_ff_is_defined_elsewhere() -> None:
     assert edid.parse(with_bytes(0x17, b"\xfe")).gamma == 3.54
 
 
+def test_a_serial_number_that_no_two_displays_differ_in_is_none() -> None:
+    told = edid.parse(with_bytes(0x0C, b"\1\1\1\1", build_edid(serial_text="")))
+    assert (told.serial_number, told.serial) == (None, "")
+    assert (told.errors, told.remarks) == ((), ("serial number 16843009 is a placeholder",))
+    for text in ("000000000000", "SerialNumber", "1234567890123"):
+        told = edid.parse(build_edid(serial_text=text, serial_number=0))
+        assert (told.serial_text, told.serial, told.errors) == ("", "", ())
+        assert told.remarks == (f"serial text {text!r} is a placeholder",)
+    told = edid.parse(build_edid(serial_text="000000000000", serial_number=587407777))
+    assert told.serial == "587407777"
+
+
+def test_odd_displays_as_they_were_found_have_no_damage() -> None:
+    name = bytes.fromhex("4c 43 44 2d 34 32 53 00 31 30 48 44 0a")
+    for at, new in ((0x08, b"\x36\x7f"), (0x10, b"\xa4"), (NAME_AT, name)):
+        told = edid.parse(with_bytes(at, new))
+        assert told.errors == ()
+        assert len(told.remarks) == 1
+
+
+def test_a_timing_that_is_not_said_to_be_native_is_not_taken_for_it() -> None:
+    told = edid.parse(with_bytes(0x18, b"\x2c"))
+    assert (told.native_width_px, told.native_height_px, told.native_refresh_hz) == (None,) * 3
+
+
+def test_an_aspect_ratio_in_a_timing_is_no_size() -> None:
+    told = edid.parse(with_bytes(0x36 + 12, b"\x10\x09\x00"))
+    assert (told.width_mm, told.height_mm) == (None, None)
+
+
+def test_an_input_is_digital_or_analog() -> None:
+    assert edid.parse(GOOD).digital is True
+    assert edid.parse(with_bytes(0x14, b"\x0e")).digital is False
+
+
+def display_id(*blocks: bytes, version: int = 0x12) -> bytes:
+    """Return a DisplayID extension, each of whose two checksums is right."""
+    section = bytes([version, sum(map(len, blocks)), 3, 0]) + b"".join(blocks)
+    section += bytes([-sum(section) % 256])
+    block = (b"\x70" + section).ljust(127, b"\0")
+    return block + bytes([-sum(block) % 256])
+
+
+def test_display_id_tells_the_native_pixels_where_the_base_block_does_not() -> None:
+    parameters = bytes.fromhex("01 00 0c") + bytes.fromhex("4c 1d 88 10 00 0f 70 08 00 00 00 00")
+    data = with_bytes(0x18, b"\x2c", build_edid(extensions=[display_id(parameters)]))
+    told = edid.parse(data)
+    assert (told.display_id, told.errors) == ("1.2", ())
+    assert (told.native_width_px, told.native_height_px) == (3840, 2160)
+    assert told.native_refresh_hz is None
+
+
 NAME_AT = 0x5A + 5
 
 
 def name_of(raw: bytes) -> tuple[str | None, int]:
     told = edid.parse(with_bytes(NAME_AT, raw.ljust(13)))
-    return told.name, len(told.errors)
+    assert told.errors == ()
+    return told.name, len(told.remarks)
 
 
 def test_texts_end_where_their_makers_meant_them_to() -> None:
@@ -104,12 +172,12 @@ def test_texts_end_where_their_makers_meant_them_to() -> None:
     assert name_of(b'it\'s "2"\n') == ('it\'s "2"', 0)
 
 
-def test_a_text_that_is_not_ascii_is_cut_there_and_an_error() -> None:
+def test_a_text_that_is_not_ascii_is_cut_there_and_a_remark() -> None:
     assert name_of(b"Gro\x81er 22\n") == ("Gro", 1)
     assert name_of(b"TAB\tTAB\n") == ("TAB", 1)
     assert name_of(b"\x01\x02\x03\x04\x05\x06") == ("", 1)
     told = edid.parse(with_bytes(NAME_AT, b"Gro\x81er 22\n   "))
-    assert told.errors == ("name is not ASCII: 47 72 6f 81 65 72 20 32 32 0a 20 20 20",)
+    assert told.remarks == ("name is not ASCII: 47 72 6f 81 65 72 20 32 32 0a 20 20 20",)
 
 
 def test_of_two_names_the_first_that_is_not_blank_counts() -> None:
@@ -171,16 +239,17 @@ def test_a_wrong_checksum_names_its_block() -> None:
     ]
 
 
-def test_a_manufacturer_that_is_not_three_letters_is_an_error() -> None:
+def test_a_manufacturer_that_is_not_three_letters_is_a_remark() -> None:
     told = edid.parse(with_bytes(0x08, b"\0\0"))
     assert told.manufacturer == "@@@"
-    assert told.errors == ("manufacturer 00 00 is '@@@', not three letters",)
+    assert told.errors == ()
+    assert told.remarks == ("manufacturer 00 00 is '@@@', not three letters of the alphabet",)
 
 
-def test_an_unknown_version_is_an_error_and_still_read() -> None:
+def test_an_unknown_version_is_a_remark_and_still_read() -> None:
     told = edid.parse(with_bytes(0x12, b"\x02\x00"))
     assert (told.version, told.name) == ("2.0", "DELL 2408WFP")
-    assert told.errors == ("version 2.0 is unknown, read as 1.4",)
+    assert (told.errors, told.remarks) == ((), ("version 2.0 is unknown, read as 1.4",))
 
 
 def test_one_wrong_byte_in_the_header_is_an_error_and_still_read() -> None:
@@ -241,8 +310,9 @@ def test_what_was_built_is_read(
     assert told.errors == ()
     assert told.version == version
     assert told.product_code == product_code
-    assert told.serial_number == (serial_number or None)
-    assert told.serial_text == (text.strip() if text else None)
+    assert told.serial_number == (None if is_placeholder_number(serial_number) else serial_number)
+    blank = "" if text else None
+    assert told.serial_text == (blank if is_placeholder(text) else text.strip())
     assert (told.week, told.year) == (week or None, year)
 
 
