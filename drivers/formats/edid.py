@@ -161,9 +161,14 @@ def blocks_promised(data: bytes) -> int:
     return 1 + data[0x7E]
 
 
-def _is_edid(data: bytes) -> bool:
+def begins_edid(data: bytes) -> bool:
+    """Tell whether these bytes begin with the header of an EDID; one of its bytes may be wrong."""
     right = sum(is_ == should for is_, should in zip(data, HEADER, strict=False))
-    return len(data) >= BLOCK_SIZE and right >= LEAST_HEADER_BYTES
+    return right >= LEAST_HEADER_BYTES
+
+
+def _is_edid(data: bytes) -> bool:
+    return len(data) >= BLOCK_SIZE and begins_edid(data)
 
 
 def _blocks(data: bytes) -> list[bytes]:

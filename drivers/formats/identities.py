@@ -37,7 +37,7 @@ def is_placeholder(serial: str) -> bool:
     >>> is_placeholder("CN0G293H"), is_placeholder("100001")
     (False, False)
     """
-    plain = re.sub(r"[\W_]+", "", serial.casefold())
+    plain = _plain(serial)
     if plain.startswith("0x"):
         plain = plain[2:]
     if len(set(plain)) <= 1 or plain in _WORDS:
@@ -72,15 +72,15 @@ _SPELLINGS = {
     "Apple": "apple appleinc applecomputer applecomputerinc app",
     "Samsung": "samsung sam samsungelectronics samsungelectronicscoltd samsungelectricco",
     "LG": "lg lge gsm goldstar lgelectronics lgelectronicsinc lgphilips",
-    "Epson": "epson seikoepson seikoepsoncorp seikoepsoncorporation",
+    "EPSON": "epson seikoepson seikoepsoncorp seikoepsoncorporation",
     "Canon": "canon canoninc",
     "Brother": "brother brotherindustries brotherindustriesltd",
     "Lexmark": "lexmark lexmarkinternational lexmarkinternationalinc",
     "Kyocera": "kyocera kyoceramita kyoceradocumentsolutions kyoceradocumentsolutionsinc",
-    "Ricoh": "ricoh ricohcoltd ricohcompanyltd",
+    "RICOH": "ricoh ricohcoltd ricohcompanyltd",
     "Xerox": "xerox xeroxcorporation xeroxcorp",
     "OKI": "oki okidata okidatacorp okidatacorporation okielectric",
-    "Konica Minolta": "konicaminolta konicaminoltaholdings minolta minoltaqms",
+    "Konica Minolta": "konicaminolta konicaminoltaholdings",
     "Logitech": "logitech logitechinc logitec",
     "Microsoft": "microsoft microsoftcorp microsoftcorporation",
     "Cherry": "cherry cherrygmbh zfcherry",
@@ -107,4 +107,13 @@ def maker_name(said: str) -> str:
     {'HP'}
     """
     text = clean(said)
-    return _MAKERS.get(re.sub(r"[\W_]+", "", text.casefold()), text)
+    return _MAKERS.get(_plain(text), text)
+
+
+def maker_key(said: str) -> str:
+    """Return a key that all spellings of one maker share, for comparing and for looking up."""
+    return _plain(maker_name(said))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.casefold())

@@ -5,9 +5,11 @@
 Keys come in any order and case, in a short form and a long one.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from drivers.formats.identities import maker_key, maker_name, serial_or_none
 from drivers.formats.text import clean, few, quote
 
 
@@ -15,12 +17,15 @@ class DeviceId(NamedTuple):
     """The facts that a device states of itself. A missing one is None or empty."""
 
     maker: str | None
+    """In one spelling for each maker that is known."""
     model: str | None
+    """Where no model is given, the description without the maker's name."""
     commands: tuple[str, ...]
     """The languages it understands."""
     printer_class: str | None
     description: str | None
     serial_number: str | None
+    """None where it is a placeholder."""
     other: Mapping[str, str]
     """Any other field, by its key in capitals."""
     errors: tuple[str, ...]
@@ -39,9 +44,15 @@ _KEYS = {
     "DESCRIPTION": "description",
     "SERN": "serial_number",
     "SN": "serial_number",
+    "NS": "serial_number",
     "SERIALNUMBER": "serial_number",
     "SERIAL NUMBER": "serial_number",
 }
+
+# A control character before a key stands where a semicolon was meant. Elsewhere it is in a text.
+_SEPARATORS = re.compile(
+    r";[\s\x00-\x1f]*|[\x00-\x1f]{1,4}(?=[ ]{0,4}[A-Za-z][A-Za-z0-9 _-]{0,30}:)"
+)
 
 # Two bytes of length and "MFG:x;MDL:y;": what claims to be shorter is wrong about its length.
 _SHORTEST = 14
@@ -52,7 +63,8 @@ def parse(text: str) -> DeviceId:
     found: dict[str, str] = {}
     other: dict[str, str] = {}
     errors = []
-    for part in text.split(";"):
+    instead: set[str] = set()
+    for separator, part in _parts(text):
         key, colon, value = part.partition(":")
         key, value = clean(key), clean(value)
         name = _KEYS.get(key.upper())
@@ -60,7 +72,11 @@ def parse(text: str) -> DeviceId:
             continue
         if not (key and colon):
             errors.append(f"{quote(part.strip())} has no key")
-        elif name is None:
+            continue
+        if separator and separator[0] != ";" and separator not in instead:
+            instead.add(separator)
+            errors.append(f"{quote(separator)} where a semicolon belongs")
+        if name is None:
             other.setdefault(key.upper(), value)
         elif not found.get(name):
             found[name] = value
@@ -71,16 +87,41 @@ def parse(text: str) -> DeviceId:
     if not found:
         errors.append("no fields of a device id")
     commands = (command.strip() for command in found.get("commands", "").split(","))
+    said_serial = found.get("serial_number")
     return DeviceId(
-        maker=found.get("maker"),
-        model=found.get("model"),
+        maker=maker_name(found["maker"]) if "maker" in found else None,
+        model=found["model"] if "model" in found else _described(found),
         commands=tuple(filter(None, commands)),
         printer_class=found.get("printer_class"),
         description=found.get("description"),
-        serial_number=found.get("serial_number"),
+        serial_number=said_serial and serial_or_none(said_serial),
         other=other,
         errors=few(errors),
     )
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """Split an id into its fields, each with the separator before it."""
+    ends = [(match.start(), match.end()) for match in _SEPARATORS.finditer(text)]
+    starts = [0, *(end for _, end in ends)]
+    stops = [*(start for start, _ in ends), len(text)]
+    before = ["", *(text[start:end] for start, end in ends)]
+    return [
+        (separator, text[start:stop])
+        for separator, start, stop in zip(before, starts, stops, strict=True)
+    ]
+
+
+def _described(found: Mapping[str, str]) -> str | None:
+    """Return the model that the description names: without the maker, however it is spelt."""
+    description = found.get("description")
+    if not description:
+        return None
+    first, _, rest = description.partition(" ")
+    maker = found.get("maker", "")
+    if rest and maker and maker_key(first) == maker_key(maker):
+        return rest.strip()
+    return description
 
 
 def parse_bytes(data: bytes) -> DeviceId:

@@ -9,7 +9,7 @@ Displays garble what they send; the retries here are those that ddcutil's users 
 
 from drivers.buses import I2cBus, Time
 from drivers.errors import BadReply, BusMissing, DriverError, NoReply, NotConnected
-from drivers.formats.edid import BLOCK_SIZE, blocks_promised
+from drivers.formats.edid import BLOCK_SIZE, begins_edid, blocks_promised
 
 EDID_ADDRESS = 0x50
 SEGMENT_ADDRESS = 0x30
@@ -45,7 +45,10 @@ def read_edid(bus: I2cBus, time: Time) -> bytes:
 
 
 def _read_block(bus: I2cBus, time: Time, number: int) -> bytes:
-    """Read 128 bytes until their checksum is right, or until they read the same twice."""
+    """Read 128 bytes until they are sound, or until they read the same twice.
+
+    Sound is a right checksum, and the header where it belongs.
+    """
     segment, second = divmod(number, 2)
     before = b""
     problem: DriverError
@@ -55,7 +58,9 @@ def _read_block(bus: I2cBus, time: Time, number: int) -> bytes:
         except (NotConnected, NoReply) as error:
             problem = type(error)(f"{EEPROM}: EDID block {number}: {error}")
         else:
-            if len(block) == BLOCK_SIZE and (sum(block) % 256 == 0 or block == before):
+            # A display that was not ready gives its second block where the first is asked for.
+            sound = sum(block) % 256 == 0 and (number > 0 or begins_edid(block))
+            if len(block) == BLOCK_SIZE and (sound or block == before):
                 return block
             problem = BadReply(
                 f"{EEPROM}: EDID block {number} reads as {before.hex()}, then {block.hex()}"

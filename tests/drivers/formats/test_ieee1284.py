@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.formats import ieee1284
+from drivers.formats.identities import serial_or_none
 from drivers.formats.ieee1284 import DeviceId
 
 L360 = (
@@ -46,7 +47,7 @@ def test_values_may_hold_colons() -> None:
 
 def test_a_field_without_a_key_is_an_error_and_the_rest_is_read() -> None:
     told = ieee1284.parse("MFG:EPSON;CMD:BDC;WF-7510 Series;:x;CLS:PRINTER;DES:EPSON WF-7510")
-    assert (told.model, told.printer_class) == (None, "PRINTER")
+    assert (told.model, told.printer_class) == ("WF-7510", "PRINTER")
     assert told.errors == ("'WF-7510 Series' has no key", "':x' has no key")
 
 
@@ -54,6 +55,40 @@ def test_a_key_that_comes_twice_counts_once() -> None:
     told = ieee1284.parse("MFG:HP;MANUFACTURER:HP;MDL:;MODEL:a;MDL:b;CMD:PCL;CMD:PJL")
     assert (told.maker, told.model, told.commands) == ("HP", "a", ("PCL", "PJL"))
     assert told.errors == ("MDL comes again: 'b'",)
+
+
+@pytest.mark.parametrize("separator", ["\0", "\n", "\r\n", "\0\0", "\t"])
+def test_control_characters_before_a_key_are_separators_and_an_error(separator: str) -> None:
+    fields = ("MFG:Maker", "CMD:PCL5E,PCL6", "MDL:ML-1650;CLS:PRINTER;")
+    told = ieee1284.parse(separator.join(fields))
+    assert (told.maker, told.commands, told.model) == ("Maker", ("PCL5E", "PCL6"), "ML-1650")
+    assert told.errors == (f"{separator!r} where a semicolon belongs",)
+
+
+def test_a_control_character_within_a_text_separates_nothing() -> None:
+    told = ieee1284.parse("MFG:a;DES:first line\nsecond line;MDL:b")
+    assert (told.description, told.model, told.errors) == ("first line second line", "b", ())
+
+
+def test_a_model_that_is_not_given_is_the_description_without_the_maker() -> None:
+    told = ieee1284.parse(
+        "MFG:EPSON;CMD:ESCPL2,BDC;WF-7010 Series;CLS:PRINTER;DES:EPSON WF-7010 Series"
+    )
+    assert told.model == "WF-7010 Series"
+    assert ieee1284.parse("MFG:hp;DES:Hewlett-Packard LaserJet 4").model == "LaserJet 4"
+    assert ieee1284.parse("MFG:Oki;DES:B4350").model == "B4350"
+    assert ieee1284.parse("MFG:Oki;MDL:;DES:B4350").model == ""
+
+
+@pytest.mark.parametrize("said", ["HP", "hp", "Hewlett-Packard", "HEWLETT-PACKARD"])
+def test_a_maker_has_one_name_however_it_is_spelt(said: str) -> None:
+    assert ieee1284.parse(f"MFG:{said};MDL:x").maker == "HP"
+
+
+def test_a_serial_number_may_be_called_ns_and_a_placeholder_is_none() -> None:
+    assert ieee1284.parse("MFG:a;NS:CN1234567").serial_number == "CN1234567"
+    for said in ("000000000000", "", "None", "123456789"):
+        assert not ieee1284.parse(f"MFG:a;SN:{said}").serial_number
 
 
 @pytest.mark.parametrize("text", ["", ";;;", "\0\0", "nothing", "FOO:bar;"])
@@ -128,4 +163,5 @@ def test_what_was_written_is_read(
 ) -> None:
     fields = [f"MFG:{maker}", f"MDL:{model}", f"CMD:{','.join(commands)}", f"SN:{serial_number}"]
     told = ieee1284.parse(";".join(fields[place] for place in order))
-    assert told == DeviceId(maker, model, tuple(commands), None, None, serial_number, {}, ())
+    serial = serial_number and serial_or_none(serial_number)
+    assert told == DeviceId(maker, model, tuple(commands), None, None, serial, {}, ())
