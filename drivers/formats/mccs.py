@@ -8,6 +8,7 @@ twice or one inside the other. The meaning is nearly always clear; the mistakes 
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from drivers.formats.text import MOST_QUOTED, clean, few, quote
@@ -43,6 +44,12 @@ _BRACKET = re.compile(r"\bbin\s*\(\s*(\d{1,5})\s*\(|[()]", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _TEXTS = ("prot", "type", "model", "mccs_ver")
 _DEEPEST = 8
+
+# A group that begins within the text of another: the bracket that closes the other is missing.
+_GROUP_WITHIN = re.compile(
+    r"(?:cmds|vcp|vcpname|mccs_ver|mswhql|asset_eep|mpu|prot|type|model|(?:edid|vdif)\s+bin)\s*\(",
+    re.IGNORECASE,
+)
 
 
 class _Reading:
@@ -93,6 +100,10 @@ class _Reading:
                     self.errors.append(
                         f"cmds: {quote(item)} has values ({clean(values, MOST_QUOTED)})"
                     )
+        elif name in _TEXTS and (within := _GROUP_WITHIN.search(body)):
+            self.errors.append(f"{name}: a ) is missing")
+            self._deeper(self._read_groups, f"{name}({body[: within.start()]})", depth)
+            self._deeper(self._read_groups, body[within.start() :], depth)
         elif name in _TEXTS and name not in self.texts:
             self.texts[name] = clean(body)
         elif name in _TEXTS or clean(word) in self.other:
@@ -117,11 +128,21 @@ class _Reading:
                 self.vcp[codes[-1]] = (*had, *more)
 
     def _values(self, code: int, text: str) -> list[int]:
-        values = []
+        """Return the values of a control; of words with four digits, either 16 bits or two bytes.
+
+        Values are listed in ascending order: `0102` are two bytes, `FE00 FE01` are two values.
+        """
+        words = []
         for word, body in self._items(text):
-            values += self._numbers(word, f"values of {code:02X}", bytes_only=False)
+            words.append(word)
             if body is not None:
                 self.errors.append(f"values of {code:02X}: ({clean(body, MOST_QUOTED)}) left out")
+        digits = [word for word in words if _HEX.fullmatch(word) and len(word) % 2 == 0]
+        packed = bytes.fromhex("".join(digits))
+        bytes_only = all(low < high for low, high in pairwise(packed))
+        values = []
+        for word in words:
+            values += self._numbers(word, f"values of {code:02X}", bytes_only=bytes_only)
         return values
 
     def _numbers(self, word: str, where: str, *, bytes_only: bool) -> list[int]:
