@@ -3,6 +3,7 @@
 Whatever goes wrong on a wire arrives as a `DriverError`; no library's exception passes this line.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -104,6 +105,13 @@ class UsbDevice(Protocol):
         """Make one bulk or interrupt transfer; nothing in time gives `b""`."""
 
     def write(self, endpoint: int, data: bytes, timeout_s: float) -> int: ...
+
+    def behind(self) -> Iterator["UsbDevice"]:
+        """Open the devices at the ports of this hub, one after the other; none of what is no hub.
+
+        Each is the caller's to close.
+        """
+
     def close(self) -> None: ...
 
 

@@ -270,6 +270,9 @@ class KeySource(Actuator):
     rollover: int
     """Keys it can report at once besides modifiers: 6 for arrays of six, more for bitmaps."""
 
+    odd_reports_seen: int = 0
+    """Number of reports so far that its own description does not allow."""
+
     @abstractmethod
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         """Return the key events since the last call; waits at most `timeout_s` for the first."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from drivers.buses import Time, UsbDevice, UsbInterface
 from drivers.capabilities import Identity, KeyEvent, KeySource
-from drivers.errors import BadReply, DriverError, NotConnected, Refused, WrongDevice
+from drivers.errors import BadReply, DriverError, NoReply, NotConnected, Refused, WrongDevice
 from drivers.languages.hid_descriptors import (
     REPORT_DESCRIPTOR,
     find_hid_descriptor,
@@ -21,6 +21,7 @@ from drivers.languages.hid_reports import (
     keys_in_boot_report,
     keys_in_report,
 )
+from drivers.languages.usb_tree import find_behind
 
 # HID 1.11, 4.1-4.3
 HID_CLASS = 3
@@ -90,6 +91,9 @@ class _Board:
 class HidKeyboard(KeySource):
     """The keyboard under test, with all its HID interfaces claimed: no key reaches a console.
 
+    A keyboard with sockets is a hub at its port, and the keyboard is behind that. An interface
+    besides the keyboard's own that cannot be read, or describes no keys, is left aside.
+
     Between two calls of `read_events` nothing is read: the keyboard keeps a few reports, and those
     get the time when they are read. It owns `device` from here on. Raises `WrongDevice` when no
     interface sends keys; all interfaces are released then.
@@ -105,8 +109,9 @@ class HidKeyboard(KeySource):
     """The lamps among `num`, `caps` and `scroll` that the report descriptor offers."""
 
     def __init__(self, device: UsbDevice, *, time: Time) -> None:
-        self._device = device
         self._time = time
+        at_port = device
+        device = self._device = find_behind(at_port, _has_hid) or at_port
         self._down: frozenset[int] = frozenset()
         self._spoke_s = -math.inf
         self._boot_protocol = False
@@ -123,6 +128,8 @@ class HidKeyboard(KeySource):
         except BaseException:
             with suppress(DriverError):
                 self._give_back()
+                if device is not at_port:
+                    device.close()
             raise
         self.boot = any(map(_is_boot_keyboard, interfaces))
         self.usages = frozenset().union(*(each.descriptor.keys() for each in self._boards))
@@ -139,7 +146,8 @@ class HidKeyboard(KeySource):
 
         Each has the time when its report arrived, in seconds of `time`. A keyboard is asked once in
         1 to 10 ms; a shorter timeout may hear nothing of what is there. Raises `NotConnected`
-        when it was unplugged and `BadReply` for a report that its own descriptor does not allow.
+        when it was unplugged. A report that its own descriptor does not allow is counted in
+        `odd_reports_seen` and says nothing else.
         """
         if not 0 <= timeout_s <= 3600:
             raise ValueError(f"cannot wait {timeout_s} s for keys")
@@ -221,11 +229,11 @@ class HidKeyboard(KeySource):
         for interface in interfaces:
             self._device.claim(interface.number)
             self._held.append(interface.number)
-        self._descriptors = {each.number: self._report_descriptor(each) for each in interfaces}
+        self._descriptors = self._report_descriptors(interfaces)
         boards = [
             _Board(each, self._descriptors[each.number])
             for each in interfaces
-            if each.endpoints_in and self._descriptors[each.number].key_fields()
+            if each.endpoints_in and self._descriptors[each.number].keys()
         ]
         self._boards = sorted(boards, key=lambda board: -board.descriptor.rollover())
         if not self._boards:
@@ -244,6 +252,26 @@ class HidKeyboard(KeySource):
             if board.boot:
                 with suppress(Refused):
                     self._set_protocol(board.number, REPORT_PROTOCOL)
+
+    def _report_descriptors(self, interfaces: list[UsbInterface]) -> dict[int, ReportDescriptor]:
+        """Return the descriptor of each interface; an empty one for what can be left aside.
+
+        That is an interface that is no keyboard to a BIOS, as long as another one has keys. Raises
+        the error of the first that cannot be read where none has.
+        """
+        told: dict[int, ReportDescriptor] = {}
+        failure: DriverError | None = None
+        for each in interfaces:
+            try:
+                told[each.number] = self._report_descriptor(each)
+            except (BadReply, Refused, NoReply) as error:
+                if _is_boot_keyboard(each):
+                    raise
+                failure = failure or error
+                told[each.number] = ReportDescriptor((), numbered=False)
+        if failure is not None and not any(each.keys() for each in told.values()):
+            raise failure
+        return told
 
     def _report_descriptor(self, interface: UsbInterface) -> ReportDescriptor:
         try:
@@ -281,8 +309,9 @@ class HidKeyboard(KeySource):
         at_s = self._time.monotonic()
         try:
             error = board.hear(report, boot=self._boot_protocol)
-        except BadReply as bad:
-            raise BadReply(f"{self.where}, interface {board.number}: {bad}") from bad
+        except BadReply:
+            self.odd_reports_seen += 1
+            return []
         if error == ERROR_ROLL_OVER:
             self.rollover_seen += 1
         elif error != NO_ERROR:
@@ -329,6 +358,10 @@ class HidKeyboard(KeySource):
     def _check_open(self) -> None:
         if self._closed:
             raise NotConnected(f"{self.where}: closed")
+
+
+def _has_hid(device: UsbDevice) -> bool:
+    return any(each.usb_class == HID_CLASS for each in device.interfaces)
 
 
 def _is_boot_keyboard(interface: UsbInterface) -> bool:

@@ -9,7 +9,8 @@ Displays garble what they send; the retries here are those that ddcutil's users 
 
 from drivers.buses import I2cBus, Time
 from drivers.errors import BadReply, BusMissing, DriverError, NoReply, NotConnected
-from drivers.formats.edid import BLOCK_SIZE, begins_edid, blocks_promised
+from drivers.formats.edid import begins_edid, blocks_promised
+from drivers.formats.edid_details import BLOCK_SIZE
 
 EDID_ADDRESS = 0x50
 SEGMENT_ADDRESS = 0x30

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from drivers.errors import BadReply
+from drivers.formats.text import few
 from drivers.languages.hid_fields import (
     MOST_FIELD_BITS,
     MOST_REPORT_BITS,
@@ -52,17 +53,19 @@ def find_hid_descriptor(extra: bytes) -> HidDescriptor:
 def parse_report_descriptor(data: bytes) -> ReportDescriptor:
     """Read the items of a report descriptor (HID 1.11, 6.2.2).
 
-    Raises `BadReply`, with the offset, where no host could make sense of them.
+    A field whose ranges contradict themselves carries no usages; that, and what is declared in a
+    way that hosts must guess at, stands in the `remarks`. Raises `BadReply`, with the offset, where
+    no host could make sense of the items.
     """
     parser = _Parser(data)
     parser.run()
     numbered = any(field.report_id for field in parser.fields)
-    return ReportDescriptor(tuple(parser.fields), numbered)
+    return ReportDescriptor(tuple(parser.fields), numbered, few(parser.remarks))
 
 
 class _Usage(NamedTuple):
     """A local usage as written: its page is only known at the main item, unless it has four
-    bytes (6.2.2.8)."""
+    bytes (6.2.2.8). Four bytes on page 0, which HUT leaves undefined, have none either."""
 
     value: int
     extended: bool
@@ -102,6 +105,7 @@ class _Parser:
         self._first = _Usage(0, extended=False)
         self._alternatives: int | None = None  # number of usages so far, inside a delimiter
         self.fields: list[Field] = []
+        self.remarks: list[str] = []
 
     def run(self) -> None:
         end = 0
@@ -136,6 +140,9 @@ class _Parser:
         there = self._data[self._offset : self._offset + 8].hex(" ") or "its end"
         return BadReply(f"HID report descriptor, offset {self._offset} ({there}): {why}")
 
+    def _remark(self, what: str) -> None:
+        self.remarks.append(f"offset {self._offset}: {what}")
+
     def _main(self, tag: int, data: bytes) -> None:
         if self._alternatives is not None:
             raise self._wrong("a main item inside a delimiter")
@@ -160,11 +167,19 @@ class _Parser:
         end = start + state.report_size * state.report_count
         if end > MOST_REPORT_BITS:
             raise self._wrong(f"a report of {end} bits")
+        usages = self._ranges()
         if state.logical_max < state.logical_min:
-            raise self._wrong(f"logical range {state.logical_min}…{state.logical_max}")
+            self._remark(f"logical range {state.logical_min}…{state.logical_max}")
+            usages = ()
         self._bits[key] = end
         if end == start:
             return
+        variable = bool(flags & 2)
+        named = sum(each.last - each.first + 1 for each in usages)
+        if not variable and state.report_size == 1 and named > 2 and not flags & 1:
+            # One bit cannot say which of many usages is on: a bitmap is meant.
+            self._remark(f"an array of {state.report_count} single bits, read as a bitmap")
+            variable = True
         self.fields.append(
             Field(
                 kind=kind,
@@ -173,10 +188,10 @@ class _Parser:
                 size_bits=state.report_size,
                 places=state.report_count,
                 constant=bool(flags & 1),
-                variable=bool(flags & 2),
+                variable=variable,
                 logical_min=state.logical_min,
                 logical_max=state.logical_max,
-                usages=self._ranges(),
+                usages=usages,
                 application=self._collections[0] if self._collections else 0,
             )
         )
@@ -207,7 +222,8 @@ class _Parser:
                 self._globals = self._stack.pop()
 
     def _local(self, tag: int, data: bytes) -> None:
-        usage = _Usage(int.from_bytes(data, "little"), extended=len(data) == 4)
+        value = int.from_bytes(data, "little")
+        usage = _Usage(value, extended=value > 0xFFFF)
         match tag:
             case 0x0 | 0x1 | 0x2 if self._alternatives:
                 pass  # of alternative usages only the first, preferred one is used (6.2.2.8)
@@ -241,5 +257,5 @@ class _Parser:
         ranges = [UsageRange(first.on(page), last.on(page)) for first, last in self._usages]
         for each in ranges:
             if each.last < each.first:
-                raise self._wrong(f"usages {each.first:#x}…{each.last:#x}")
-        return tuple(ranges)
+                self._remark(f"usages {each.first:#x}…{each.last:#x}")
+        return tuple(each for each in ranges if each.first <= each.last)

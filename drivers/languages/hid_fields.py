@@ -98,6 +98,8 @@ class ReportDescriptor(NamedTuple):
 
     fields: tuple[Field, ...]
     numbered: bool
+    remarks: tuple[str, ...] = ()
+    """The oddities of its items, with their offsets."""
 
     def report_bytes(self, kind: Kind, report_id: int) -> int:
         """Return the length of a report, with its id; 0 when there is no such report."""

@@ -205,6 +205,16 @@ class PyusbDevice:
                 self._recover(endpoint, error)
                 raise
 
+    def behind(self) -> Iterator["PyusbDevice"]:
+        """Open the devices at the ports of this hub, in order; none of what is no hub."""
+        if not self.is_hub:
+            return
+        with self._asking("look at its ports"):
+            found = list(usb.core.find(find_all=True, backend=self._device.backend))
+        nearest = [each for each in found if (at := port_of(each)).way and at.hub == self._place]
+        for each in sorted(nearest, key=port_of):
+            yield PyusbDevice(each, self._sysfs)
+
     def close(self) -> None:
         """Release all interfaces and close the device; again, and without the device, too."""
         if self.closed:

@@ -47,7 +47,8 @@ class SimulatedModbusRtu:
     """Answers as one unit. A twin overrides what its instrument offers; all else is illegal.
 
     A real unit finds the frames by the silence between them. There is none to be seen here, so a
-    frame is what has a right CRC, and what lies before it is skipped.
+    frame is what has a right CRC, and what lies before it is skipped. Of an unknown function, whose
+    size is not known either, only a frame for this unit counts: others could be a part of one.
     """
 
     def __init__(self, *units: int) -> None:
@@ -83,6 +84,8 @@ class SimulatedModbusRtu:
     def _next_frame(self) -> bytes:
         for start in range(len(self._heard) - 3):
             size = self._size_at(start)
+            if size is None and self._heard[start] not in self.units:
+                continue
             frame = self._heard[start:] if size is None else self._heard[start : start + size]
             if len(frame) == (size or len(frame)) and with_crc(frame[:-2]) == frame:
                 self._heard = self._heard[start + len(frame) :]

@@ -45,6 +45,7 @@ def stuck_keys(
     wrong="",
     taps_made="",
     taps_heard="",
+    odd_reports="",
 )
 def every_key(
     keyboard: KeySource,
@@ -81,6 +82,7 @@ def every_key(
     yield Reading("chatter", found.chatter)
     yield Reading("taps_made", presses * len(found.missing))
     yield Reading("taps_heard", sum(found.heard[usage] for usage in found.missing))
+    yield Reading("odd_reports", keyboard.odd_reports_seen)
 
 
 @step(
@@ -90,6 +92,7 @@ def every_key(
     unreleased_keys="",
     missing="",
     wrong="",
+    odd_reports="",
 )
 def every_key_by_hand(
     keyboard: KeySource,
@@ -129,6 +132,7 @@ def every_key_by_hand(
         found.listen(hear(keyboard, clock, 1.0))
     ask_what_holds(found.down, keyboard, operator, clock)
     yield from found.readings()
+    yield Reading("odd_reports", keyboard.odd_reports_seen)
 
 
 class _Findings:

@@ -398,6 +398,22 @@ def test_all_promised_blocks_are_read_by_segment(count: int) -> None:
     assert monitor.read_edid() == edid
 
 
+def test_a_first_read_that_begins_at_the_second_block_is_repeated() -> None:
+    edid = build_edid(extensions=[extension(0, tag=0x02)])
+    panel = SimulatedMonitor(edid, time=SimulatedTime())
+    reads = []
+
+    class NotReady:
+        def transfer(self, write: bytes, read_size: int) -> bytes:
+            reads.append(write)
+            return panel.edid_device.transfer(b"\x80" if len(reads) == 1 else write, read_size)
+
+    devices = {**panel.i2c_devices(), 0x50: NotReady()}
+    monitor = DdcMonitor(SimulatedI2cBus(devices), time=panel.time)
+    assert monitor.first_edid == edid
+    assert reads[:2] == [b"\0", b"\0"]
+
+
 def test_a_segment_that_is_forgotten_before_the_read_is_a_bad_reply() -> None:
     edid = build_edid(extensions=[extension(number) for number in range(3)])
     panel = SimulatedMonitor(edid, time=SimulatedTime(), segment_survives_stop=False)

@@ -177,7 +177,7 @@ def test_damaged_edids_are_read_as_edid_decode_reads_them() -> None:
 
 def has_pixels(told: dict[str, Any]) -> bool:
     """Tell whether a timing of edid-decode's has pixels; one of 0 × 1024 is no timing to us."""
-    return told["native_width_px"] != 0 != told["native_height_px"]
+    return 0 not in (told["native_width_px"], told["native_height_px"])
 
 
 def test_errors_of_real_edids_are_about_blocks_and_about_nothing_else() -> None:

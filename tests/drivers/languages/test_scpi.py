@@ -205,7 +205,8 @@ def test_whatever_comes_back_is_a_finite_number_or_an_error_of_ours(reply: bytes
     except (BadReply, NoReply):
         return
     assert math.isfinite(value)
-    assert float(reply.partition(b"\n")[0]) == value
+    white_space = bytes(range(0x21))  # IEEE 488.2, 7.4.1.2
+    assert float(reply.partition(b"\n")[0].strip(white_space)) == value
 
 
 @pytest.mark.parametrize("text", ["MEAS:VOLT?\n*RST", "MEAS:VOLT?\r*RST", "MEAS:VÖLT?"])

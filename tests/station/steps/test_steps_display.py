@@ -387,8 +387,21 @@ def test_a_blank_identity_fails_and_is_no_error(rig: Rig, data: bytes) -> None:
     assert rig.measure("edid").verdict is Verdict.FAIL
 
 
-def test_a_display_from_the_future_fails(rig: Rig) -> None:
+def test_a_display_from_before_there_were_edids_fails_and_no_later_year_does(rig: Rig) -> None:
+    rig.display.edid = build_edid(year=1993)
+    assert rig.measure("edid").verdict is Verdict.FAIL
     rig.display.edid = build_edid(year=2045)
+    assert rig.measure("edid").verdict is Verdict.PASS
+
+
+def test_an_odd_display_passes_and_a_damaged_one_fails(rig: Rig) -> None:
+    odd = bytearray(build_edid())
+    odd[0x08:0x0A], odd[0x10] = b"\x36\x7f", 0xA4
+    odd[127] = -sum(odd[:127]) % 256
+    rig.display.edid = bytes(odd)
+    assert rig.measure("edid").verdict is Verdict.PASS
+    odd[0x15] ^= 4
+    rig.display.edid = bytes(odd)
     assert rig.measure("edid").verdict is Verdict.FAIL
 
 
