@@ -1,4 +1,4 @@
-"""What an EDID says of its display beyond name and year: timings, ranges, extensions.
+"""Decode what an EDID says of its display beyond name and year: timings, ranges, extensions.
 
 VESA E-EDID A2 (EDID 1.4), 3.10 detailed timings and display descriptors; CTA-861-H, 7.5 data
 blocks; VESA DisplayID 1.3 and 2.0, data blocks 0x01, 0x03, 0x21 and 0x22.

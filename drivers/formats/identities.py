@@ -1,4 +1,4 @@
-"""The identities that devices state, where they are none: serial numbers nobody filled in.
+"""Tell identities from placeholders, and bring the spellings of a maker's name together.
 
 A serial number tells two devices of a model apart. What a whole series says, or what stands in an
 empty form, does not, and two records must never be taken for one unit by it. The words and numbers

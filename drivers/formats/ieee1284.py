@@ -19,7 +19,7 @@ class DeviceId(NamedTuple):
     maker: str | None
     """In one spelling for each maker that is known."""
     model: str | None
-    """Where no model is given, the description without the maker's name."""
+    """The description without the maker's name where no model is given."""
     commands: tuple[str, ...]
     """The languages it understands."""
     printer_class: str | None
