@@ -15,6 +15,7 @@ Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s
         ├── PortPower       the power of the USB port that the device is plugged into
         ├── PatternSource   pictures on the display under test
         ├── KeyActuator     presses keys
+        ├── Ps2Port         the host of a PS/2 keyboard or mouse
         ├── Monitor         a display's control channel (the device under test itself)
         └── KeySource       a keyboard's reports (the device under test itself)
 """
@@ -72,6 +73,27 @@ class KeyEvent(NamedTuple):
     usage: int
     down: bool
     at_s: float
+
+
+class Ps2Frame(NamedTuple):
+    """A byte of a PS/2 device.
+
+    `faults` are start, parity, stop, timing (of CLOCK), cut (fewer than eleven bits) and lost
+    (frames before this one). `at_s` is of a clock of its own, which wraps after 1073.741824 s.
+    """
+
+    byte: int
+    faults: frozenset[str]
+    at_s: float
+
+
+class Ps2Clock(NamedTuple):
+    """The shortest and the longest time for which a PS/2 device held CLOCK low, and high."""
+
+    least_low_s: float
+    most_low_s: float
+    least_high_s: float
+    most_high_s: float
 
 
 class PortState(NamedTuple):
@@ -232,6 +254,24 @@ class KeyActuator(Actuator):
     def release(self, usages: Iterable[int]) -> None: ...
 
 
+class Ps2Port(Actuator):
+    """A port for a PS/2 keyboard or mouse: its 5 V and its two lines."""
+
+    @abstractmethod
+    def switch(self, *, on: bool) -> None: ...
+
+    @abstractmethod
+    def send(self, byte: int) -> None:
+        """Send a byte. Raises `NoReply` where the device does not take it."""
+
+    @abstractmethod
+    def read_frames(self, timeout_s: float) -> tuple[Ps2Frame, ...]:
+        """Return the frames since the last call; waits at most `timeout_s` for the first."""
+
+    @abstractmethod
+    def read_clock(self) -> Ps2Clock: ...
+
+
 class Monitor(Actuator):
     """A display's EDID and its controls. Lets go by restoring what it changed."""
 
@@ -298,6 +338,7 @@ ROLES: Mapping[str, type[Instrument]] = {
     "port_power": PortPower,
     "screen": PatternSource,
     "actuator": KeyActuator,
+    "ps2": Ps2Port,
     "monitor": Monitor,
     "keyboard": KeySource,
 }

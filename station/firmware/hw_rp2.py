@@ -12,7 +12,8 @@ import time
 
 import machine
 import micropython
-from adc_rp2 import Capture
+import rp2
+from dma_rp2 import Capture, Ring
 
 WATCHDOG_MS = 1000  # at most 8388
 MAGIC_ASKED = 0x50414345  # in scratch register 0: this restart was asked for
@@ -176,3 +177,56 @@ class FingersHw(Rp2040):
         """Return the recorded current in milliamperes."""
         ma = self.calibration.get("gain", 1.0) * self.MA_OF_ADC
         return [int(raw * ma) for raw in self._capture.samples()]
+
+
+class Ps2Hw(Rp2040):
+    """Pins of the PS/2 board: see docs/firmware/ps2.md. DATA and CLOCK are next to each other."""
+
+    DATA, CLOCK, POWER = 2, 3, 6
+
+    def __init__(self, settings):
+        import pio_ps2
+
+        self._programs = pio_ps2
+        self._power = machine.Pin(self.POWER, machine.Pin.OUT, value=0)
+        data = machine.Pin(self.DATA, machine.Pin.IN)
+        clock = machine.Pin(self.CLOCK, machine.Pin.IN)
+        self._ear = rp2.StateMachine(
+            0, pio_ps2.hear, freq=pio_ps2.CYCLES_HZ, in_base=data, jmp_pin=clock
+        )
+        self._mouth = rp2.StateMachine(
+            1, pio_ps2.send, freq=pio_ps2.CYCLES_HZ, in_base=data, out_base=data, set_base=data
+        )
+        self._ring = Ring(10)  # 256 pulses: 23 frames, 18 ms of a fast device
+        super().__init__(settings)
+
+    def power(self, on):
+        """Switch the device's 5 V."""
+        self._power(on)
+
+    def listen(self):
+        """Let both lines go and hear the device."""
+        self._mouth.active(0)
+        self._mouth.restart()
+        self._mouth.exec("set(pindirs, 0)")
+        self._mouth.exec("set(pins, 0)")
+        self._ear.active(0)
+        self._ear.restart()
+        self._ring.start()
+        self._ear.put(self._programs.COUNTED_US)
+        self._ear.active(1)
+
+    def pulses(self):
+        """Return the pulses that the device has clocked since."""
+        return self._ring.words()
+
+    def send(self, bits):
+        """Begin to send ten inverted bits."""
+        self._ear.active(0)
+        self._mouth.restart()
+        self._mouth.active(1)
+        self._mouth.put(bits)
+
+    def sent(self):
+        """Return None until the device has taken the byte, then 0, or 1 when it refused it."""
+        return self._mouth.get() if self._mouth.rx_fifo() else None

@@ -126,3 +126,40 @@ class FingersHw(Linux):
                 ma = int(ma * (1 - 0.18 * (1 - abs(at_us - 12000) / 3000)))
             found.append(ma + n * 7 % 3)
         return found
+
+
+class Ps2Hw(Linux):
+    """A PS/2 port with a device of `sim_ps2`."""
+
+    def __init__(self, world):
+        from sim_ps2 import Device
+
+        self.device = Device(world)
+        self._taken = None
+        super().__init__(world)
+
+    def power(self, on):
+        """Switch the device's 5 V."""
+        self.device.power(on)
+        self.tell("power", on)
+
+    def listen(self):
+        """Let both lines go and hear the device."""
+
+    def pulses(self):
+        """Return the pulses that the device has clocked since."""
+        return self.device.pulses()
+
+    def send(self, bits):
+        """Begin to send ten inverted bits."""
+        byte = (bits ^ 0x1FF) & 0xFF
+        self._taken = None
+        if self.device.powered and not self.device.deaf:
+            self.device.take(byte)
+            self._taken = 0
+        self.tell("sent", "%02X" % byte)
+        self.tell("leds", self.device.leds)
+
+    def sent(self):
+        """Return None until the device has taken the byte, then 0, or 1 when it refused it."""
+        return self._taken

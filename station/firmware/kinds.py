@@ -8,4 +8,9 @@ def fixture_of(kind, hardware, settings):
 
         hw = hardware.FingersHw(settings)
         return hw, Fingers(hw)
+    if kind == "ps2":
+        from ps2 import Ps2
+
+        hw = hardware.Ps2Hw(settings)
+        return hw, Ps2(hw)
     raise ValueError(kind)

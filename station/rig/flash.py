@@ -22,8 +22,11 @@ from drivers.languages.fixture_lines import TIMEOUT_S, FixtureLines, Hello
 from drivers.linux.discovery import Found, SerialPort
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
-COMMON = ("line.py", "board.py", "kinds.py", "hw_rp2.py", "adc_rp2.py")
-KINDS: Mapping[str, tuple[str, ...]] = {"fingers": ("fingers.py",)}
+COMMON = ("line.py", "board.py", "kinds.py", "hw_rp2.py", "dma_rp2.py")
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "fingers": ("fingers.py",),
+    "ps2": ("ps2.py", "pio_ps2.py"),
+}
 """The kinds of boards, and the modules of each besides those that all have."""
 
 LOADER = "main.py"

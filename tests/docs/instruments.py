@@ -22,6 +22,7 @@ ABILITIES: tuple[type[Instrument], ...] = (
     can.PortPower,
     can.PatternSource,
     can.KeyActuator,
+    can.Ps2Port,
     can.Monitor,
     can.KeySource,
 )
