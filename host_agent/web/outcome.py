@@ -32,7 +32,8 @@ class Outcome(NamedTuple):
 
 def outcome_of(record: RunRecord, say: Speaker) -> Outcome:
     """Return why a run ended as it did, in the words of the speaker."""
-    unproved = record.conclude().unproved
+    is_incomplete = record.verdict is Verdict.INCOMPLETE
+    unproved = record.conclude().unproved if is_incomplete else ()
     return Outcome(
         failed=[one for step in record.steps for one in _failed(step, say)],
         near=[one for step in record.steps for one in _near(step, say)],

@@ -31,6 +31,13 @@ _QUARANTINED = {
 }
 """The sentence for each reason of `messages` and `store.keeping`, by a piece of its text."""
 
+_ANSWERS = {
+    "y": "answer.yes",
+    "n": "answer.no",
+    "d": "answer.do_it_now",
+    "c": "answer.cannot_be_pressed",
+}
+
 _BASIS = {Basis.SOURCE: "source", Basis.GENERAL: "general", Basis.PROPOSAL: "proposal"}
 
 
@@ -182,7 +189,7 @@ class Speaker:
 
     def answer(self, asked: Asked) -> str:
         """Return what the operator answered. The record holds the key of the answer."""
-        known = {"y": "answer.yes", "n": "answer.no"}.get(asked.answer)
+        known = _ANSWERS.get(asked.answer)
         return self(known) if known else asked.answer
 
     def quarantined(self, reason: str) -> str:

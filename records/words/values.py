@@ -9,6 +9,9 @@ from records.words.phrase import Value
 
 MOST_DECIMALS = 4
 
+FAR = 1e300
+"""A value from here on is outside by no number that a float holds."""
+
 
 def value_text(measurement: Measurement, words: Language) -> str:
     """Return the value with its unit, in the digits that it has earned.
@@ -124,7 +127,7 @@ def _is_zero(bound: float | None) -> bool:
 def excess_text(failed: Measurement, words: Language) -> str:
     """Return by how much a number is outside its limit, with its unit; empty for another value."""
     limit, value = failed.limit, failed.value
-    if limit is None or isinstance(value, str | bool) or not isfinite(value):
+    if limit is None or isinstance(value, str | bool) or not abs(value) < FAR:
         return ""
     low, high, equals = limit.min, limit.max, limit.equals
     if isinstance(equals, int | float) and not isinstance(equals, bool):
