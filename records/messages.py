@@ -11,7 +11,7 @@ import msgspec
 from records.limits import Limit
 from records.run import Attachment, Record
 from records.verdicts import Proof, Verdict
-from records.words import Value
+from records.words import Phrase, Value
 
 
 class Stored(Record, frozen=True):
@@ -105,7 +105,7 @@ class StationState(Record, frozen=True, tag_field="schema", tag="pace.state/1"):
     """Retained on the broker; `online=False` is left behind as the last will.
 
     `key` is the key that the station signs with now, `head` the last record that it signed.
-    `troubles` say in words what is wrong with its disk and the records on it.
+    `troubles` say what is wrong with its disk and the records on it.
     """
 
     station: str
@@ -115,7 +115,7 @@ class StationState(Record, frozen=True, tag_field="schema", tag="pace.state/1"):
     slots: tuple[SlotState, ...] = ()
     key: PublicKey | None = None
     head: Head | None = None
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Phrase, ...] = ()
 
 
 class PlannedTest(Record, frozen=True):

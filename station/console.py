@@ -37,14 +37,14 @@ class DeliveryNotice(msgspec.Struct, frozen=True, tag=True):
     """The whereabouts of records. `delivered` since the station's data was first created.
 
     `rejected` records are those that the host put in quarantine; they stay here, too. `troubles`
-    say in words what a person should know of the disk and of the records on it.
+    say what a person should know of the disk and of the records on it.
     """
 
     connected: bool
     delivered: int
     waiting: int
     rejected: int = 0
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Phrase, ...] = ()
 
 
 class AutopilotNotice(msgspec.Struct, frozen=True, tag=True):

@@ -37,7 +37,7 @@ def logging_to(folder: Path, *, to_file: bool) -> Iterator[None]:
         if to_file:
             handler = logging.FileHandler(folder / "station.log", encoding="utf-8")
     except OSError as error:
-        raise OutboxError(f"{folder}: nothing can be kept there: {error.strerror}") from error
+        raise OutboxError("outbox.failed", place=str(folder), error=str(error.strerror)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -23,6 +23,7 @@ UNITS = {
     "percent": "%",
     "cd_m2": "cd/m²",
     "lux": "lx",
+    "mib": "MiB",
 }
 """The unit of a number by the end of its name."""
 
@@ -32,6 +33,7 @@ NAMED = {
     "key": "key",
     "keys": "key",
     "measurements": "measured",
+    "ratings": "rating",
     "missing": "key",
     "wrong": "key",
     "stuck": "key",

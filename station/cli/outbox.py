@@ -43,6 +43,7 @@ def add(noun: argparse.ArgumentParser) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
+    from station.delivery import intact
     from station.delivery.repair import salvage
 
     path = chosen.data / "outbox.db"
@@ -55,7 +56,9 @@ def _list(chosen: argparse.Namespace) -> int:
     counts = {name: states.count(name) for name in ("waiting", "delivered", "rejected", "damaged")}
     if chosen.json:
         head = {"chain": found.head.chain, "position": found.head.position}
-        troubles = [{"at_s": at_s, "told": told} for at_s, told in found.troubles]
+        troubles = [
+            {"at_s": at_s, "told": intact.read_trouble(told).words} for at_s, told in found.troubles
+        ]
         print(json.dumps({**counts, "head": head, "records": records, "troubles": troubles}))
         return 0
     for one in records:
@@ -63,7 +66,7 @@ def _list(chosen: argparse.Namespace) -> int:
         reason = f"  {one['reason']}" if one["reason"] else ""
         print(f"{one['state']:9}  {one['kind']:5}  {one['record_id']}  {place}{reason}")
     for _, told in found.troubles:
-        print(told)
+        print(intact.read_trouble(told).words)
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 0
 

@@ -13,6 +13,7 @@ import msgspec
 
 from records.reading import head_of
 from records.signing import NotGenuine, digest, header_of, split
+from records.words import Phrase
 
 log = logging.getLogger(__name__)
 
@@ -82,16 +83,29 @@ def _set_aside(db: sqlite3.Connection, row: Row, why: str) -> None:
     db.execute("UPDATE outbox SET damaged = ? WHERE id = ?", (why, row.id))
 
 
-def troubles(db: sqlite3.Connection) -> tuple[str, ...]:
-    """Return in words what a person should know of this outbox; nothing while all is well."""
+def troubles(db: sqlite3.Connection) -> tuple[Phrase, ...]:
+    """Return what a person should know of this outbox; nothing while all is well."""
     (count,) = db.execute(
         "SELECT count(*) FROM outbox WHERE damaged IS NOT NULL AND delivered_at IS NULL"
     ).fetchone()
     told = db.execute(
         "SELECT told FROM trouble WHERE at_s > ? ORDER BY rowid DESC", (time.time() - TOLD_S,)
     ).fetchall()
-    words = [one for (one,) in told]
+    said = [read_trouble(one) for (one,) in told]
     if count:
-        which = "1 record is" if count == 1 else f"{count} records are"
-        words.append(f"{which} damaged and cannot be delivered: see `pace outbox list`")
-    return tuple(words)
+        said.append(Phrase("outbox.damaged", {"count": count}))
+    return tuple(said)
+
+
+def tell(db: sqlite3.Connection, trouble: Phrase) -> None:
+    """Write down what a person should know of this outbox."""
+    told = msgspec.json.encode(trouble).decode()
+    db.execute("INSERT INTO trouble VALUES (?, ?)", (time.time(), told))
+
+
+def read_trouble(told: str) -> Phrase:
+    """Return what was written down; damage and earlier versions have left words without an id."""
+    try:
+        return msgspec.json.decode(told, type=Phrase)
+    except msgspec.MsgspecError:
+        return Phrase(text=told)

@@ -4,12 +4,14 @@ import logging
 import sqlite3
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from records.messages import Receipt, Request
-from station.delivery import intact
+from records.words import Phrase, Value
+from station.delivery import intact, room
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,18 @@ _RECORDS = "kind <> 'plan'"
 
 
 class OutboxError(Exception):
-    """The disk took nothing. Says why and what to do."""
+    """The disk took nothing. `phrase` says why and what to do."""
+
+    def __init__(self, id: str, **values: Value) -> None:
+        self.phrase = Phrase(id, values)
+        super().__init__(self.phrase.words)
+
+
+def failed(place: Path, error: object) -> OutboxError:
+    """Return what SQLite or the system says as an error of the outbox."""
+    if room.has_no_room(error):
+        return OutboxError("outbox.no_room", place=str(place))
+    return OutboxError("outbox.failed", place=str(place), error=str(error))
 
 
 class KeyUnusable(OutboxError):

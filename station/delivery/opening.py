@@ -143,3 +143,8 @@ def _check_that_it_is_written(db: sqlite3.Connection, path: Path) -> None:
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
+
+
+def is_locked(error: Exception) -> bool:
+    """Tell whether another program holds the file, as SQLite says it."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_BUSY

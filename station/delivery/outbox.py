@@ -83,10 +83,9 @@ class Outbox:
             self._known = KnownFile(path.parent)
             self._known.write(opening.now_known(self._db))
         except (sqlite3.Error, OSError, tables.TooNew) as error:
-            hint = (
-                "; is another station running on the same data?" if "locked" in str(error) else ""
-            )
-            raise OutboxError(f"{path}: {error}{hint}") from error
+            locked = opening.is_locked(error)
+            why = "outbox.in_use" if locked else "outbox.failed"
+            raise OutboxError(why, place=str(path), error=str(error)) from error
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
@@ -102,7 +101,7 @@ class Outbox:
         already. Nothing begins without a key: its record could not be signed.
         """
         if full := self._room.trouble():
-            raise OutboxError(full)
+            raise OutboxError(full.id, **full.values)
         self._key()
         return self._do(lambda db: _begin(db, self._signer, draft, plan))
 
@@ -168,8 +167,8 @@ class Outbox:
         """Return how many records were delivered, wait, and are rejected."""
         return self._do(keeping.counts)
 
-    def troubles(self) -> tuple[str, ...]:
-        """Return in words what a person should know of this outbox; nothing while all is well."""
+    def troubles(self) -> tuple[Phrase, ...]:
+        """Return what a person should know of this outbox; nothing while all is well."""
         full = self._room.trouble()
         return ((full,) if full else ()) + self._do(intact.troubles)
 
@@ -183,7 +182,7 @@ class Outbox:
         try:
             return self._signer.public_key(station)
         except Exception as error:  # as in `_key`
-            raise KeyUnusable(str(error)) from error
+            raise KeyUnusable("outbox.key_unusable", error=str(error)) from error
 
     def attach(self, name: str, data: bytes, media_type: str = "") -> Attachment:
         """Keep a photograph or document for a record, and let it wait for its delivery.
@@ -193,13 +192,13 @@ class Outbox:
         try:
             sha256 = attachments.write(self._blobs, data)
         except OSError as error:
-            raise OutboxError(f"{self._blobs}: {error}") from error
+            raise keeping.failed(self._blobs, error) from error
         one = Attachment(name=name, sha256=sha256, size_bytes=len(data), media_type=media_type)
         quota_bytes = self._keep.attachments_mib * keeping.MIB
         try:
             self._do(lambda db: attachments.add(db, self._blobs, one, quota_bytes))
         except attachments.NoRoom as error:
-            raise OutboxError(f"{self._blobs}: {error}") from error
+            raise keeping.failed(self._blobs, error) from error
         return one
 
     def next_piece(self) -> Piece | None:
@@ -221,18 +220,18 @@ class Outbox:
         try:
             self._signer.load()
         except Exception as error:  # `KeyTrouble`; its module is not imported before it is needed
-            raise KeyUnusable(str(error)) from error
+            raise KeyUnusable("outbox.key_unusable", error=str(error)) from error
 
     def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         job = _Job(work, Future())
         with self._door:
             if self._closed:
-                raise OutboxError(f"{self.path}: closed")
+                raise keeping.failed(self.path, "closed")
             self._jobs.put(job)
         try:
             result: Result = job.future.result()
         except sqlite3.Error as error:
-            raise OutboxError(f"{self.path}: {error}") from error
+            raise keeping.failed(self.path, error) from error
         return result
 
     def _write(self) -> None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import aiomqtt
 import msgspec
 
-from records import Receipt, Request, StationState, encode, topics
+from records import Phrase, Receipt, Request, StationState, encode, topics
 from records.reading import UNREADABLE
 from records.version_1 import ReceiptV1
 from station.delivery.broker import BrokerAddress
@@ -36,13 +36,13 @@ NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class Delivery(NamedTuple):
-    """The state of the connection, the counts of records, and troubles of the outbox in words."""
+    """The state of the connection, the counts of records, and troubles of the outbox."""
 
     connected: bool
     delivered: int
     waiting: int
     rejected: int
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Phrase, ...] = ()
 
 
 class Publisher:

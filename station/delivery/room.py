@@ -10,6 +10,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from records.words import Phrase
+
 log = logging.getLogger(__name__)
 
 NAME = "outbox.ballast"
@@ -26,23 +28,27 @@ class Room:
         self._floor_bytes = floor_bytes
         self._ballast_bytes = min(MOST_BALLAST_BYTES, floor_bytes // 4)
 
-    def trouble(self) -> str:
-        """Return in words that the disk is full, and what to do; empty while there is room."""
+    def trouble(self) -> Phrase | None:
+        """Return that the disk is full, and what to do; None while there is room."""
         if not self._floor_bytes:
-            return ""
+            return None
         try:
             free_bytes = self._free_bytes()
         except OSError as error:
-            return f"{self._folder}: {error.strerror}"
+            values = {"place": str(self._folder), "error": str(error.strerror)}
+            return Phrase("outbox.failed", dict(values))
         if free_bytes < self._floor_bytes:
-            return (
-                f"disk full: {free_bytes // MIB} MiB are free in {self._folder}, and no test begins"
-                f" below {self._floor_bytes / MIB:g} MiB. Delete other files there, or connect the"
-                " host"
+            return Phrase(
+                "outbox.disk_full",
+                {
+                    "free_mib": free_bytes // MIB,
+                    "least_mib": self._floor_bytes / MIB,
+                    "folder": str(self._folder),
+                },
             )
         if free_bytes >= self._floor_bytes + self._ballast_bytes:
             self._take_on()
-        return ""
+        return None
 
     def release(self) -> bool:
         """Let the ballast go. Return whether there was any."""
@@ -73,3 +79,8 @@ def is_full(error: Exception) -> bool:
     """Tell whether SQLite could not write, as it says of a full disk in one of three ways."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+def has_no_room(error: object) -> bool:
+    """Tell whether SQLite says in so many words that the disk is full."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_FULL

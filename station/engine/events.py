@@ -106,7 +106,7 @@ class StepFinished(_Event, frozen=True):
 class NotSaved(_Event, frozen=True):
     """The record cannot be written to disk. It is kept in memory and tried again."""
 
-    reason: str
+    reason: Phrase
 
 
 class RunFinished(_Event, frozen=True):

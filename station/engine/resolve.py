@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from records import Basis, Limit, Proof
+from records import Basis, Limit, Phrase, Proof
 from records.toml.tables import TableError, suggest
 from station.engine import step as steps
 from station.engine.curves import CURVES, ratings_of
@@ -63,6 +63,7 @@ def resolve(
         decision_rule=next(rules),
         nameplate=label.known(),
         units={name: rating.unit for name, rating in kind.ratings.items()},
+        rating_titles=kind.rating_titles,
         products=frozenset(name for name, rating in kind.ratings.items() if rating.product),
         tests=tests,
     )
@@ -130,7 +131,11 @@ class _Resolver:
                 for name in names:
                     yield self._tested(place, f"{place.id}[{name}]", name)
                 if not names:
-                    why = NotTested(Reason.NO_SUCH_PART, f"{rating}: none")
+                    why = NotTested(
+                        Reason.NO_SUCH_PART,
+                        f"{rating}: none",
+                        Phrase("untested.none_there", {"ratings": rating}),
+                    )
                     yield self._test(place, place.id, why)
         except Unknown as unknown:
             yield self._test(place, place.id, _not_known(unknown))
@@ -175,7 +180,7 @@ class _Resolver:
         for use in place.entry.use:
             step = steps.find(use)
             if lacking := self._lacking(step):
-                whys.append(NotTested(Reason.NOT_POSSIBLE_HERE, lacking))
+                whys.append(lacking)
                 continue
             try:
                 method = self._method(place, step, each)
@@ -189,16 +194,24 @@ class _Resolver:
             return self._test(place, test, None, method, judged, better)
         return self._test(place, test, _together(whys))
 
-    def _lacking(self, step: Step) -> str:
-        """Return what the slot lacks for a step; empty when it has everything."""
+    def _lacking(self, step: Step) -> NotTested | None:
+        """Return what the slot lacks for a step; None when it has everything."""
         for name, role in step.roles.items():
             if name in OF_EVERY_SLOT:
                 continue
             if name not in self.roles:
-                return f"{step.name} needs {name}, which the slot has not"
+                return NotTested(
+                    Reason.NOT_POSSIBLE_HERE,
+                    f"{step.name} needs {name}, which the slot has not",
+                    Phrase("untested.lacks_role", {"roles": name}),
+                )
             if not issubclass(self.roles[name], role.kind):
-                return f"{step.name} needs {role.kind.__name__} as {name}"
-        return ""
+                return NotTested(
+                    Reason.NOT_POSSIBLE_HERE,
+                    f"{step.name} needs {role.kind.__name__} as {name}",
+                    Phrase("untested.wrong_kind", {"roles": name}),
+                )
+        return None
 
     def _method(self, place: Place, step: Step, each: str) -> _Method:
         known = step.settings.__struct_fields__
@@ -230,7 +243,8 @@ class _Resolver:
             layer, limits = found
             if name not in step.units:
                 why = f"{step.name} does not measure {name}"
-                judged.not_judged[name] = NotTested(Reason.NOT_POSSIBLE_HERE, why)
+                said = Phrase("untested.not_measured", {"measurements": name})
+                judged.not_judged[name] = NotTested(Reason.NOT_POSSIBLE_HERE, why, said)
                 continue
             one, limit = self._limit(place, step, name, limits)
             if one is not None:
@@ -306,7 +320,7 @@ class _Resolver:
                 if at <= row.to:
                     return row.min, row.max
             why = f"no figure is known for {limit.by} above {limit.rows[-1].to:g}"
-            return NotTested(Reason.NO_SUCH_PART, why)
+            return NotTested(Reason.NO_SUCH_PART, why, _no_figure([place.ratings + limit.by]))
         if limit.curve:
             curve = CURVES[limit.curve.name]
             values = {name: self.label.number(place.ratings + name) for name in ratings_of(curve)}
@@ -314,7 +328,8 @@ class _Resolver:
             if figure is None:
                 said = ", ".join(f"{name} = {value:g}" for name, value in values.items())
                 why = f"{limit.curve.name} has no figure for {said}"
-                return NotTested(Reason.NO_SUCH_PART, why)
+                names = [place.ratings + name for name in values]
+                return NotTested(Reason.NO_SUCH_PART, why, _no_figure(names))
             figure = round(figure + limit.curve.add, 6)
             return (figure, None) if limit.curve.min else (None, figure)
         return limit.min, limit.max
@@ -326,7 +341,9 @@ class _Resolver:
         for rating, values in when:
             told = self.label.value(prefix + rating)
             if told not in values:
-                return NotTested(Reason.NO_SUCH_PART, f"{prefix}{rating} is {told}")
+                name = prefix + rating
+                said = Phrase("untested.choice", {"ratings": name, "told": str(told)})
+                return NotTested(Reason.NO_SUCH_PART, f"{name} is {told}", said)
         return None
 
     @staticmethod
@@ -348,7 +365,12 @@ def _each(values: Sequence[str] | str) -> Sequence[str]:
 def _not_known(unknown: Unknown) -> NotTested:
     verb = "is" if len(unknown.names) == 1 else "are"
     why = f"{' and '.join(unknown.names)} {verb} not known"
-    return NotTested(Reason.VALUE_UNKNOWN, why, unknown.names)
+    said = Phrase("untested.value_unknown", {"ratings": ", ".join(unknown.names)})
+    return NotTested(Reason.VALUE_UNKNOWN, why, said, unknown.names)
+
+
+def _no_figure(ratings: Sequence[str]) -> Phrase:
+    return Phrase("untested.no_figure", {"ratings": ", ".join(ratings)})
 
 
 def _together(whys: Iterable[NotTested]) -> NotTested:
@@ -357,5 +379,19 @@ def _together(whys: Iterable[NotTested]) -> NotTested:
     for reason in (Reason.VALUE_UNKNOWN, Reason.NOT_POSSIBLE_HERE, Reason.NO_SUCH_PART):
         if these := [why for why in found if why.reason is reason]:
             values = dict.fromkeys(value for why in these for value in why.values)
-            return NotTested(reason, "; ".join(why.why for why in these), tuple(values))
+            told = "; ".join(why.why for why in these)
+            return NotTested(reason, told, _said_together(these), tuple(values))
     raise AssertionError("there is no reason without a method")
+
+
+def _said_together(whys: Sequence[NotTested]) -> Phrase:
+    """Return the first sentence, with the names of all others that say the same of other things."""
+    first = whys[0].said
+    alike = [why.said for why in whys if why.said.id == first.id]
+    return Phrase(
+        first.id,
+        {
+            name: ", ".join(dict.fromkeys(str(one.values[name]) for one in alike))
+            for name in first.values
+        },
+    )

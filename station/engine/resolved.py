@@ -24,10 +24,14 @@ class Reason(StrEnum):
 
 
 class NotTested(NamedTuple):
-    """A reason why something is not tested. `values` are the ratings that would help if told."""
+    """A reason why something is not tested. `values` are the ratings that would help if told.
+
+    `why` names steps, for those who write equipment files; `said` is for operators and pages.
+    """
 
     reason: Reason
     why: str
+    said: Phrase
     values: tuple[str, ...] = ()
 
 
@@ -96,6 +100,7 @@ class Plan:
     decision_rule: DecisionRule
     nameplate: Mapping[str, Told]
     units: Mapping[str, str]
+    rating_titles: Mapping[str, Words]
     products: frozenset[str]
     tests: tuple[ResolvedTest, ...]
 
@@ -121,12 +126,12 @@ class Plan:
 
     @property
     def guideline(self) -> str:
-        """Return the profile's title, with what the site has altered wherever it is printed."""
+        """Return the profile's title, with what the site has altered."""
         count = self.altered_by_site
         if not count:
             return self.profile_title
-        limits = "1 limit" if count == 1 else f"{count} limits"
-        return f"{self.profile_title}, altered by the site: {limits}"
+        altered = Phrase("run.altered_by_site", {"count": count})
+        return f"{self.profile_title}, {altered.words}"
 
     @property
     def roles(self) -> frozenset[str]:
@@ -145,14 +150,31 @@ class Plan:
         return " ".join(said)
 
     def words_for(self, plan_id: str) -> dict[str, dict[str, str]]:
-        """Return the titles in the languages besides English, by language and id."""
+        """Return the words that the plan brings along, by language and id.
+
+        They are the titles, in English of those ratings alone that a reason names.
+        """
         told: dict[str, dict[str, str]] = {}
-        for language in self.title.keys() - {LANGUAGE}:
-            told[language] = {_label(plan_id, ""): self.title_in(language)}
-            for test in self.tests:
-                if language in test.title:
-                    told[language][_label(self.equipment, test.id)] = test.title[language]
+        for language in self.title:
+            said = {
+                f"rating.{name}": self.rating_titles[name][language]
+                for name in self._named_ratings()
+                if language in self.rating_titles.get(name, {})
+            }
+            if language != LANGUAGE:
+                said[_label(plan_id, "")] = self.title_in(language)
+                for test in self.tests:
+                    if language in test.title:
+                        said[_label(self.equipment, test.id)] = test.title[language]
+            if said:
+                told[language] = said
         return told
+
+    def _named_ratings(self) -> list[str]:
+        """Return the ratings that a reason names for which a test is not done."""
+        whys = [test.not_tested.said for test in self.tests if test.not_tested]
+        named = [str(why.values["ratings"]) for why in whys if "ratings" in why.values]
+        return list(dict.fromkeys(name for several in named for name in several.split(", ")))
 
     def runnable(self, plan_id: str = "") -> RunnerPlan:
         """Return the plan as it is run and recorded, under an id that a station gives it."""
@@ -160,7 +182,7 @@ class Plan:
             id=plan_id or self.equipment,
             title=self.title_in(),
             kind=self.equipment,
-            guideline=self.guideline,
+            guideline=self.profile_title,
             steps=tuple(
                 _planned(test, test.step, _label(self.equipment, test.id))
                 for test in self.tests
@@ -215,7 +237,7 @@ def _untested(test: ResolvedTest, why: NotTested, label: str) -> Untested:
         clause=test.clause,
         required=test.required,
         verdict=Verdict.SKIPPED if absent else Verdict.NOT_TESTED,
-        reason=Phrase(f"plan.{why.reason.value}", text=why.why),
+        reason=Phrase(why.said.id, why.said.values, why.why),
         label=label,
     )
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from drivers.buses import Hardware
-from records import Device, Phrase, RunRecord, Verdict, new_record_id
+from records import Device, Phrase, RunRecord, Value, Verdict, new_record_id
 from station.console import CannotKeep
 from station.delivery.outbox import Outbox, OutboxError
 from station.engine.bench import Bench, SharedLock
@@ -66,6 +66,7 @@ class Runs:
             plan=plan.id,
             plan_sha256=plan.sha256,
             profile=plan.guideline,
+            altered_by_site=plan.altered_by_site,
             instruments=(),
             software=SOFTWARE,
             clock_synchronised=clock_is_synchronised(),
@@ -78,7 +79,9 @@ class Runs:
         try:
             return self._outbox.begin(draft, plan.record)
         except OutboxError as error:
-            raise CannotKeep("refused.cannot_keep", tag=tag, text=str(error)) from error
+            why = error.phrase
+            values: dict[str, Value] = {**why.values, "tag": tag, "because": why.id}
+            raise CannotKeep("refused.cannot_keep", text=why.text, **values) from error
 
     def drive(
         self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
@@ -122,14 +125,14 @@ class Runs:
 
     def _save(self, slot: str, save: Callable[[], Result]) -> Result:
         """Try until the disk takes it. No verdict is shown that is not on disk."""
-        told = ""
+        told: Phrase | None = None
         while True:
             try:
                 return save()
             except OutboxError as error:
-                if str(error) != told:
-                    told = str(error)
-                    log.warning("slot %s: not saved, trying again: %s", slot, told)
+                if error.phrase != told:
+                    told = error.phrase
+                    log.warning("slot %s: not saved, trying again: %s", slot, told.words)
                     self._hear(slot, NotSaved(told))
                 if self._closing.wait(SAVE_AGAIN_S):
                     raise

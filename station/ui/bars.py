@@ -25,6 +25,7 @@ from station.ui.slot import Mood, SlotModel
 
 BOTTOM = 3  # lines, at least
 MOST_QUESTION = 5
+MOST_NOTICE = 4
 
 # What is told of the connection and how much was delivered, the longest first.
 _DELIVERY = {
@@ -76,15 +77,16 @@ def _today(controls: Controls) -> str:
     )
 
 
-def notice(controls: Controls, width: int, now_s: float) -> Line:
-    """Paint what concerns everybody: danger first."""
+def notice(controls: Controls, width: int, now_s: float) -> list[Line]:
+    """Paint what concerns everybody, in as many lines as it needs: danger first."""
     words = controls.words
     if unsafe := controls.model.unsafe:
         slots = ", ".join(slot.name for slot in unsafe)
         shout = words.text("screen.unsafe_banner", slots=slots)
-        return line(width, [(f" {shout}", HAZARD)], HAZARD)
+        return _texts(wrapped(shout, width - 2, MOST_NOTICE), width, HAZARD)
     if controls.model.delivery is not None and controls.model.delivery.troubles:
-        return line(width, [(f" {controls.model.delivery.troubles[0]}", MESSAGE)], MESSAGE)
+        trouble = words.text(controls.model.delivery.troubles[0])
+        return _texts(wrapped(trouble, width - 2, MOST_NOTICE), width, MESSAGE)
     told = ""
     if controls.offers_take_over:
         told = words.text("screen.autopilot")
@@ -92,7 +94,7 @@ def notice(controls: Controls, width: int, now_s: float) -> Line:
         told = words.text("screen.taken_over")
     elif controls.model.delivery is not None and not controls.model.delivery.connected:
         told = words.text("screen.kept_here")
-    return line(width, [(f" {told}", PLAIN.near)], PLAIN.plain)
+    return _texts(wrapped(told, width - 2, MOST_NOTICE) or [""], width, PLAIN.near)
 
 
 def bottom(controls: Controls, width: int) -> list[Line]:

@@ -97,11 +97,12 @@ class ScreenPainter:
 
     def _lines(self, width: int, height: int, now_s: float, clock: str) -> list[Line]:
         bottom = bars.bottom(self._controls, width)
-        room = max(height - 3 - len(bottom), 0)
+        notices = bars.notice(self._controls, width, now_s)
+        room = max(height - 2 - len(notices) - len(bottom), 0)
         middle = self._enlarged if self._controls.enlarged else self._slots
         lines = [
             bars.header(self._controls, width, clock),
-            bars.notice(self._controls, width, now_s),
+            *notices,
             *middle(width, room, now_s),
             *bottom,
             bars.footer(self._controls, width),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from drivers.sim.devices.edid_memory import build_edid
+from records.words import text
 from station.cli import NOUNS, build_parser, main
 from station.compose import DEMO_RIG
 from station.delivery.broker import BrokerAddress
@@ -419,7 +420,8 @@ def test_a_data_folder_that_cannot_be_is_one_line(
     data = str(tmp_path / "file" / "data")
     assert main(["station", command, "--config", str(DEMO_RIG), "--data", data]) == 1
     told = capsys.readouterr()
-    assert told.err == f"{data}: nothing can be kept there: Not a directory\n"
+    why = text("outbox.failed", place=data, error="Not a directory")
+    assert told.err == f"{why}\n"
 
 
 # Decoding
@@ -541,8 +543,6 @@ def test_a_second_station_on_the_same_data_is_refused_in_one_line(tmp_path: Path
     told = pace("station", "simulate", "--data", str(tmp_path), "--runs", "1", code=1)
     assert told.stdout == b""
     (line,) = told.stderr.decode().splitlines()
-    assert line == (
-        f"{tmp_path / 'outbox.db'}: database is locked;"
-        " is another station running on the same data?"
-    )
+    place = str(tmp_path / "outbox.db")
+    assert line == text("outbox.in_use", place=place, error="database is locked")
     outbox.close()

@@ -389,6 +389,9 @@ def test_a_verdict_is_on_disk_before_anybody_hears_it(station: Station, tmp_path
     left.close()
 
 
+DISK_FULL = "database or disk is full"
+
+
 class Full(Outbox):
     """A disk that is full for a number of attempts at a record, and at a beginning."""
 
@@ -398,13 +401,17 @@ class Full(Outbox):
     def begin(self, draft: RunRecord, plan: bytes = b"") -> RunRecord:
         if self.beginnings:
             self.beginnings -= 1
-            raise OutboxError(f"{self.path}: database or disk is full")
+            raise OutboxError(
+                "outbox.failed", place=str(self.path), error="database or disk is full"
+            )
         return super().begin(draft, plan)
 
     def finish(self, record: RunRecord) -> None:
         if self.endings:
             self.endings -= 1
-            raise OutboxError(f"{self.path}: database or disk is full")
+            raise OutboxError(
+                "outbox.failed", place=str(self.path), error="database or disk is full"
+            )
         super().finish(record)
 
 
@@ -428,7 +435,8 @@ def test_a_record_that_the_disk_refuses_is_kept_and_its_verdict_held_back(
     record = station.test("A-1")
     assert record.verdict is Verdict.PASS
     *_, third, last = station.events()
-    assert third == NotSaved(f"{outbox.path}: database or disk is full")
+    full = {"place": str(outbox.path), "error": DISK_FULL}
+    assert third == NotSaved(Phrase("outbox.failed", dict(full)))
     assert isinstance(last, RunFinished)
     assert [one.record_id for one in runs_waiting(outbox)] == [record.record_id]
 

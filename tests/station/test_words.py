@@ -31,6 +31,8 @@ SAYS = {
     "NotApplicable": (0,),
     "CommandRefused": (0,),
     "CannotKeep": (0,),
+    "OutboxError": (0,),
+    "KeyUnusable": (0,),
     "Phrase": (0,),
     "Doubt": (0, 1),
     "confirm": (0,),
@@ -43,8 +45,20 @@ SAYS = {
 """The calls that take an id, and at which of their arguments."""
 
 OWN = ("roles", "text")  # arguments of these calls that fill no place of a sentence
-FAMILIES = ("adapter", "display", "keyboard", "power", "usb", "bench", "run", "refused", "screen")
-NAMES_OF_FAMILIES = ("title", "measured", "unit", "role", "kind", "plan", "key", "fail")
+FAMILIES = (
+    "adapter",
+    "display",
+    "keyboard",
+    "power",
+    "usb",
+    "bench",
+    "run",
+    "refused",
+    "screen",
+    "untested",
+    "outbox",
+)
+NAMES_OF_FAMILIES = ("title", "measured", "unit", "role", "kind", "plan", "key", "fail", "rating")
 
 
 class Use(NamedTuple):

@@ -8,7 +8,6 @@ of this station; everything else stays in the file that was set aside.
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from records.signing import NotGenuine, digest, split, verify
+from records.words import Phrase
 from station.delivery import intact, tables
 from station.delivery.known import Known
 from station.delivery.repair import pages
@@ -148,15 +148,12 @@ def renew(path: Path, side: Known | None, why: str) -> Path:
         head, sequence, kept = _fill(db, path, found)
         _go_on(db, newest(head, found.head, side), max(sequence, side.sequence if side else 0))
         lost = len(found.rows.keys() - kept)
-        told = (
-            f"the outbox was damaged and is set aside as {aside.name}: {len(kept)} records were"
-            f" read, {lost} were not: see `pace outbox list`"
-        )
-        db.execute("INSERT INTO trouble VALUES (?, ?)", (time.time(), told))
+        told = Phrase("outbox.set_aside", {"file": aside.name, "read": len(kept), "lost": lost})
+        intact.tell(db, told)
         db.execute("COMMIT")
     os.replace(fresh, _whole(path))
     finish(path, aside)
-    log.error("%s: %s", path, told)
+    log.error("%s: %s", path, told.words)
     return aside
 
 
@@ -270,12 +267,9 @@ def catch_up(db: sqlite3.Connection, side: Known | None) -> None:
     """Go on from what the file beside it says, where the outbox is emptied, or an older copy."""
     if side is None or not is_behind(db, side):
         return
-    told = (
-        "the outbox was emptied, or is an older copy: what was stored after it is gone from this"
-        f" station; it goes on after position {side.position} of chain {side.chain}"
-    )
-    log.error("%s", told)
+    told = Phrase("outbox.older_copy", {"position": side.position, "chain": side.chain})
+    log.error("%s", told.words)
     db.execute("BEGIN IMMEDIATE")
     _go_on(db, side, max(side.sequence, _sequence(db)))
-    db.execute("INSERT INTO trouble VALUES (?, ?)", (time.time(), told))
+    intact.tell(db, told)
     db.execute("COMMIT")

@@ -70,6 +70,7 @@ class Kind(msgspec.Struct, frozen=True):
     title: Words
     is_part: bool
     ratings: dict[str, Rating]
+    rating_titles: dict[str, Words]
     places: tuple[Place, ...]
     profiles: dict[str, Layer]
     sites: dict[str, Layer]
@@ -91,6 +92,7 @@ def compile_kind(files: Files, equipment: str) -> Kind:
         title=_words(files, equipment, "title"),
         is_part=files.equipment[equipment].table.is_part,
         ratings=ratings_of(files, equipment),
+        rating_titles=rating_titles_of(files, equipment),
         places=places,
         profiles=profiles,
         sites=sites,
@@ -173,6 +175,20 @@ def ratings_of(files: Files, equipment: str, prefix: str = "") -> dict[str, Rati
     for entry in table.test:
         if entry.part:
             found |= ratings_of(files, entry.part, f"{prefix}{entry.id}." if entry.id else prefix)
+    return found
+
+
+def rating_titles_of(
+    files: Files, equipment: str, prefix: str = "", within: Words | None = None
+) -> dict[str, Words]:
+    """Return what people call the ratings of an equipment and of its parts."""
+    table = files.equipment[equipment].table
+    found = {prefix + name: _words(files, equipment, name, within) for name in table.nameplate}
+    for entry in table.test:
+        if entry.part:
+            inner = f"{prefix}{entry.id}." if entry.id else prefix
+            title = _words(files, equipment, entry.id, within) if entry.id else within
+            found |= rating_titles_of(files, entry.part, inner, title)
     return found
 
 

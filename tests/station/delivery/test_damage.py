@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records import Receipt, Stored
+from records import Phrase, Receipt, Stored
 from station.delivery.outbox import Counts, Outbox
 from tests.station.benches import make_draft
 
@@ -58,7 +58,7 @@ def test_a_message_with_a_flipped_bit_is_set_aside_and_the_others_are_sent(
             one for at, one in enumerate(stored[1].values(), start=1) if at != number
         ]
         assert outbox.counts() == Counts(0, RECORDS - 1, 0)
-        assert outbox.troubles()[0].startswith("1 record is damaged")
+        assert outbox.troubles() == (Phrase("outbox.damaged", {"count": 1}),)
 
 
 @settings(max_examples=60, deadline=None)

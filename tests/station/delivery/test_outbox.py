@@ -459,7 +459,7 @@ for one in begun:
         kept.append(one.record_id)
     except OutboxError as error:
         refused.append(one.record_id)
-        why = str(error)
+        why = [error.phrase.id, error.phrase.values]
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 for one in begun:
     outbox.finish(big(one))
@@ -474,7 +474,7 @@ def test_a_full_disk_refuses_a_record_and_takes_it_when_there_is_room(path: Path
     )
     kept, refused, why = json.loads(told.stdout)
     assert refused
-    assert why.startswith(f"{path}: ")
+    assert why == ["outbox.failed", {"place": str(path), "error": "disk I/O error"}]
     after = Outbox(path)
     assert after.recover() == ()
     assert {one.record_id for one in after.waiting()} == {*kept, *refused}
@@ -495,7 +495,7 @@ def test_a_file_that_is_no_database_is_told_and_set_aside_as_it_is(path: Path) -
     record = complete(outbox)
     assert waiting(outbox) == [record]
     (aside,) = path.parent.glob("outbox.damaged-*.db")
-    assert aside.name in outbox.troubles()[0]
+    assert outbox.troubles()[0].values["file"] == aside.name
     assert aside.read_bytes() == before
     outbox.close()
 
@@ -506,7 +506,7 @@ def test_a_file_that_is_no_database_is_told_and_set_aside_as_it_is(path: Path) -
 def test_two_stations_on_one_folder_are_refused(path: Path) -> None:
     first = Outbox(path)
     record = complete(first)
-    with pytest.raises(OutboxError, match="is another station running on the same data"):
+    with pytest.raises(OutboxError, match="Is another station running on the same data"):
         Outbox(path, patience_s=0.05)
     assert waiting(first) == [record]
     first.close()

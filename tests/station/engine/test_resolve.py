@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records import Proof
+from records import Phrase, Proof
+from records.words import language
 from station.engine.resolve import resolve
 from station.engine.resolved import NotTested, Reason
 from tests.station.engine.libraries import (
@@ -117,7 +118,9 @@ def test_an_adapter_above_250_w_is_not_held_to_figures_of_others() -> None:
     label = {"output_v": 19.5, "output_a": 16.92, "efficiency_mark": "VI"}
     tests = by_id(key_function_plan("laptop-adapter", label, ["load", "meter", "mains_meter"]))
     assert tests["no_load_power"].not_tested == NotTested(
-        Reason.NO_SUCH_PART, "no figure is known for output_w above 250"
+        Reason.NO_SUCH_PART,
+        "no figure is known for output_w above 250",
+        Phrase("untested.no_figure", {"ratings": "output_w"}),
     )
     assert set(tests["load_points"].not_judged) == {"average_efficiency"}
     assert "deviation_100" in tests["load_points"].limits
@@ -126,15 +129,38 @@ def test_an_adapter_above_250_w_is_not_held_to_figures_of_others() -> None:
 # What is not tested
 
 
+def not_said(*ratings: str) -> Phrase:
+    return Phrase("untested.value_unknown", {"ratings": ", ".join(ratings)})
+
+
+def test_what_lacks_is_called_by_its_name_in_the_words_of_the_plan() -> None:
+    plan = plan_of("laptop-adapter", {"output_v": 19.5}, profile="pace-key").runnable("adapter")
+    (why,) = {one.reason for one in plan.untested if one.test == "load_points"}
+    for code, said in {"en": "Output current", "fr": "Courant de sortie"}.items():
+        known = language(code).also(plan.words[code])
+        assert known.text(why).endswith(f"{said}.")
+
+
+def test_several_methods_that_a_bench_lacks_are_one_reason() -> None:
+    plan = plan_of("usb-keyboard", {"layout": "iso-105"}, [])
+    reasons = {one.test: one.reason for one in plan.runnable().untested}
+    why = "{} needs keyboard, which the slot has not"
+    both = "; ".join(map(why.format, ("keyboard.every_key", "keyboard.every_key_by_hand")))
+    assert reasons["every_key"] == Phrase("untested.lacks_role", {"roles": "keyboard"}, both)
+
+
 def test_an_unknown_value_is_asked_for_and_never_assumed() -> None:
     plan = plan_of("laptop-adapter", {"output_v": 19.5}, profile="pace-key")
     tests = by_id(plan)
     assert tests["no_load"].step is not None
     assert tests["load_points"].not_tested == NotTested(
-        Reason.VALUE_UNKNOWN, "output_a is not known", ("output_a",)
+        Reason.VALUE_UNKNOWN, "output_a is not known", not_said("output_a"), ("output_a",)
     )
     assert tests["no_load_power"].not_tested == NotTested(
-        Reason.VALUE_UNKNOWN, "efficiency_mark is not known", ("efficiency_mark",)
+        Reason.VALUE_UNKNOWN,
+        "efficiency_mark is not known",
+        not_said("efficiency_mark"),
+        ("efficiency_mark",),
     )
     assert plan.asks == ("efficiency_mark", "output_a")
     assert plan.incomplete == (
@@ -189,7 +215,9 @@ def test_a_method_that_proves_less_than_required_is_said_before_the_run() -> Non
         Proof.PARTIAL,
     )
     assert tests["ghosting"].not_tested == NotTested(
-        Reason.NOT_POSSIBLE_HERE, "keyboard.ghosting needs actuator, which the slot has not"
+        Reason.NOT_POSSIBLE_HERE,
+        "keyboard.ghosting needs actuator, which the slot has not",
+        Phrase("untested.lacks_role", {"roles": "actuator"}),
     )
     unverified = plan_of("laptop", {"usb_ports": ["left"]}, ["port_power"])
     assert unverified.incomplete[-1] == (
@@ -203,6 +231,7 @@ def test_a_role_that_is_played_by_something_else_is_none() -> None:
     why = by_id(plan)["no_load"].not_tested
     assert why is not None
     assert why.why == "adapter.no_load needs ElectronicLoad as load"
+    assert why.said == Phrase("untested.wrong_kind", {"roles": "load"})
 
 
 def test_a_measurement_that_the_method_lacks_is_not_judged_and_no_error() -> None:
@@ -211,7 +240,9 @@ def test_a_measurement_that_the_method_lacks_is_not_judged_and_no_error() -> Non
     assert set(port.limits) == {"comes_back"}
     assert port.not_judged == {
         "vbus_off": NotTested(
-            Reason.NOT_POSSIBLE_HERE, "usb.power_cycle_unverified does not measure vbus_off"
+            Reason.NOT_POSSIBLE_HERE,
+            "usb.power_cycle_unverified does not measure vbus_off",
+            Phrase("untested.not_measured", {"measurements": "vbus_off"}),
         )
     }
 
@@ -250,19 +281,28 @@ def test_what_the_device_has_not_is_no_such_part_and_leaves_nothing_incomplete()
     plan = plan_of("laptop", LAPTOP | {"battery_fitted": "no", "usb_ports": []})
     tests = by_id(plan)
     assert tests["battery.takes_charge"].not_tested == NotTested(
-        Reason.NO_SUCH_PART, "battery_fitted is no"
+        Reason.NO_SUCH_PART,
+        "battery_fitted is no",
+        Phrase("untested.choice", {"ratings": "battery_fitted", "told": "no"}),
     )
-    assert tests["usb_port"].not_tested == NotTested(Reason.NO_SUCH_PART, "usb_ports: none")
+    assert tests["usb_port"].not_tested == NotTested(
+        Reason.NO_SUCH_PART,
+        "usb_ports: none",
+        Phrase("untested.none_there", {"ratings": "usb_ports"}),
+    )
     assert plan.incomplete == ()
 
 
 def test_ports_that_nobody_has_named_are_asked_for() -> None:
     tests = by_id(plan_of("laptop", {}))
     assert tests["usb_port"].not_tested == NotTested(
-        Reason.VALUE_UNKNOWN, "usb_ports is not known", ("usb_ports",)
+        Reason.VALUE_UNKNOWN, "usb_ports is not known", not_said("usb_ports"), ("usb_ports",)
     )
     assert tests["battery.takes_charge"].not_tested == NotTested(
-        Reason.VALUE_UNKNOWN, "battery_fitted is not known", ("battery_fitted",)
+        Reason.VALUE_UNKNOWN,
+        "battery_fitted is not known",
+        not_said("battery_fitted"),
+        ("battery_fitted",),
     )
 
 

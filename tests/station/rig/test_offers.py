@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from records import Proof, Verdict
+from records import Phrase, Proof, Verdict
 from station.compose import DEMO_RIG
 from station.rig import version_0_1
 from station.rig.config import ConfigError, StationConfig, data_of, load
@@ -70,7 +70,11 @@ def test_each_label_is_a_plan_on_offer_in_the_order_of_the_file(tmp_path: Path) 
     assert [(one.test, one.verdict) for one in second.untested] == [
         ("no_load_power", Verdict.SKIPPED)
     ]
-    assert second.untested[0].reason.text == "efficiency_mark is none"
+    assert second.untested[0].reason == Phrase(
+        "untested.choice",
+        {"ratings": "efficiency_mark", "told": "none"},
+        "efficiency_mark is none",
+    )
 
 
 def test_what_the_bench_cannot_is_known_when_the_file_is_read(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_what_the_bench_cannot_is_known_when_the_file_is_read(tmp_path: Path) ->
     assert {one.test: one.verdict for one in plan.untested} == dict.fromkeys(
         ["mains", "no_load_power", "load_points"], Verdict.NOT_TESTED
     )
-    assert {one.reason.id for one in plan.untested} == {"plan.not_possible_here"}
+    assert {one.reason.id for one in plan.untested} == {"untested.lacks_role"}
 
 
 def test_equipment_without_a_label_is_offered_with_what_is_known(tmp_path: Path) -> None:
@@ -107,7 +111,7 @@ def test_a_site_and_a_profile_of_ones_own_are_used(tmp_path: Path) -> None:
     ).replace('equipment = ["laptop-adapter"]', 'equipment = ["laptop-adapter"]\n'
               'profile = "everything"')  # fmt: skip
     plan = read(tmp_path, text).slots["left"].plans[0]
-    assert plan.guideline == "everything, for tests, altered by the site: 3 limits"
+    assert plan.guideline == "everything, for tests"
     assert plan.altered_by_site == 3
     assert {one.test: one.required for one in plan.steps}["hot"] is Proof.FULL
 

@@ -123,7 +123,15 @@ def plugged(console: FakeConsole) -> None:
 
 def unsaved(console: FakeConsole) -> None:
     running(console)
-    console.happen(SLOT, NotSaved("/var/lib/pace-station/outbox.db: database or disk is full"))
+    console.happen(
+        SLOT,
+        NotSaved(
+            Phrase(
+                "outbox.no_room",
+                {"place": "/var/lib/pace-station/outbox.db"},
+            )
+        ),
+    )
 
 
 NEAR = measurement("average_efficiency", 85.4, "%", low=85.0, guard=1.0)

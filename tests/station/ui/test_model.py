@@ -198,7 +198,7 @@ def test_waiting_names_the_instrument_until_the_step_goes_on() -> None:
 
 
 def test_a_result_that_cannot_be_saved_is_told_until_it_is() -> None:
-    slot = after(started(), NotSaved("disk full"))
+    slot = after(started(), NotSaved(Phrase(text="disk full")))
     assert mood(slot) is Mood.UNSAVED
     after(finished(Verdict.PASS, step(), made_safe()), slot=slot)
     assert mood(slot) is Mood.PASS
@@ -384,7 +384,7 @@ EVENTS: list[Event] = [
     Measured(measurement("odd", float("nan"), "V")),
     asked(),
     asked("", ()),
-    NotSaved("[disk] full"),
+    NotSaved(Phrase(text="[disk] full")),
     Answered("y"),
     keys_shown("ansi-104", (4,), (4, 5), (6,)),
     keys_shown("no such board", (), (1,)),

@@ -281,8 +281,9 @@ def test_the_header_tells_of_station_delivery_and_time(size: tuple[int, int]) ->
 @pytest.mark.parametrize("size", SIZES)
 def test_a_trouble_of_the_disk_is_told_below_the_header(size: tuple[int, int]) -> None:
     sight = Sight(size=size)
-    told = "disk full: make room"
-    sight.console.tell(DeliveryNotice(connected=False, delivered=1, waiting=2, troubles=(told,)))
+    told = "Disk full: 7"
+    trouble = Phrase("outbox.disk_full", {"free_mib": 7, "least_mib": 64.0, "folder": "/var"})
+    sight.console.tell(DeliveryNotice(connected=False, delivered=1, waiting=2, troubles=(trouble,)))
     assert told in sight.lines()[1]
 
 
@@ -338,7 +339,7 @@ def test_where_the_records_can_be_looked_at_is_told() -> None:
 
 def test_a_result_that_cannot_be_saved_is_told_in_its_slot() -> None:
     sight = Sight()
-    sight.happens("Slot-1", started(), NotSaved("no space left on device"))
+    sight.happens("Slot-1", started(), NotSaved(Phrase(text="no space left on device")))
     assert "RESULT NOT SAVED." in sight.text()
     sight.press("enter")
     assert "no space left on device" in sight.words()
