@@ -33,7 +33,8 @@ class OutboxError(Exception):
 def failed(place: Path, error: object) -> OutboxError:
     """Return what SQLite or the system says as an error of the outbox."""
     if room.has_no_room(error):
-        return OutboxError("outbox.no_room", place=str(place))
+        folder = place.parent if place.suffix else place
+        return OutboxError("outbox.no_room", place=str(folder))
     return OutboxError("outbox.failed", place=str(place), error=str(error))
 
 

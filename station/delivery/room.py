@@ -15,6 +15,7 @@ from records.words import Phrase
 log = logging.getLogger(__name__)
 
 NAME = "outbox.ballast"
+DISK_FULL = "outbox.disk_full"
 MIB = 1024 * 1024
 MOST_BALLAST_BYTES = 8 * MIB
 
@@ -39,7 +40,7 @@ class Room:
             return Phrase("outbox.failed", dict(values))
         if free_bytes < self._floor_bytes:
             return Phrase(
-                "outbox.disk_full",
+                DISK_FULL,
                 {
                     "free_mib": free_bytes // MIB,
                     "least_mib": self._floor_bytes / MIB,

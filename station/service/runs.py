@@ -12,6 +12,7 @@ from drivers.buses import Hardware
 from records import Device, Phrase, RunRecord, Value, Verdict, new_record_id
 from station.console import CannotKeep
 from station.delivery.outbox import Outbox, OutboxError
+from station.delivery.room import DISK_FULL
 from station.engine.bench import Bench, SharedLock
 from station.engine.clock import Clock, clock_is_synchronised
 from station.engine.events import Event, NotSaved, RunFinished
@@ -80,6 +81,8 @@ class Runs:
             return self._outbox.begin(draft, plan.record)
         except OutboxError as error:
             why = error.phrase
+            if why.id == DISK_FULL:  # which is told to everybody besides
+                raise CannotKeep("refused.disk_full", tag=tag) from error
             values: dict[str, Value] = {**why.values, "tag": tag, "because": why.id}
             raise CannotKeep("refused.cannot_keep", text=why.text, **values) from error
 

@@ -1,10 +1,11 @@
 """The bars above and below the slots: header, notice, question or message, input line, keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.style import Style
 
 from records.words import Language
+from station.console import DeliveryNotice
 from station.ui.answers import choice_lines
 from station.ui.controls import FUNCTION_KEYS, Controls
 from station.ui.look import (
@@ -46,9 +47,19 @@ def header(controls: Controls, width: int, clock: str) -> Line:
         left.append((f" {words.text('screen.simulated')} ", BADGE))
     if delivery is None:
         return line(width, left, TITLE, [(f" {clock} ", TITLE)])
+    room = width - sum(len(part) for part, _ in left)
+    for right in _delivered(controls, delivery):
+        right.append((f" {clock} ", TITLE))
+        if sum(len(part) for part, _ in right) <= room:
+            return line(width, left, TITLE, right)
+    return line(width, left, TITLE)
+
+
+def _delivered(controls: Controls, delivery: DeliveryNotice) -> Iterator[list[Piece]]:
+    """Yield what is told of the connection and of today, the longest first."""
+    words = controls.words
     style = TITLE if delivery.connected else CALM
     counted = BADGE if delivery.rejected else TITLE
-    fitting: list[Piece] = []
     for state, counts in _DELIVERY[delivery.connected]:
         told = words.text(
             f"screen.{counts}",
@@ -56,14 +67,11 @@ def header(controls: Controls, width: int, clock: str) -> Line:
             waiting=delivery.waiting,
             rejected=delivery.rejected,
         )
-        connected = words.text(f"screen.{state}")
-        fitting = [(f" {connected} ", style), (f" {told} ", counted), (f" {clock} ", TITLE)]
-        roomy = [*fitting[:2], (f" {_today(controls)} ", TITLE), *fitting[2:]]
-        if sum(len(part) for part, _ in (*left, *roomy)) <= width:
-            return line(width, left, TITLE, roomy)
-        if sum(len(part) for part, _ in (*left, *fitting)) <= width:
-            break
-    return line(width, left, TITLE, fitting)
+        connected = (f" {words.text(f'screen.{state}')} ", style)
+        yield [connected, (f" {told} ", counted), (f" {_today(controls)} ", TITLE)]
+        yield [connected, (f" {told} ", counted)]
+    yield [connected]
+    yield []
 
 
 def _today(controls: Controls) -> str:
@@ -111,12 +119,12 @@ def bottom(controls: Controls, width: int) -> list[Line]:
     elif slot.question is not None:
         lines = _question(slot, width, words)
     elif slot.message:
-        lines = _texts(wrapped(slot.message, width - 2, BOTTOM - 1), width, MESSAGE)
+        lines = _texts(wrapped(slot.message, width - 2, MOST_QUESTION), width, MESSAGE)
     else:
         page = controls.model.page
-        told = [words.text("screen.page", page=page)] if page else []
-        told.append(words.text(f"screen.{_hint(slot)}", slot=slot.name))
-        lines = _texts(told, width, PLAIN.faint)
+        told = words.text("screen.page", page=page) if page else ""
+        hint = words.text(f"screen.{_hint(slot)}", slot=slot.name)
+        lines = _texts(wrapped(f"{told}\n{hint}", width - 2, BOTTOM - 1), width, PLAIN.faint)
     blank = line(width, (), PLAIN.plain)
     lines = [*[blank] * (BOTTOM - 1 - len(lines)), *lines]
     return [*lines, _input(controls, width)]

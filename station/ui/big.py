@@ -57,7 +57,7 @@ def big_word(word: str, width: int, height: int, *, half_blocks: bool = True) ->
             if across * len(dots[0]) <= width and down * len(dots) <= height:
                 return [_row(line, across) for line in dots for _ in range(down)]
         if half_blocks and len(dots[0]) <= width and height >= 3:
-            return _halved(dots)
+            return _halved(dots, min(width // len(dots[0]), 2))
     spaced = " ".join(word)
     return [(spaced if len(spaced) <= width else word)[:width]]
 
@@ -71,10 +71,12 @@ def _row(dots: str, across: int) -> str:
     return "".join(("█" if dot == "#" else " ") * across for dot in dots)
 
 
-def _halved(dots: list[str]) -> list[str]:
+def _halved(dots: list[str], across: int) -> list[str]:
     blank = "." * len(dots[0])
     pairs = zip_longest(dots[::2], dots[1::2], fillvalue=blank)
     return [
-        "".join(_HALVES[upper == "#", lower == "#"] for upper, lower in zip(*pair, strict=True))
+        "".join(
+            _HALVES[upper == "#", lower == "#"] * across for upper, lower in zip(*pair, strict=True)
+        )
         for pair in pairs
     ]

@@ -30,7 +30,9 @@ def rows_of(slot: SlotModel, width: int, words: Language) -> list[Row]:
         number = numbers.get(id(step), 0)
         rows.append(Row(step, number))
         record = step.record
-        told = record.reason if record is not None and step.started else None
+        told = record.reason if record is not None else None
+        if told is not None and told.id == NOT_REACHED:
+            told = None  # as of every other step from here on
         reason = words.text(told) if told is not None else ""
         rows += [Row(step, number, reason=part) for part in wrapped(reason, width - 8)]
         rows += [Row(step, number, place) for place in range(len(step.measurements))]
@@ -62,8 +64,9 @@ class _Columns(NamedTuple):
 
 
 INDENT = 7
+NOT_REACHED = "run.not_reached"
 ROOMY = 60  # cells from which clause and duration are shown
-CLAUSE = 14
+CLAUSE, DURATION = 14, 7
 
 
 def _columns(width: int) -> _Columns:
@@ -88,10 +91,12 @@ def _heading(row: Row, width: int, signs: Signs, words: Language) -> Line:
         case verdict:
             style, sign, word = PLAIN.bad, signs.bad, str(verdict)
     right: list[Piece] = [(words.text(f"step.{word}").rjust(8), style)]
-    if record is not None and width >= ROOMY:
+    if width >= ROOMY and (record is None or not step.started):
+        right.append((" " * (CLAUSE + DURATION + 3), PLAIN.faint))
+    elif width >= ROOMY and record is not None:
         duration = words.number(record.duration_s, ".1f")
         right.append((f"  {shortened(record.clause, CLAUSE).ljust(CLAUSE)}", PLAIN.faint))
-        right.append((f" {duration:>7} {words.unit('s')} ", PLAIN.faint))
+        right.append((f" {duration:>{DURATION}} {words.unit('s')} ", PLAIN.faint))
     number = str(row.number) if row.number else ""
     room = width - INDENT - sum(len(part) for part, _ in right) - 1
     left: list[Piece] = [

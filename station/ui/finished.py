@@ -12,6 +12,8 @@ from station.ui.look import HAZARD, Frame, Line, Look, blocks, centred, line, wr
 from station.ui.parts import indented, texts, value_lines
 from station.ui.slot import Mood, SlotModel
 
+MOST_BESIDE_WORD = 5  # lines for which a word becomes smaller
+LEAST_WORD = 3  # lines of the smallest drawing
 ROOMY_LINES = 12  # of a tile, from which more than one failure is told
 
 
@@ -28,9 +30,7 @@ class _Details(NamedTuple):
 
 def paint_finished(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     details = _details(slot, look, frame)
-    word = frame.words.text(f"verdict.{slot.ending}")
-    lines = 4 if slot.mood is Mood.ERROR and frame.signs.half_blocks else 3
-    return word_and(word, details, look, frame, lines)
+    return word_and(frame.words.text(f"verdict.{slot.ending}"), details, look, frame)
 
 
 def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
@@ -48,12 +48,13 @@ def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
             return _Details(told(look.plain, *_failures(slot, frame)), what_next, device)
         case Mood.MARGINAL:
             values = value_lines(slot.near, width - 1, look, frame.signs, words)
-            note = texts([words.text("screen.marginal_note")], width, look.strong)
-            return _Details([*note, *indented(values, look)], what_next, device)
+            note = texts([words.text("screen.marginal_note")], width, look.plain)
+            return _Details(indented(values, look), what_next, [*note, *device])
         case Mood.ERROR:
             fault = told(look.strong, words.text("screen.bench_fault"))
             why = told(look.plain, reason)
-            if frame.height >= 6 and len(fault) + len(why) + len(what_next) >= frame.height:
+            needed = len(fault) + len(why) + len(what_next)
+            if frame.height >= 6 and needed > frame.height - LEAST_WORD:
                 fault = []  # the word above and the advice below say so, too
             return _Details([*fault, *why], what_next, device)
         case Mood.ABORTED:
@@ -61,11 +62,10 @@ def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
             return _Details([*told(look.plain, reason), *note], what_next, device)
         case Mood.INCOMPLETE:
             unproved = ", ".join(words.text(title) for title in slot.unproved)
-            note = told(look.plain, f"{words.text('screen.incomplete_note')} {unproved}")
-            return _Details(note, what_next, device)
+            why = told(look.plain, words.text("screen.incomplete_note", tests=unproved))
+            return _Details(why, what_next, device)
         case _:
-            plan = texts([words.text(slot.plan)], width, look.plain)
-            return _Details(device, what_next, plan)
+            return _Details(device, what_next, told(look.plain, words.text(slot.plan)))
 
 
 def _failures(slot: SlotModel, frame: Frame) -> list[str]:
@@ -84,35 +84,31 @@ def paint_unsafe(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     advice = texts(wrapped(frame.words.text("screen.switch_off"), width - 2), width, look.strong)
     reasons = " ".join(frame.words.text(one) for one in slot.unsafe_reasons)
     why = texts(wrapped(reasons, width - 2), width, look.plain)
-    room = frame.height - len(shout)
-    below = word_and(
-        frame.words.text("screen.danger"), advice + why, look, frame._replace(height=room)
-    )
-    return shout + below
+    below = frame._replace(height=frame.height - len(shout))
+    details = _Details([], advice, why)
+    return shout + word_and(frame.words.text("screen.danger"), details, look, below)
 
 
 def paint_unsaved(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    reason = slot.not_saved.reason if slot.not_saved else ""
-    notes = f"{frame.words.text('screen.not_saved')}\n{reason}"
-    details = texts(wrapped(notes, frame.width - 2), frame.width, look.plain)
-    return word_and(frame.words.text("screen.unsaved"), details, look, frame)
+    width, words = frame.width, frame.words
+    reason = words.text(slot.not_saved.reason) if slot.not_saved else ""
+    why = texts(wrapped(reason, width - 2), width, look.plain)
+    what_next = texts(wrapped(words.text("screen.not_saved"), width - 2), width, look.strong)
+    return word_and(words.text("screen.unsaved"), _Details(why, what_next, []), look, frame)
 
 
-def word_and(
-    word: str, details: _Details | list[Line], look: Look, frame: Frame, lines: int = 3
-) -> list[Line]:
-    """Paint the word as large as fits over the details, of which `lines` are seen where they can.
+def word_and(word: str, details: _Details | list[Line], look: Look, frame: Frame) -> list[Line]:
+    """Paint the word as large as fits over the details, of which the first two kinds go before it.
 
-    A tile of few lines shows two of them.
+    A word of half blocks needs three lines; without these, few lines stand below a large one.
     """
     details = _Details(details, [], []) if isinstance(details, list) else details
-    count = sum(map(len, details))
-    large = big_word(
-        word,
-        frame.width,
-        max(frame.height - min(count, lines if frame.height >= 8 else 2), 1),
-        half_blocks=frame.signs.half_blocks,
-    )
+    needed = len(details.why) + len(details.what_next)
+    least = 3 if frame.height >= 8 else 2
+    lines = max(min(needed, MOST_BESIDE_WORD), least) if frame.signs.half_blocks else least
+    room = frame.height - min(sum(map(len, details)), lines)
+    room = max(room, min(LEAST_WORD, frame.height - 2), 1)
+    large = big_word(word, frame.width, room, half_blocks=frame.signs.half_blocks)
     below = _fit(details, frame.height - len(large), look, frame)
     spare = frame.height - len(large) - len(below)
     blank = line(frame.width, (), look.plain)

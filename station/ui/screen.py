@@ -35,6 +35,8 @@ from station.ui.tile import paint_slot
 
 TILE = (40, 9)  # what a slot needs to be read with ease
 NARROWEST = 32  # cells; a narrower terminal sees the left part of that
+NARROWEST_TILE = 24  # cells; below it one slot has the room of all
+LEAST_LIST = 4  # lines of an enlarged slot's list, where there are so many
 BOTTOM = 3
 MOST_QUESTION = 5
 
@@ -99,7 +101,11 @@ class ScreenPainter:
         bottom = bars.bottom(self._controls, width)
         notices = bars.notice(self._controls, width, now_s)
         room = max(height - 2 - len(notices) - len(bottom), 0)
-        middle = self._enlarged if self._controls.enlarged else self._slots
+        middle = self._slots
+        if self._controls.enlarged:
+            middle = self._enlarged
+        elif self._is_narrow(width, room):
+            middle = self._selected
         lines = [
             bars.header(self._controls, width, clock),
             *notices,
@@ -108,6 +114,11 @@ class ScreenPainter:
             bars.footer(self._controls, width),
         ]
         return lines[:height]
+
+    def _is_narrow(self, width: int, height: int) -> bool:
+        """Tell whether slots side by side would be too narrow for a sentence."""
+        tiles = grid(len(self._controls.model.slots), width, height)
+        return min(tile.width for tile in tiles) < NARROWEST_TILE
 
     def _slots(self, width: int, height: int, now_s: float) -> list[Line]:
         slots = self._controls.model.slots
@@ -152,11 +163,19 @@ class ScreenPainter:
             self._tiles[slot.name] = (key, strips)
         return strips
 
+    def _selected(self, width: int, height: int, now_s: float) -> list[Line]:
+        """Paint the selected slot over the full width, and the others as words above it."""
+        controls = self._controls
+        place = controls.model.slots.index(controls.selected)
+        tile = self._tile(place, controls.selected, width, max(height - 1, 0), now_s)
+        return [self._tabs(width, now_s), *tile]
+
     def _enlarged(self, width: int, height: int, now_s: float) -> list[Line]:
         controls = self._controls
         slot = controls.selected
         lines = [self._tabs(width, now_s)] if len(controls.model.slots) > 1 else []
-        head = min(_head_height(slot, height), height - len(lines))
+        room = height - len(lines)
+        head = min(_head_height(slot, height), max(room - LEAST_LIST, 3), room)
         lines += self._tile(controls.model.slots.index(slot), slot, width, head, now_s)
         return lines + self._list(slot, width, max(height - len(lines), 0))
 
@@ -164,12 +183,16 @@ class ScreenPainter:
         pieces: list[Piece] = []
         slots = self._controls.model.slots
         room = width // len(slots)
-        for number, slot in enumerate(slots, start=1):
+        said = [_tab_word(slot, self._controls.words) for slot in slots]
+        tabs = [f" F{n} {word}" for n, word in enumerate(said, start=1)]
+        named = [
+            f" F{n} {slot.name} {word}"
+            for n, (slot, word) in enumerate(zip(slots, said, strict=True), start=1)
+        ]
+        if max(map(len, named)) < room:
+            tabs = named
+        for slot, tab in zip(slots, tabs, strict=True):
             style = TITLE_SELECTED if slot is self._controls.selected else LOOKS[slot.mood].strong
-            word = _tab_word(slot, self._controls.words)
-            tab = f" F{number} {word}"
-            if len(tab) + len(slot.name) + 3 <= room:
-                tab = f" F{number} {slot.name} {word}"
             pieces += [(shortened(tab, room - 1).ljust(room - 1), style), (" ", EDGE)]
         return line(width, pieces, PLAIN.plain)
 

@@ -25,7 +25,7 @@ from station.engine.events import (
 )
 from station.ui.answers import pressed_for
 
-BENCH = "bench."  # steps of the runner, which no plan lists
+BENCH = ("bench.", "run.")  # steps of the runner, which no plan lists
 
 
 class Mood(Enum):
@@ -180,6 +180,9 @@ class SlotModel:
         """Return the first step that made the run end as it did; None where it passed."""
         if self.record is None or self.record.verdict is Verdict.PASS:
             return None
+        if self.record.verdict is Verdict.INCOMPLETE:
+            unproved = self.record.conclude().unproved
+            return next((s for s in self.steps if s.record and s.record.test in unproved), None)
         return next((step for step in self.steps if step.verdict is self.record.verdict), None)
 
     @property

@@ -92,7 +92,7 @@ def _title(slot: SlotModel, frame: Frame) -> Line:
 def _message(slot: SlotModel, frame: Frame) -> list[Line]:
     if not slot.message:
         return []
-    most = min(3, max(frame.height // 3, 1))
+    most = min(5, frame.height - 3) if frame.height >= 7 else max(frame.height // 3, 1)
     return texts(wrapped(slot.message, frame.width - 2, most), frame.width, MESSAGE)
 
 
@@ -168,8 +168,8 @@ def _running(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         rows = _step(slot, look, frame)[: 2 if frame.height > 9 else 1]
         if drawing := _picture(slot.shown, look, frame, frame.height - len(rows)):
             return rows + drawing
-    rows = _device(slot, look, frame) if frame.height >= 7 else []
-    rows += _step(slot, look, frame)
+    heading, bar = _step(slot, look, frame)
+    rows = [heading, bar] if frame.height < 6 else [*_device(slot, heading, look, frame), bar]
     return rows + _values(slot, look, frame, frame.height - len(rows))
 
 
@@ -202,7 +202,10 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     question = slot.question.question
     choices = choice_lines(question.choices, frame.width - 2, frame.words)
     here = [] if frame.selected else [frame.words.text("screen.select_to_answer", key=frame.key)]
-    rows = _step(slot, look, frame)[:1] if frame.height > 5 + len(choices) else []
+    step = f"{_number(slot, frame.words)}  {_doing(slot, slot.planned, frame.words)}"
+    rows = []
+    if frame.height > 5 + len(choices):
+        rows = texts(wrapped(step, frame.width - 2, 2), frame.width, look.plain)
     room = frame.height - len(rows) - len(choices) - len(here)
     asked = wrapped(frame.words.text(question.asks), frame.width - 2, max(room, 1))
     rows += texts(asked, frame.width, look.strong)
@@ -217,11 +220,22 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     return rows
 
 
-def _device(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
-    words = "  ".join(
-        part for part in (device_words(slot, frame.words), frame.words.text(slot.plan)) if part
-    )
-    return [line(frame.width, [(" ", look.faint), (words, look.faint)], look.plain)]
+def _device(slot: SlotModel, heading: Line, look: Look, frame: Frame) -> list[Line]:
+    """Paint device and plan over the heading, or beside its number where the title needs a line."""
+    known = (device_words(slot, frame.words), frame.words.text(slot.plan))
+    said = "  ".join(part for part in known if part)
+    number, title = _number(slot, frame.words), _doing(slot, slot.planned, frame.words)
+    if cell_len(number) + cell_len(title) + 4 <= frame.width:
+        return [*texts([said], frame.width, look.faint), heading]
+    room = frame.width - cell_len(number) - 4
+    pieces: list[Piece] = [(f" {number}  ", look.plain), (shortened(said, room), look.faint)]
+    return [line(frame.width, pieces, look.plain), *texts([title], frame.width, look.strong)]
+
+
+def _number(slot: SlotModel, words: Language) -> str:
+    """Return the number of the step that goes on: "Step 2 of 3"."""
+    total = len(slot.planned)
+    return words.text("screen.step", number=min(slot.number + 1, total), total=total)
 
 
 def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -232,10 +246,7 @@ def _step(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     left = f"{_time_left(slot, frame)} "
     if len(left) + len(count) > frame.width // 2:
         left = ""
-    number = frame.words.text(
-        "screen.step", number=min(slot.number + 1, len(steps)), total=len(steps)
-    )
-    before = f" {number}  "
+    before = f" {_number(slot, frame.words)}  "
     title = shortened(_doing(slot, steps, frame.words), frame.width - len(before) - 1)
     heading: list[Piece] = [(before, look.plain), (title, look.strong)]
     room = frame.width - 2 - len(count) - len(left)

@@ -1,12 +1,24 @@
 """Moments on the screen, one for each mood, for tests and for pictures."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
+from textual.strip import Strip
 
-from records import Device, Phrase, Proof, StepRecord, Verdict
-from station.console import PluggedDevice, PluggedNotice, SlotInfo, UnsafeNotice
+from records import Device, Phrase, Proof, StepRecord, Value, Verdict
+from records.words import Language
+from station.console import (
+    BeforeNotice,
+    DeliveryNotice,
+    Earlier,
+    PluggedDevice,
+    PluggedNotice,
+    SlotInfo,
+    TodayNotice,
+    UnsafeNotice,
+)
 from station.engine.events import (
     Asked,
     Choice,
@@ -20,7 +32,11 @@ from station.engine.events import (
 )
 from station.engine.prompts import DIGITS, NO, YES
 from station.steps.keyboard.fingers import CANNOT, DONE
+from station.ui.controls import Controls
+from station.ui.look import SIGNS
+from station.ui.screen import ScreenPainter
 from tests.station.ui.fake_console import (
+    MIDNIGHT,
     FakeConsole,
     adapter,
     bench_ready,
@@ -56,6 +72,26 @@ class Scene(NamedTuple):
     slots: tuple[SlotInfo, ...] = SLOTS
     simulated: bool = False
     after_s: float = 3.0
+
+
+def paint(
+    scene: Scene, words: Language, width: int, height: int, *, colours: bool = True
+) -> list[Strip]:
+    """Return the lines of a scene on a screen of that size, at a quarter past two."""
+    console = FakeConsole(scene.slots, simulated=scene.simulated)
+    controls = Controls(console, words)
+    now_s = 1000.0
+    console.listen(lambda notice: controls.hear(notice, now_s))
+    painter = ScreenPainter(controls, SIGNS, colours=colours)
+    scene.tell(console)
+    now_s += scene.after_s
+    for key in scene.keys:
+        now_s += 1.0 if len(key) > 1 else 0.2
+        controls.press(key, key if len(key) == 1 else None, now_s)
+    for _ in range(10):  # until a key that stood alone is known to
+        now_s += 0.03
+        controls.poll(now_s)
+    return painter.paint(width, height, now_s, "14:15")
 
 
 def begun(device: Device | None = None, slot: str = SLOT) -> Callable[[FakeConsole], None]:
@@ -118,7 +154,43 @@ def typing(console: FakeConsole) -> None:
 
 def plugged(console: FakeConsole) -> None:
     cherry = PluggedDevice("046a:0011", "Cherry", "G80", "KB-77")
-    console.tell(PluggedNotice(SLOT, cherry, offered=True, suggested_tag="KB-77"))
+    console.tell(PluggedNotice("keyboard-1", cherry, offered=True, suggested_tag="KB-77"))
+
+
+def busy(console: FakeConsole) -> None:
+    running(console)
+    begun(MONITOR, "display-1")(console)
+
+
+def tested_before(console: FakeConsole) -> None:
+    begun()(console)
+    earlier = (Earlier("fail", MIDNIGHT), Earlier("error", MIDNIGHT - timedelta(days=3)))
+    console.tell(BeforeNotice(SLOT, "LT-00417", earlier, expected_s=95.0))
+    console.happen(SLOT, StepStarted(0, Phrase(TITLES[0])))
+
+
+def day(console: FakeConsole) -> None:
+    """Tell the counts of a day's work, which stand in the header where there is room."""
+    console.tell(DeliveryNotice(connected=True, delivered=1417, waiting=3))
+    console.tell(TodayNotice(tested=23, passed=17, failed=5, errors=1))
+    ends(Verdict.PASS, step(name="adapter.mains"))(console)
+
+
+def disk_full(console: FakeConsole) -> None:
+    values: dict[str, Value] = {
+        "free_mib": 41,
+        "least_mib": 64.0,
+        "folder": "/var/lib/pace-station",
+    }
+    trouble = Phrase("outbox.disk_full", values)
+    console.tell(DeliveryNotice(connected=False, delivered=1417, waiting=212, troubles=(trouble,)))
+    console.refusal = Phrase("refused.disk_full", {"tag": "LT-00418"})
+
+
+def asks_at_keyboard(console: FakeConsole) -> None:
+    begun(KEYBOARD, "keyboard-1")(console)
+    asked = question("keyboard.press", DONE, CANNOT, keys="E", within_s=5.0, answer=DONE.label)
+    console.happen("keyboard-1", StepStarted(0, Phrase("title.keyboard.every_key")), Asked(asked))
 
 
 def unsaved(console: FakeConsole) -> None:
@@ -128,7 +200,7 @@ def unsaved(console: FakeConsole) -> None:
         NotSaved(
             Phrase(
                 "outbox.no_room",
-                {"place": "/var/lib/pace-station/outbox.db"},
+                {"place": "/var/lib/pace-station"},
             )
         ),
     )
@@ -143,14 +215,25 @@ SILENT = (
     measurement("taps_heard", 0, ""),
 )
 LOOSE = Phrase("adapter.lead_loose", {"load_v": 19.5, "low_v": 0.02, "high_v": 19.48})
-UNPROVED = replace(step(name="adapter.overload", verdict=Verdict.NOT_TESTED), required=Proof.FULL)
+LACKS = Phrase("untested.lacks_role", {"roles": "load, mains_meter"}, "adapter.overload needs load")
+UNPROVED = replace(
+    step(name="adapter.overload", verdict=Verdict.NOT_TESTED),
+    required=Proof.FULL,
+    reason=LACKS,
+)
 
 SCENES = (
     Scene("ready", lambda console: None),
     Scene("running", running),
     Scene("waiting", waiting),
     Scene("keys", typing),
-    Scene("plugged", plugged),
+    Scene("plugged", plugged, ("f4",)),
+    Scene("busy", busy, (*"LT-00418", "enter")),
+    Scene("typed", busy, tuple("LT-00418")),
+    Scene("tested before", tested_before),
+    Scene("day", day),
+    Scene("no answer", asks_at_keyboard, ("n",), (SLOTS[3], SLOTS[2])),
+    Scene("disk full", disk_full, (*"LT-00418", "enter")),
     Scene("question", asks(question("keyboard.plugged"))),
     Scene("count", asks(question("display.dark_pixels.white", *DIGITS), MONITOR)),
     Scene(
@@ -177,6 +260,11 @@ SCENES = (
         ends(Verdict.ABORTED, replace(step("", Verdict.ABORTED), reason=Phrase("run.shut_down"))),
     ),
     Scene("incomplete", ends(Verdict.INCOMPLETE, step(name="adapter.mains"), UNPROVED)),
+    Scene(
+        "incomplete list",
+        ends(Verdict.INCOMPLETE, step(name="adapter.mains"), UNPROVED),
+        ("enter",),
+    ),
     Scene("danger", lambda console: console.tell(UnsafeNotice(SLOT, {"load": "no answer"}))),
     Scene("unsaved", unsaved),
     Scene("quit", running, ("ctrl+q",)),

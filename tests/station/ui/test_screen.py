@@ -340,7 +340,7 @@ def test_where_the_records_can_be_looked_at_is_told() -> None:
 def test_a_result_that_cannot_be_saved_is_told_in_its_slot() -> None:
     sight = Sight()
     sight.happens("Slot-1", started(), NotSaved(Phrase(text="no space left on device")))
-    assert "RESULT NOT SAVED." in sight.text()
+    assert "The result is only in memory." in sight.text()
     sight.press("enter")
     assert "no space left on device" in sight.words()
 
