@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from records import Phrase
 from station.delivery.outbox import Outbox
 from station.delivery.repair import wal
 from tests.station.benches import make_draft
@@ -39,7 +40,7 @@ def folder(killed: Killed, tmp_path: Path) -> Path:
     return shutil.copytree(killed.folder, tmp_path / "data")
 
 
-def waiting(folder: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def waiting(folder: Path) -> tuple[dict[str, bytes], tuple[Phrase, ...]]:
     with closing(Outbox(folder / "outbox.db")) as outbox:
         return {one.record_id: one.body for one in outbox.waiting()}, outbox.troubles()
 
@@ -62,14 +63,14 @@ def test_a_bit_in_the_middle_of_the_log_costs_no_record_after_it(
     assert wal.read(folder / "outbox.db").rotten
     here, troubles = waiting(folder)
     assert here == killed.messages
-    assert "set aside" in troubles[0]
+    assert troubles[0].id == "outbox.set_aside"
 
 
 def test_a_bit_in_the_head_of_the_log_costs_no_record(killed: Killed, folder: Path) -> None:
     harm(folder, 18)
     here, troubles = waiting(folder)
     assert here == killed.messages
-    assert "set aside" in troubles[0]
+    assert troubles[0].id == "outbox.set_aside"
 
 
 def test_a_bit_in_the_last_commit_is_told_apart_from_a_power_cut_by_the_file_beside_it(
@@ -81,7 +82,7 @@ def test_a_bit_in_the_last_commit_is_told_apart_from_a_power_cut_by_the_file_bes
     assert not log.rotten
     here, troubles = waiting(folder)
     assert here == killed.messages
-    assert "set aside" in troubles[0]
+    assert troubles[0].id == "outbox.set_aside"
 
 
 def test_a_log_that_a_power_cut_tore_is_no_damage(killed: Killed, folder: Path) -> None:
