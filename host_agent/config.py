@@ -5,11 +5,13 @@ import ssl
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
 from host_agent.mqtt import Address, Version
 from records.toml.tables import MistakesInFile, TableError, convert, read
+from records.words import ENGLISH, languages
 
 
 def _says(description: str) -> Meta:
@@ -67,7 +69,11 @@ class DatabaseConfig(_Section, frozen=True):
 
 
 class WebConfig(_Section, frozen=True):
-    """`names` are host names under which browsers may ask for the page, beside addresses."""
+    """`names` are host names under which browsers may ask for the page, beside addresses.
+
+    Pages speak `language` to a browser that asks for none that they know, and say times in
+    `time_zone` beside UTC; an empty one is that of the machine.
+    """
 
     listen: Annotated[
         str, _says('an address with a port, as in listen = "127.0.0.1:8480"; port 0 is any free')
@@ -76,6 +82,8 @@ class WebConfig(_Section, frozen=True):
         list[Annotated[str, Meta(min_length=1)]],
         _says('a list of host names, as in names = ["pace.example.org"]'),
     ] = []
+    language: Annotated[str, _says('a language, as in language = "fr"')] = ENGLISH
+    time_zone: Annotated[str, _says('a time zone, as in time_zone = "Africa/Accra"')] = ""
 
 
 class LimitsConfig(_Section, frozen=True):
@@ -180,6 +188,8 @@ def _contradictions(config: HostConfig, beside: Path) -> Iterable[str]:
     broker, tls = config.broker, config.broker.tls
     checks: list[tuple[str, Callable[[], object]]] = [
         ("web.listen", lambda: parse_address(config.web.listen)),
+        ("web.language", lambda: _known_language(config.web.language)),
+        ("web.time_zone", lambda: time_zone(config.web.time_zone)),
     ]
     if broker.password_file:
         checks.append(("broker.password_file", (beside / broker.password_file).read_text))
@@ -195,6 +205,19 @@ def _contradictions(config: HostConfig, beside: Path) -> Iterable[str]:
             check()
         except (ValueError, OSError) as error:
             yield f"{place}: {error}"
+
+
+def time_zone(name: str) -> ZoneInfo | None:
+    """Return a time zone by its name; None for an empty one. Raises `ValueError` for another."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone such as Africa/Accra") from error
+
+
+def _known_language(code: str) -> None:
+    if code not in languages():
+        raise ValueError(f"no language {code!r}; there are {', '.join(languages())}")
 
 
 def _tls_context(tls: Tls, beside: Path) -> ssl.SSLContext:

@@ -17,6 +17,7 @@ from host_agent.mqtt import Address, Version
 from host_agent.store import Store
 from host_agent.web import create_app
 from host_agent.web.live import Live
+from host_agent.web.manner import Manner
 from records.notify import sd_notify, watchdog_period_s
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,13 @@ class Service:
     mqtt_version: Version | None
     listen: ListenAddress
     names: list[str]
+    manner: Manner
 
     async def run(self, ready: Callable[[ListenAddress], None]) -> None:
         """Serve until SIGTERM or SIGINT. `ready` is called with the address of the page."""
         live = Live()
         ingest = Ingest(self.broker, self.store, version=self.mqtt_version, changed=live.changed)
-        app = create_app(self.store, ingest.progress, live, names=self.names)
+        app = create_app(self.store, ingest.progress, live, names=self.names, manner=self.manner)
         with _bound(self.listen) as sock:
             host, port = sock.getsockname()[:2]
 

@@ -63,9 +63,10 @@ def run(options: argparse.Namespace) -> None:
     """Run the host until it is told to stop."""
     import asyncio
 
-    from host_agent.config import ConfigError, broker_address, parse_address
+    from host_agent.config import ConfigError, broker_address, parse_address, time_zone
     from host_agent.service import Service
     from host_agent.store import StoreError
+    from host_agent.web.manner import Manner
 
     log_to_stderr()
     config = configuration(options)
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace) -> None:
                 config.broker.mqtt_version,
                 parse_address(config.web.listen),
                 config.web.names,
+                Manner(config.web.language, time_zone(config.web.time_zone)),
             )
 
             def ready(page: "ListenAddress") -> None:

@@ -71,6 +71,9 @@ HOST = {
     "web.listen": "where the page is; port 0 is any free one; `--listen` goes before it",
     "web.names": "names under which browsers may ask for the page, besides addresses,"
     " `localhost` and this machine's own name",
+    "web.language": "pages speak it to a browser that asks for no language that they know",
+    "web.time_zone": "times are said in it beside UTC, and days are its days; empty is that of the"
+    " machine",
     "limits.least_free_mib": "free room on the disk in MiB below which nothing is taken, and"
     " stations keep their records; 0 watches nothing",
     "limits.attachments_mib": "room for photographs and other attachments in MiB; beyond it new"

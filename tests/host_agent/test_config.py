@@ -92,6 +92,9 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         ("[broker]\nhost = ''", "broker.host: '' is not a name or an address"),
         ("[web]\nlisten = 'nowhere'", "web.listen: 'nowhere' is not address:port"),
         ("[web]\nlisten = '::1:80'", "web.listen: '::1:80': an IPv6 address stands in [brackets]"),
+        ("[web]\nlanguage = 'xx'", "web.language: no language 'xx'; there are en, fr"),
+        ("[web]\ntime_zone = 'Mars/X'", "web.time_zone: 'Mars/X' is no time zone"),
+        ("[web]\ntime_zone = '../x'", "web.time_zone: '../x' is no time zone"),
         ("[web]\nnames = 'a'", "web.names: 'a' is not a list of host names"),
         (
             "[limits]\nmessage_bytes = 1",
