@@ -51,6 +51,9 @@ def main() -> int:
 def _tried(name: str, rounds: int, seed: int, folder: Path) -> Tally:
     kind, tally = KINDS[name], Tally(name)
     chance = Random(f"{seed}/{name}")
+    if lacks := kind.missing():
+        tally.skipped = lacks
+        return tally
     with ExitStack() as lines:
         line: Line | None = None
         for number in range(rounds):
@@ -58,6 +61,8 @@ def _tried(name: str, rounds: int, seed: int, folder: Path) -> Tally:
                 lines.close()
                 tally.verdicts += 0 if line is None else _shown(line)
                 line = lines.enter_context(running(folder / str(number), chance))
+                if kind.disk_mib:
+                    line.mount(kind.disk_mib)
                 line.up()
             began_s = time.monotonic()
             stuck = _round(kind, line, tally)

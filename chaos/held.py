@@ -25,27 +25,27 @@ class Host:
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
 
-    def held(self, station: str) -> Held:
-        """Return what the host holds of a station. Raises `sqlalchemy.exc.SQLAlchemyError`."""
+    def held(self, *stations: str) -> Held:
+        """Return what the host holds of some stations. Raises `sqlalchemy.exc.SQLAlchemyError`."""
         runs, others = schema.runs.c, schema.others.c
         findings, poison = evidence_tables.findings.c, schema.quarantine.c
         with self._engine.connect() as connection:
             its_runs = connection.execute(
                 sa.select(runs.record_id, runs.record, runs.signature).where(
-                    runs.station == station
+                    runs.station.in_(stations)
                 )
             ).all()
             its_others = connection.execute(
-                sa.select(others.signature, others.record).where(others.station == station)
+                sa.select(others.signature, others.record).where(others.station.in_(stations))
             ).all()
             its_findings = connection.execute(
                 sa.select(findings.kind, findings.chain, findings.first, findings.last).where(
-                    findings.station == station,
+                    findings.station.in_(stations),
                     sa.or_(findings.state != "closed", findings.kind != "missing"),
                 )
             ).all()
             its_poison = connection.execute(
-                sa.select(poison.record_id).where(poison.station == station)
+                sa.select(poison.record_id).where(poison.station.in_(stations))
             ).scalars()
             return Held(
                 [_run(*row) for row in its_runs],

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -39,12 +39,10 @@ class Line:
         self.folder, self.chance = folder, chance
         self.station_data, self.host_data = folder / "station", folder / "host"
         self.book = folder / "seen.jsonl"
-        self.station_prefix: Sequence[str] = ()
-        self.host_prefix: Sequence[str] = ()
-        self.station_environment: Mapping[str, str] = {}
-        self.host_environment: Mapping[str, str] = {}
+        self.stations: tuple[str, ...] = (STATION,)
         self.destroyed: dict[str, Place] = {}
         self.forked = False
+        self._mounted: list[Path] = []
         for one in (self.station_data, self.host_data, folder / "broker"):
             one.mkdir(parents=True)
         self.broker_port = _free_port()
@@ -52,14 +50,17 @@ class Line:
         self.proxies = [Proxy(self.broker_port, chance) for _ in range(2)]
         self.url = database or held.sqlite_url(self.host_data)
         self._host = held.Host(self.url)
-        self.broker = Service("broker", self._broker, folder / "broker.log")
-        self.host = Service(
-            "host", self._host_command, folder / "host.log", lambda: self.host_environment
-        )
-        self.station = Service(
-            "station", self._station, folder / "station.log", lambda: self.station_environment
-        )
+        self.broker = Service("broker", self._broker, folder / "broker", folder / "broker.log")
+        self.host = Service("host", self._first_host, self.host_data, folder / "host.log")
+        self.station = Service("station", self._station, self.station_data, folder / "station.log")
         self.services = [self.broker, self.host, self.station]
+
+    def mount(self, size_mib: int) -> None:
+        """Give station and host a disk each, of memory. Only root may."""
+        for folder in (self.station_data, self.host_data):
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(folder)]
+            subprocess.run(mount, check=True)
+            self._mounted.append(folder)
 
     def up(self) -> None:
         for one in self.services:
@@ -71,6 +72,8 @@ class Line:
         for proxy in self.proxies:
             proxy.close()
         self._host.close()
+        for folder in self._mounted:
+            subprocess.run(["umount", str(folder)], check=True)
 
     def heal(self) -> None:
         """Take every fault off, and let everything run."""
@@ -120,7 +123,7 @@ class Line:
                 with contextlib.suppress(SQLAlchemyError):
                     last = audit(
                         seen,
-                        self._host.held(STATION),
+                        self._host.held(*self.stations),
                         destroyed=self.destroyed,
                         forked=self.forked,
                     )
@@ -134,6 +137,36 @@ class Line:
         if last is None:
             raise NotReady(f"it does not come to rest: {witness.read(self.book)[1]}")
         return last
+
+    def queue(self, records: int) -> None:
+        """Let the station put short records into its outbox."""
+        self.wait(self.is_open, "the station opens")
+        self.station.say(f"queue {records}")
+
+    def copy_of(self, folder: Path) -> Path:
+        """Return where the copy of a folder is."""
+        return self.folder / f"{folder.name}.copy"
+
+    def keep_copy(self, folder: Path) -> None:
+        """Copy a folder of a process that does not run."""
+        shutil.rmtree(self.copy_of(folder), ignore_errors=True)
+        shutil.copytree(folder, self.copy_of(folder))
+
+    def put_back(self, folder: Path) -> None:
+        """Put the copy in the place of what is there."""
+        for one in folder.iterdir():
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+        shutil.copytree(self.copy_of(folder), folder, dirs_exist_ok=True)
+
+    def second_host(self) -> Service:
+        """Return another host with a database of its own, which is to be started and ended."""
+        data = self.folder / "host-2"
+        data.mkdir(exist_ok=True)
+
+        def command() -> Sequence[str]:
+            return self._host_command(data, held.sqlite_url(data), "pace-host-2")
+
+        return Service("host-2", command, data, self.folder / "host-2.log")
 
     def note_places(self) -> None:
         """Remember where each record stands that is at the station alone, before it is harmed.
@@ -159,20 +192,23 @@ class Line:
         mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or "mosquitto"
         return [mosquitto, "-c", str(self.folder / "mosquitto.conf")]
 
-    def _host_command(self) -> Sequence[str]:
-        config = self.folder / "host.toml"
+    def _first_host(self) -> Sequence[str]:
+        return self._host_command(self.host_data, self.url, "pace-host")
+
+    def _host_command(self, data: Path, url: str, client_id: str) -> Sequence[str]:
+        config = self.folder / f"{client_id}.toml"
         config.write_text(
-            f'[broker]\nport = {self.proxies[1].port}\n[database]\nurl = "{self.url}"\n'
-            '[web]\nlisten = "127.0.0.1:0"\n'
+            f'[broker]\nport = {self.proxies[1].port}\nclient_id = "{client_id}"\n'
+            f'[database]\nurl = "{url}"\n[web]\nlisten = "127.0.0.1:0"\n'
         )
         ours = [sys.executable, "-m", "host_agent", "run", "--config", str(config)]
-        return [*self.host_prefix, *ours, "--data", str(self.host_data)]
+        return [*ours, "--data", str(data)]
 
     def _station(self) -> Sequence[str]:
         ours = [sys.executable, "-m", "chaos.programs.station", "--data", str(self.station_data)]
         more = ["--book", str(self.book), "--broker", str(self.proxies[0].port)]
         more += ["--seed", str(self.chance.randrange(10**6)), "--start", str(self.station.starts)]
-        return [*self.station_prefix, *ours, *more]
+        return [*ours, *more]
 
     def _write_broker(self) -> None:
         shipped = SHIPPED_BROKER.read_text()

@@ -20,18 +20,17 @@ Command = Callable[[], Sequence[str]]
 class Service:
     """One program. While it is `up`, it is started again; `down` and `kill` end it at once."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Command,
-        log: Path,
-        environment: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
-        """`command` and `environment` are asked at each start."""
+    def __init__(self, name: str, command: Command, data: Path, log: Path) -> None:
+        """`command` is asked at each start; `data` is the folder of what the program keeps.
+
+        `prefix` stands before the command, `environment` is added to ours.
+        """
         self.name = name
         self.starts = 0
-        self.log = log
-        self._command, self._environment = command, environment
+        self.data, self.log = data, log
+        self.prefix: Sequence[str] = ()
+        self.environment: Mapping[str, str] = {}
+        self._command = command
         self._wanted = False
         self._change = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,6 +69,17 @@ class Service:
         self._signal(signal.SIGKILL)
         if process is not None:
             process.wait()
+
+    def cut_off(self) -> None:
+        """Kill what runs under a prefix, let that end by itself, and let it be down."""
+        with self._change:
+            self._wanted = False
+        process = self._process
+        assert process is not None
+        for pid in _children(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
 
     def say(self, line: str) -> None:
         """Write a line to its input. One that has just ended hears nothing."""
@@ -110,14 +120,20 @@ class Service:
         self.starts += 1
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                list(self._command()),
+                [*self.prefix, *self._command()],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environment()},
+                env={**os.environ, **self.environment},
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _die_with_parent() -> None:

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ Ended = queue.SimpleQueue[int]
 """The numbers of the signals that told us to end."""
 
 ANSWERS_WITHIN_S = 5.0
+CANNOT_START_S = 10.0
+"""The pause before a station that cannot start ends, so that it is not started without a break."""
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,17 @@ def hear_endings() -> Ended:
     for number in ENDING:
         signal.signal(number, end)
     return ended
+
+
+def wait_before_the_end() -> None:
+    """Wait under a service manager, which starts us again at once and never gives up.
+
+    A signal ends us in the middle of it.
+    """
+    if "NOTIFY_SOCKET" in os.environ:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        time.sleep(CANNOT_START_S)
 
 
 def operate(

@@ -50,13 +50,17 @@ def add(noun: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     from station.compose import run_station
     from station.delivery.outbox import OutboxError
-    from station.process import ScreenFailed
+    from station.process import ScreenFailed, wait_before_the_end
     from station.rig.config import ConfigError
 
     try:
         return run_station(chosen.config, ui=chosen.ui, data=chosen.data)
-    except (ConfigError, OutboxError, ScreenFailed) as error:
+    except ScreenFailed as error:
         return complain(str(error))
+    except (ConfigError, OutboxError) as error:
+        code = complain(str(error))
+        wait_before_the_end()
+        return code
 
 
 def _simulate(chosen: argparse.Namespace) -> int:

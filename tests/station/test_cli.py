@@ -546,3 +546,20 @@ def test_a_second_station_on_the_same_data_is_refused_in_one_line(tmp_path: Path
     place = str(tmp_path / "outbox.db")
     assert line == text("outbox.in_use", place=place, error="database is locked")
     outbox.close()
+
+
+def test_a_station_that_cannot_start_under_systemd_waits_and_a_signal_ends_it_at_once(
+    tmp_path: Path,
+) -> None:
+    """The service manager never gives up, and shall not start it without a break."""
+    command = [*PACE, "station", "run", "--config", str(tmp_path / "none.toml")]
+    waits = subprocess.Popen(
+        command, stderr=subprocess.PIPE, env={**os.environ, "NOTIFY_SOCKET": "@nobody"}
+    )
+    assert waits.stderr is not None
+    assert b"none.toml" in waits.stderr.readline()
+    with pytest.raises(subprocess.TimeoutExpired):
+        waits.wait(0.5)
+    waits.send_signal(signal.SIGTERM)
+    assert waits.wait(5) == -signal.SIGTERM
+    waits.stderr.close()

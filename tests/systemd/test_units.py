@@ -114,6 +114,19 @@ def test_a_service_is_watched_and_comes_back(unit: str) -> None:
     assert int(service["WatchdogSec"][0]) > int(service["TimeoutStopSec"][0]) > 0
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_service_is_never_given_up(unit: str) -> None:
+    both = sections(unit)
+    assert both["Unit"]["StartLimitIntervalSec"] == ["0"]
+    assert "StartLimitBurst" not in both["Unit"]
+    assert "OnFailure" not in both["Unit"]  # it would wait for a failure that never comes
+
+
+def test_a_station_comes_back_within_the_time_in_which_a_bench_has_to_be_safe() -> None:
+    for unit in STATIONS:
+        assert sections(unit)["Service"]["RestartSec"] == ["2"]
+
+
 def test_station_and_host_fit_together_into_one_gibibyte() -> None:
     megabytes = [int(sections(u)["Service"]["MemoryMax"][0].rstrip("M")) for u in UNITS[1:]]
     assert sum(megabytes) <= 1024 - 128
