@@ -79,10 +79,12 @@ class Waiting(NamedTuple):
     sha256: str
 
 
-def waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple[Waiting, ...]:
+def waiting(
+    db: sqlite3.Connection, limit: int, but_not: Sequence[str], folder: Path
+) -> tuple[Waiting, ...]:
     """Return what waits, oldest first, without the rejected and without those in `but_not`.
 
-    A message that is damaged is set aside, and is not among them.
+    A message that is damaged is set aside, and is not among them. The keys are in `folder`.
     """
     rows = db.execute(
         f"SELECT {intact.COLUMNS} FROM outbox LEFT JOIN message USING (id) WHERE delivered_at IS"
@@ -94,7 +96,7 @@ def waiting(db: sqlite3.Connection, limit: int, but_not: Sequence[str]) -> tuple
     for found in map(intact.Row._make, rows):
         if found.record_id in passed_over or len(some) == limit:
             continue
-        row = intact.checked(db, found)
+        row = intact.checked(db, found, folder)
         if row is not None and row.record_id not in passed_over:
             some.append(Waiting(row.record_id, row.body, row.station, row.sha256))
     return tuple(some)

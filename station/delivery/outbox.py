@@ -14,14 +14,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
-
-from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, decode_run, encode
+from records import Head, Phrase, Receipt, Request, RunRecord, Verdict, encode
 from records.messages import EventRecord, PublicKey
-from records.reading import UNREADABLE
 from records.run import Attachment
 from station.delivery import (
     attachments,
+    drafts,
     intact,
     keeping,
     known,
@@ -31,7 +29,7 @@ from station.delivery import (
     tables,
 )
 from station.delivery.attachments import Piece
-from station.delivery.journal import POWER_CUT, Journalled, break_off, read_events
+from station.delivery.journal import Journalled
 from station.delivery.keeping import Counts, Keep, KeyUnusable, OutboxError, Waiting
 from station.delivery.known import KnownFile
 from station.delivery.repair import salvage
@@ -103,7 +101,7 @@ class Outbox:
         if full := self._room.trouble():
             raise OutboxError(full.id, **full.values)
         self._key()
-        return self._do(lambda db: _begin(db, self._signer, draft, plan))
+        return self._do(lambda db: drafts.begin(db, self._signer, draft, plan))
 
     def note(self, record_id: str, event: Event) -> None:
         """Remember what a run has measured so far. Returns at once."""
@@ -112,20 +110,22 @@ class Outbox:
 
     def finish(self, record: RunRecord) -> None:
         """Put a complete record into the outbox, and drop its journal."""
-        self._do(lambda db: _finish(db, self._signer, record))
+        self._do(lambda db: drafts.finish(db, self._signer, record))
 
     def recover(self) -> tuple[RunRecord, ...]:
         """Make a record of every run that was broken off, with what was measured.
 
         Raises `KeyUnusable` where there is one and it cannot be signed: it stays for another time.
         """
-        if self._do(_broken_off):
+        if self._do(drafts.broken_off):
             self._key()
-        return self._do(lambda db: _recover(db, self._signer))
+        return self._do(lambda db: drafts.recover(db, self._signer))
 
     def break_off(self, record_id: str, reason: Phrase) -> RunRecord:
         """Put an ERROR record with what was measured into the outbox: the run cannot go on."""
-        return self._do(lambda db: _break_off(db, self._signer, record_id, Verdict.ERROR, reason))
+        return self._do(
+            lambda db: drafts.break_off_run(db, self._signer, record_id, Verdict.ERROR, reason)
+        )
 
     def add(self, event: EventRecord) -> None:
         """Put something that happened to a unit besides a run into the outbox."""
@@ -138,7 +138,7 @@ class Outbox:
 
     def waiting(self, limit: int = 100, *, but_not: Sequence[str] = ()) -> tuple[Waiting, ...]:
         """Return what waits, oldest first, without the rejected and without those in `but_not`."""
-        return self._do(lambda db: keeping.waiting(db, limit, but_not))
+        return self._do(lambda db: keeping.waiting(db, limit, but_not, self.path.parent))
 
     def runs(self, before_id: int | None, limit: int) -> tuple[tuple[int, bytes], ...]:
         """Return number and message of runs that are still here, the newest first."""
@@ -313,7 +313,7 @@ class Outbox:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             if notes:
-                self._db.executemany("INSERT INTO journal VALUES (?, ?)", notes)
+                drafts.note(self._db, notes)
             results = [job.work(self._db) for job in batch]
             self._db.execute("COMMIT")
         except BaseException:
@@ -326,54 +326,6 @@ class Outbox:
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     future: "Future[Any]"
-
-
-def _begin(db: sqlite3.Connection, signer: Signer, draft: RunRecord, plan: bytes) -> RunRecord:
-    db.execute("UPDATE counter SET value = value + 1 WHERE name = 'sequence'")
-    (sequence,) = db.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()
-    numbered = msgspec.structs.replace(draft, sequence=sequence)
-    db.execute("INSERT INTO draft VALUES (?, ?)", (numbered.record_id, encode(numbered)))
-    if plan and not tables.is_here(db, draft.plan_sha256):
-        signer.store(db, draft.plan_sha256, "plan", draft.station, plan)
-    return numbered
-
-
-def _finish(db: sqlite3.Connection, signer: Signer, record: RunRecord) -> None:
-    """Move a run from journal to outbox. Doing it again changes nothing."""
-    if not tables.is_here(db, record.record_id):
-        signer.store(db, record.record_id, "run", record.station, encode(record))
-    db.execute("DELETE FROM draft WHERE record_id = ?", (record.record_id,))
-    db.execute("DELETE FROM journal WHERE record_id = ?", (record.record_id,))
-
-
-def _broken_off(db: sqlite3.Connection) -> list[str]:
-    return [one for (one,) in db.execute("SELECT record_id FROM draft ORDER BY rowid")]
-
-
-def _recover(db: sqlite3.Connection, signer: Signer) -> tuple[RunRecord, ...]:
-    recovered = []
-    for record_id in _broken_off(db):
-        try:
-            recovered.append(_break_off(db, signer, record_id, Verdict.ABORTED, POWER_CUT))
-        except UNREADABLE:
-            log.exception("run %s was broken off and cannot be read; it stays as it is", record_id)
-    db.execute("DELETE FROM journal WHERE record_id NOT IN (SELECT record_id FROM draft)")
-    return tuple(recovered)
-
-
-def _break_off(
-    db: sqlite3.Connection, signer: Signer, record_id: str, verdict: Verdict, why: Phrase
-) -> RunRecord:
-    found = db.execute("SELECT body FROM draft WHERE record_id = ?", (record_id,)).fetchone()
-    if found is None:
-        raise LookupError(f"no run {record_id} is going on")
-    rows = db.execute("SELECT body FROM journal WHERE record_id = ? ORDER BY rowid", (record_id,))
-    bodies = [body for (body,) in rows]
-    events = read_events(record_id, bodies)
-    whole = len(events) == len(bodies)
-    record = break_off(decode_run(found[0]), events, verdict, why, whole_journal=whole)
-    _finish(db, signer, record)
-    return record
 
 
 def _receipt(db: sqlite3.Connection, receipt: Receipt, keep: Keep) -> list[str]:

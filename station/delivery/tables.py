@@ -11,7 +11,7 @@ from contextlib import closing
 from records.reading import UNREADABLE, head_of, kind_of
 from records.signing import digest
 
-VERSION = 2
+VERSION = 3
 """The number in `PRAGMA user_version`. 0 is a new file, or one of version 0.1."""
 
 _OF_0_1 = """
@@ -52,6 +52,12 @@ ALTER TABLE outbox ADD COLUMN damaged TEXT;
 CREATE TABLE trouble (at_s REAL NOT NULL, told TEXT NOT NULL);
 """
 
+_OF_3 = """
+ALTER TABLE draft ADD COLUMN crc32 INTEGER;
+ALTER TABLE draft ADD COLUMN damaged TEXT;
+ALTER TABLE journal ADD COLUMN crc32 INTEGER;
+"""
+
 
 class TooNew(Exception):
     """A later version of this software made the file."""
@@ -68,7 +74,9 @@ def prepare(db: sqlite3.Connection) -> None:
     try:
         if version == 0:
             _make_1(db)
-        _script(db, _OF_2)
+        if version < 2:
+            _script(db, _OF_2)
+        _script(db, _OF_3)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from records.signing import NotGenuine, digest, split, verify
+from records.signing import digest, split
 from records.words import Phrase
 from station.delivery import intact, tables
 from station.delivery.known import Known
@@ -40,8 +40,8 @@ class Read(msgspec.Struct):
     """The contents of a file besides its messages."""
 
     rows: dict[int, tuple[Any, ...]] = msgspec.field(default_factory=dict)
-    drafts: dict[str, bytes] = msgspec.field(default_factory=dict)
-    journal: list[tuple[str, bytes]] = msgspec.field(default_factory=list)
+    drafts: dict[str, tuple[Any, ...]] = msgspec.field(default_factory=dict)
+    journal: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     attachments: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     head: Known = Known()
     sequence: int = 0
@@ -64,11 +64,11 @@ def read(path: Path) -> Read:
                 found.rows[row_id] = (row_id, *row[1:], None)[:11]
             case (float() as at_s, str() as told):
                 found.troubles.append((at_s, told))
-            case (str() as record_id, bytes() as body):
-                if body.startswith(b'{"schema":"pace.run/'):
-                    found.drafts[record_id] = body
+            case (str() as record_id, bytes() as body, *more) if len(more) < 3:
+                if len(more) == 2 or body.startswith(b'{"schema":"pace.run/'):
+                    found.drafts[record_id] = (record_id, body, *more, None, None)[:4]
                 else:
-                    found.journal.append((record_id, body))
+                    found.journal.append((record_id, body, *more, None)[:3])
             case ("sequence", int() as number):
                 found.sequence = max(found.sequence, number)
             case (None, str() as chain, int() as position, str() as its_digest):
@@ -82,7 +82,7 @@ def read(path: Path) -> Read:
 
 def messages(path: Path, found: Read) -> Iterator[Good]:
     """Yield the messages that can be read whole, as they were stored. Raises `OSError`."""
-    keys = _keys(path.parent)
+    keys = intact.keys_of(path.parent)
     for row_id, columns in pages.rows(path):
         match columns:
             case (None, bytes() as body):
@@ -95,7 +95,7 @@ def messages(path: Path, found: Read) -> Iterator[Good]:
                 continue
         sha256 = digest(body)
         signed = told is None or told[4] != sha256
-        if signed and len(columns) == 2 and not _is_ours(body, keys):
+        if signed and len(columns) == 2 and not intact.is_ours(body, keys):
             continue
         kind = _kind(body)
         base = intact.Row(row_id, sha256, kind, "", sha256, None, None, body)
@@ -111,24 +111,6 @@ def messages(path: Path, found: Read) -> Iterator[Good]:
 def _kind(body: bytes) -> str:
     start = split(body).record[:40]
     return next((one for one in ("plan", "event") if f"pace.{one}/".encode() in start), "run")
-
-
-def _keys(folder: Path) -> Any:
-    from records import keys  # and the cryptography with it, which takes a while
-
-    try:
-        return keys.verify_keys(keys.known(folder))
-    except keys.KeyTrouble as error:
-        log.warning("signatures cannot be used to tell what is whole: %s", error)
-        return {}
-
-
-def _is_ours(body: bytes, keys: Any) -> bool:
-    try:
-        verify(body, keys)
-    except NotGenuine:
-        return False
-    return True
 
 
 def renew(path: Path, side: Known | None, why: str) -> Path:
@@ -208,9 +190,9 @@ def _fill(db: sqlite3.Connection, path: Path, found: Read) -> tuple[Known, int, 
     ids = {one for (one,) in db.execute("SELECT record_id FROM outbox WHERE damaged IS NULL")}
     for record_id, draft in found.drafts.items():
         if record_id not in ids:
-            db.execute("INSERT OR IGNORE INTO draft VALUES (?, ?)", (record_id, draft))
-            sequence = max(sequence, _number(draft))
-    db.executemany("INSERT INTO journal VALUES (?, ?)", found.journal)
+            db.execute("INSERT OR IGNORE INTO draft VALUES (?, ?, ?, ?)", draft)
+            sequence = max(sequence, _number(draft[1]))
+    db.executemany("INSERT INTO journal VALUES (?, ?, ?)", found.journal)
     db.executemany("INSERT INTO trouble VALUES (?, ?)", found.troubles)
     filled = f"INSERT OR IGNORE INTO attachment VALUES ({', '.join('?' * 6)})"
     db.executemany(filled, found.attachments)

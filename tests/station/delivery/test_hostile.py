@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from records import Phrase, Receipt, Request, Stored, Verdict, keys
+from records import Measurement, Phrase, Receipt, Request, Stored, Verdict, keys
 from records.messages import Wanted
 from records.verdicts import CONCLUDE, MAKE_SAFE
 from station.delivery.journal import DAMAGED
 from station.delivery.keeping import Keep
 from station.delivery.outbox import KeyUnusable, Outbox
-from station.engine.events import StepFinished, StepStarted
+from station.engine.events import Measured, StepFinished, StepStarted
 from tests.records.examples import step
 from tests.station.benches import make_draft
 
@@ -44,11 +44,41 @@ def test_damaged_bytes_keep_no_other_run_from_its_record(
         if table == "draft":
             db.execute("UPDATE draft SET body = ? WHERE record_id = ?", (damage, damaged))
         else:
-            db.execute("INSERT INTO journal VALUES (?, ?)", (damaged, damage))
+            db.execute("INSERT INTO journal (record_id, body) VALUES (?, ?)", (damaged, damage))
         db.commit()
     with closing(Outbox(path)) as outbox:
         recovered = [one.record_id for one in outbox.recover()]
     assert recovered == ([sound] if table == "draft" else [damaged, sound])
+
+
+def test_a_digit_that_changed_in_a_journal_is_in_no_record(path: Path) -> None:
+    """It reads as well as before: 19.66 V would become 18.66 V."""
+    begun, volts = StepStarted(0, Phrase("title.A"), "a.a"), Measurement("volts", 19.66, "V")
+    with closing(Outbox(path)) as outbox:
+        draft = outbox.begin(make_draft())
+        for event in (begun, Measured(volts), Measured(volts)):
+            outbox.note(draft.record_id, event)
+    with closing(sqlite3.connect(path)) as db:
+        changed = "UPDATE journal SET body = CAST(replace(body, '19.66', '18.66') AS BLOB)"
+        assert db.execute(f"{changed} WHERE rowid = 2").rowcount == 1
+        db.commit()
+    with closing(Outbox(path)) as outbox:
+        (record,) = outbox.recover()
+    (step,) = [one for one in record.steps if one.test == "a.a"]
+    assert [one.value for one in step.measurements] == [19.66]
+    assert DAMAGED in [one.reason for one in record.steps]
+
+
+def test_a_letter_that_changed_in_a_draft_makes_no_record_and_is_told(path: Path) -> None:
+    cut_run(path)
+    with closing(sqlite3.connect(path)) as db:
+        changed = "UPDATE draft SET body = CAST(replace(body, 'pi-1', 'pi-3') AS BLOB)"
+        assert db.execute(changed).rowcount == 1
+        db.commit()
+    for _ in range(2):
+        with closing(Outbox(path)) as outbox:
+            assert outbox.recover() == ()
+            assert [one.id for one in outbox.troubles()] == ["outbox.run_damaged"]
 
 
 def test_a_run_whose_journal_lost_a_test_does_not_pass(path: Path) -> None:
@@ -60,7 +90,9 @@ def test_a_run_whose_journal_lost_a_test_does_not_pass(path: Path) -> None:
         StepFinished(step(name=MAKE_SAFE, test=MAKE_SAFE, measurements=())),
     )
     with closing(sqlite3.connect(path)) as db:
-        db.execute("INSERT INTO journal VALUES (?, ?)", (cut, b'{"type":"StepFin'))
+        db.execute(
+            "INSERT INTO journal (record_id, body) VALUES (?, ?)", (cut, b'{"type":"StepFin')
+        )
         db.commit()
     with closing(Outbox(path)) as outbox:
         (record,) = outbox.recover()

@@ -368,7 +368,8 @@ def test_a_journal_that_another_version_wrote_keeps_no_station_from_starting(pat
     with sqlite3.connect(path) as db:
         db.execute("UPDATE draft SET body = ? WHERE record_id = ?", (b"{", bad.record_id))
         db.execute(
-            "INSERT INTO journal VALUES (?, ?)", (good.record_id, b'{"type":"Sniffed","what":1}')
+            "INSERT INTO journal (record_id, body) VALUES (?, ?)",
+            (good.record_id, b'{"type":"Sniffed","what":1}'),
         )
     db.close()
     after = Outbox(path)
