@@ -199,7 +199,7 @@ class Line:
         config = self.folder / f"{client_id}.toml"
         config.write_text(
             f'[broker]\nport = {self.proxies[1].port}\nclient_id = "{client_id}"\n'
-            f'[database]\nurl = "{url}"\n[web]\nlisten = "127.0.0.1:0"\n'
+            f'[database]\nurl = "{url}"\n[web]\nlisten = "127.0.0.1:0"\n[limits]\nleast_free_mib = 4\n'
         )
         ours = [sys.executable, "-m", "host_agent", "run", "--config", str(config)]
         return [*ours, "--data", str(data)]
