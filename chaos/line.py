@@ -25,6 +25,7 @@ SHIPPED_BROKER = ROOT / "systemd" / "mosquitto" / "pace.conf"
 STATION = "demo"
 SETTLES_WITHIN_S = 90.0
 HOPELESS_S = 20.0
+LEAST_FREE_MIB = 4
 LOOK_S = 0.1
 
 
@@ -199,7 +200,8 @@ class Line:
         config = self.folder / f"{client_id}.toml"
         config.write_text(
             f'[broker]\nport = {self.proxies[1].port}\nclient_id = "{client_id}"\n'
-            f'[database]\nurl = "{url}"\n[web]\nlisten = "127.0.0.1:0"\n[limits]\nleast_free_mib = 4\n'
+            f'[database]\nurl = "{url}"\n[web]\nlisten = "127.0.0.1:0"\n'
+            f"[limits]\nleast_free_mib = {LEAST_FREE_MIB}\n"
         )
         ours = [sys.executable, "-m", "host_agent", "run", "--config", str(config)]
         return [*ours, "--data", str(data)]
