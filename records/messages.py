@@ -61,16 +61,26 @@ class Request(Record, frozen=True, tag_field="schema", tag="pace.request/1"):
     attachments: tuple[str, ...] = ()
 
 
+def _key_type() -> str:
+    return "OKP"
+
+
+def _curve() -> str:
+    return "Ed25519"
+
+
 class PublicKey(Record, frozen=True):
     """A public key as a JWK (RFC 8037, 2). `endorsed_by` names the key that signed it.
+
+    `kty` and `crv` are always written: a JWK without them is none (RFC 7517, 4.1).
 
     `station` is whose it is; from `revoked_at` on nothing that it signed is believed.
     """
 
     kid: str
     x: str
-    kty: str = "OKP"
-    crv: str = "Ed25519"
+    kty: str = msgspec.field(default_factory=_key_type)
+    crv: str = msgspec.field(default_factory=_curve)
     station: str = ""
     revoked_at: str = ""
     endorsed_by: str = ""

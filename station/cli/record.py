@@ -141,6 +141,15 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro{'&immutable=1' if closed else ''}", uri=True)
 
 
+_UNSIGNED = "SELECT NULL, record FROM runs"
+"""Selects the records of a host of version 0.1, which has no column for signatures."""
+
+_HAS_SIGNATURES = (
+    "SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema()"
+    " AND table_name = 'runs' AND column_name = 'signature'"
+)
+
+
 def _database(url: str) -> list[bytes]:
     """Return the messages that a host holds, in the order in which they came."""
     query = "SELECT signature, record FROM runs UNION ALL SELECT signature, record FROM others"
@@ -149,7 +158,7 @@ def _database(url: str) -> list[bytes]:
         try:
             columns = {row[1] for row in db.execute("PRAGMA table_info(runs)")}
             if "signature" not in columns:
-                query = "SELECT NULL, record FROM runs"
+                query = _UNSIGNED
             rows = db.execute(query).fetchall()
         finally:
             db.close()
@@ -160,7 +169,8 @@ def _database(url: str) -> list[bytes]:
             raise Unusable("PostgreSQL takes the package psycopg: pip install psycopg") from error
         try:
             with psycopg.connect(url.replace("+psycopg", "", 1)) as server:
-                rows = server.execute(query).fetchall()
+                is_signed = server.execute(_HAS_SIGNATURES).fetchone() is not None
+                rows = server.execute(query if is_signed else _UNSIGNED).fetchall()
         except psycopg.Error as error:
             raise Unusable(f"{_shown(url)}: {error}") from error
     else:
