@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from host_agent.text import utc_text
+from host_agent.text import bounded, is_plain, utc_text
 from records import Device, RunRecord, Verdict
 
 Row = tuple[object, ...]
@@ -165,9 +165,24 @@ def too_wide(row: Row) -> str:
     return ""
 
 
+MOST_CHARACTERS = 200
+"""The longest text of a column: an index of PostgreSQL takes 2 704 bytes (`nbtree`, a third of a
+page), and a list shows no more. The record itself is kept whole."""
+
+
+def _bounded(values: Row) -> Row:
+    for one in values:
+        if isinstance(one, str) and not (len(one) <= MOST_CHARACTERS and is_plain(one)):
+            return tuple(
+                bounded(each, MOST_CHARACTERS) if isinstance(each, str) else each for each in values
+            )
+    return values
+
+
 def taken(record: RunRecord) -> Row:
-    """Return what `TAKEN` stands for. Truths are 0 and 1."""
-    return _as_taken((*_plain(record), *[make(get(record)) for get, make in _made]))
+    """Return what `TAKEN` stands for. Truths are 0 and 1, and texts are bounded."""
+    made = [make(get(record)) for get, make in _made]
+    return _as_taken(_bounded((*_plain(record), *made)))
 
 
 SEARCHED = tuple(column.name for column in COLUMNS if Mark.SEARCHED in column.marks)
@@ -177,6 +192,7 @@ SEARCHED = tuple(column.name for column in COLUMNS if Mark.SEARCHED in column.ma
 def row(
     record: RunRecord, received_at: str, sha256: str, payload: bytes, signature: bytes = b""
 ) -> Row:
-    """Return what `ROW` stands for. Truths are 0 and 1."""
+    """Return what `ROW` stands for. Truths are 0 and 1, and texts are bounded."""
     made = [make(get(record)) for get, make in _made]
-    return _as_row((*_plain(record), *made, received_at, sha256, payload, signature or None))
+    said = _bounded((*_plain(record), *made))
+    return _as_row((*said, received_at, sha256, payload, signature or None))

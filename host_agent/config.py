@@ -89,7 +89,8 @@ class WebConfig(_Section, frozen=True):
 class LimitsConfig(_Section, frozen=True):
     """The most that a message may have in bytes, and all attachments together in MiB.
 
-    Below `least_free_mib` on the disk nothing is taken.
+    Below `least_free_mib` on the disk nothing is taken. Beyond `quarantine_mib` refused messages
+    are kept without their bytes, and a station may use a quarter of it.
     """
 
     message_bytes: Annotated[
@@ -100,6 +101,10 @@ class LimitsConfig(_Section, frozen=True):
         int,
         Meta(ge=0, le=2**30, description="a number of MiB from 0, as in attachments_mib = 10240"),
     ] = 10_240
+    quarantine_mib: Annotated[
+        int,
+        Meta(ge=0, le=2**20, description="a number of MiB from 0, as in quarantine_mib = 256"),
+    ] = 256
     least_free_mib: Annotated[
         int,
         Meta(ge=0, le=2**20, description="a number of MiB from 0, as in least_free_mib = 256"),

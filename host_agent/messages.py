@@ -13,7 +13,7 @@ import msgspec
 
 from host_agent import columns
 from host_agent.mqtt import Message
-from host_agent.text import printable
+from host_agent.text import bounded, printable
 from records import RunRecord, StationState, decode_run, decode_state, topics
 from records.messages import decode_event, decode_plan, read_piece
 from records.reading import Head, head_of, kind_of
@@ -32,6 +32,9 @@ READ_HERE = RUNS | {"pace.plan/1", "pace.event/1"}
 """Schemas that this version reads. A later version's record is kept, and read after an upgrade."""
 
 _REASON_LENGTH = 500
+_TOPIC_LENGTH = 200
+_STATE_MOST_BYTES = 65_536
+_CHAIN = re.compile(r"[!-~]{1,80}")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -200,13 +203,11 @@ def _record(payload: bytes, station: str, received_at: str) -> Run | Other:
         record_id = hashlib.sha256(body).hexdigest()
     else:
         record_id = _checked_id(head.record_id)
-    if "\0" in asset_tag:
-        raise _NotAccepted(f"U+0000 in {asset_tag[:40]!r}")
     return Other(
         record_id=record_id,
         station=station,
         schema=schema,
-        asset_tag=asset_tag,
+        asset_tag=bounded(asset_tag, columns.MOST_CHARACTERS),
         received_at=received_at,
         sha256=hashlib.sha256(payload).hexdigest(),
         record=body,
@@ -250,6 +251,8 @@ def _piece(payload: bytes, station: str) -> Piece:
 
 
 def _state(payload: bytes, station: str) -> StationState:
+    if len(payload) > _STATE_MOST_BYTES:
+        raise _NotAccepted(f"a state of {len(payload)} bytes, and {_STATE_MOST_BYTES} are enough")
     _check_text(payload, _STATES)
     state = decode_state(payload)
     if state.station != station:
@@ -260,9 +263,18 @@ def _state(payload: bytes, station: str) -> StationState:
         raise _NotAccepted(f"waiting {state.waiting} needs more than 64 bits")
     if state.head is not None and state.head.position not in _INT64:
         raise _NotAccepted(f"position {state.head.position} needs more than 64 bits")
+    if state.head is not None and not _CHAIN.fullmatch(state.head.chain):
+        raise _NotAccepted(f"the chain {state.head.chain[:80]!r} has no name of a chain")
+    if state.head is not None and not is_sha256(state.head.digest):
+        raise _NotAccepted(f"{state.head.digest[:80]!r} is not a SHA-256 in hexadecimal")
     if b"\\u0000" in payload:
         _check_no_nul(state)
     return state
+
+
+def is_chain(name: str) -> bool:
+    """Return whether a text can be the name of a chain: 1 to 80 printable ASCII characters."""
+    return _CHAIN.fullmatch(name) is not None
 
 
 class _Tag(msgspec.Struct):
@@ -298,12 +310,20 @@ def _check_no_nul(record: RunRecord | StationState) -> None:
                 waiting += items
 
 
+def _shown(topic: str) -> str:
+    """Return a topic for people and indexes: a long one is cut, and told apart by its hash."""
+    if len(topic) > _TOPIC_LENGTH:
+        digest = hashlib.sha256(topic.encode(errors="replace")).hexdigest()[:16]
+        topic = f"{topic[:_TOPIC_LENGTH]}… ({digest})"
+    return printable(topic)
+
+
 def _refuse(message: Message, topic: str, station: str, reason: str, received_at: str) -> Refusal:
     head = _HEAD_OF_A_RUN.match(split(message.payload).record) if topic.endswith("/run") else None
     return Refusal(
-        topic=printable(topic),
+        topic=_shown(topic),
         station=station,
-        record_id=head[1].decode(errors="ignore") if head else "",
+        record_id=printable(head[1].decode(errors="ignore")) if head else "",
         reason=printable(reason[:_REASON_LENGTH]),
         received_at=received_at,
         size=message.size,

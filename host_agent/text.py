@@ -27,3 +27,20 @@ def later_text(seconds: float) -> str:
 def printable(text: str) -> str:
     """Return a text in which U+FFFD stands for what would move a cursor or start a line."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text is ASCII without U+0000: every database keeps it as it is."""
+    return text.isascii() and "\0" not in text
+
+
+def bounded(text: str, most: int) -> str:
+    """Return a text that every database keeps: at most `most` characters, no U+0000, no half ones.
+
+    A cut text ends with "…"; the whole of it is in the record that it comes from.
+    """
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    if is_plain(text):
+        return text
+    return text.encode(errors="surrogatepass").decode(errors="replace").replace("\0", "\ufffd")

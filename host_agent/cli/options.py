@@ -121,6 +121,7 @@ def open_store(options: argparse.Namespace, config: "HostConfig") -> "Store":
             database_url(config, data),
             attachments=data.absolute() / "attachments",
             attachments_quota_bytes=config.limits.attachments_mib * 1024**2,
+            quarantine_quota_bytes=config.limits.quarantine_mib * 1024**2,
             least_free_bytes=config.limits.least_free_mib * 1024**2,
         )
     except StoreError as error:

@@ -15,7 +15,7 @@ from host_agent.store.evidence.asking import FindingRow
 from host_agent.store.evidence.keys import KnownKey
 from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
 from host_agent.store.keeping import Kept
-from host_agent.store.quarantine import Quarantine, Quarantined
+from host_agent.store.quarantine import Quarantine, Quarantined, Which
 from host_agent.store.reading import Counts, Reading, StationSummary, StoredRun
 from host_agent.store.searching import RunFilter
 
@@ -41,6 +41,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredRun",
+    "Which",
 ]
 
 

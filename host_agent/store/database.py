@@ -34,6 +34,7 @@ class Database:
         attachments: Path | None = None,
         attachments_quota_bytes: int = 10 * 1024**3,
         least_free_bytes: int = 0,
+        quarantine_quota_bytes: int = 256 * 1024**2,
     ) -> None:
         """`url` as SQLAlchemy has it: `sqlite:////var/lib/pace-host/host.db`.
 
@@ -42,6 +43,7 @@ class Database:
         `least_free_bytes` on the disk nothing is taken; 0 watches nothing.
         """
         self.attachments_quota_bytes = attachments_quota_bytes
+        self.quarantine_quota_bytes = quarantine_quota_bytes
         try:
             self._url = sa.make_url(url)
             self._engine = sa.create_engine(self._url, **_engine_arguments(self._url))

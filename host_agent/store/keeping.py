@@ -1,21 +1,26 @@
 """Writes what arrived: runs, refusals and states in one commit, durable when it returns."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from host_agent import columns
 from host_agent.messages import Other, Refusal, Run, Sorted, whole
 from host_agent.store import schema
 from host_agent.store.attachments import Attachments
+from host_agent.store.care.faults import is_of_the_row
 from host_agent.store.care.intact import damaged_among, forget_damage
+from host_agent.store.care.quota import QuarantineQuota
+from host_agent.text import printable
 from records import StationState, topics
 from records.messages import Held
 
-_ROWS_ARE_AT_FAULT = (DataError, IntegrityError, ProgrammingError, OverflowError, ValueError)
+log = logging.getLogger(__name__)
+
+_REASON_LENGTH = 500
 _IDS_PER_QUERY = 500
 
 
@@ -30,6 +35,13 @@ class Kept(NamedTuple):
 
 class Keeping(Attachments):
     """The writing side; for one thread."""
+
+    _known_quota: QuarantineQuota | None = None
+
+    def _quota(self) -> QuarantineQuota:
+        if self._known_quota is None:
+            self._known_quota = QuarantineQuota(self.quarantine_quota_bytes)
+        return self._known_quota
 
     def keep(self, arrived: Sorted) -> Kept:
         """Write all of it, durable on return. Database errors come out as they are.
@@ -49,21 +61,35 @@ class Keeping(Attachments):
         return kept._replace(held=self.keep_pieces(arrived.pieces))
 
     def _keep_records(self, arrived: Sorted) -> Kept:
+        """Keep all in one commit; a row that is at fault is found by halves, and refused alone."""
         try:
             return self._keep(arrived)
-        except _ROWS_ARE_AT_FAULT:
-            if len(arrived.runs) == 0:
+        except Exception as error:
+            if not is_of_the_row(error):
                 raise
-        kept = self._keep(arrived._replace(runs=[]))
-        for run in arrived.runs:
-            try:
-                one = self._keep(Sorted([run], {}, []))
-            except _ROWS_ARE_AT_FAULT as error:
-                refusal = _refusal(run, f"the database cannot keep it: {error}")
-                self._keep(Sorted([], {}, [refusal]))
-                one = Kept([refusal], 0, 0)
+            single = sum(len(one) for one in arrived[:4]) == 1
+            if single:
+                return self._refuse(arrived, error)
+        kept = Kept([], 0, 0)
+        for half in _halves(arrived):
+            one = self._keep_records(half)
             kept = Kept(kept.conflicts + one.conflicts, kept.new + one.new, kept.again + one.again)
         return kept
+
+    def _refuse(self, arrived: Sorted, error: Exception) -> Kept:
+        """Put the one thing that the database objected to into the quarantine."""
+        why = f"the database cannot keep it: {error}"
+        log.warning("%.500s", why)
+        if arrived.states:
+            return Kept([], 0, 0)  # the next state of that station says the same, or better
+        if arrived.refusals:
+            reduced = _reduced(arrived.refusals[0])
+            self._keep(Sorted([], {}, [reduced]))
+            return Kept([], 0, 0)
+        things: list[Run | Other] = [*arrived.runs, *arrived.others]
+        refusal = _refusal(things[0], printable(why[:_REASON_LENGTH]))
+        kept = self._keep_records(Sorted([], {}, [refusal]))
+        return kept._replace(conflicts=[refusal])
 
     def _keep(self, arrived: Sorted) -> Kept:
         runs, refusals = arrived.runs, list(arrived.refusals)
@@ -80,8 +106,9 @@ class Keeping(Attachments):
             if new:
                 add_to_total(connection, "runs", new)
             if refusals or conflicts:
-                poison = [_quarantine_row(one) for one in (*refusals, *conflicts)]
-                connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
+                within = self._quota().within(connection, (*refusals, *conflicts))
+                if poison := [_quarantine_row(one) for one in within]:
+                    connection.exec_driver_sql(self._sql.upsert_quarantine, poison)
             if others:
                 kept = connection.exec_driver_sql(self._sql.insert_other, others).rowcount
                 if kept != len(others):
@@ -131,7 +158,7 @@ class Keeping(Attachments):
         of = schema.runs.c
         where = of.record_id == run.record_id
         old = connection.execute(sa.select(of.id, of.received_at).where(where)).one()
-        for table in (schema.measurements, schema.steps, schema.flags):
+        for table in (schema.measurements, schema.steps, schema.flags, schema.searched):
             connection.execute(sa.delete(table).where(table.c.run_id == old.id))
         if old.id <= connection.execute(_DERIVED_TO).scalar_one():
             add_to_total(connection, "derived", -1)
@@ -177,6 +204,37 @@ def add_to_total(connection: sa.Connection, name: str, number: int) -> None:
     )
 
 
+def _halves(arrived: Sorted) -> tuple[Sorted, Sorted]:
+    """Return two parts of what arrived, each of half the things."""
+    things: list[tuple[int, Any]] = [
+        *((0, one) for one in arrived.runs),
+        *((1, one) for one in arrived.states.items()),
+        *((2, one) for one in arrived.refusals),
+        *((3, one) for one in arrived.others),
+    ]
+
+    def part(some: list[tuple[int, Any]]) -> Sorted:
+        of: tuple[list[Any], ...] = tuple(
+            [one for at, one in some if at == kind] for kind in range(4)
+        )
+        return Sorted(of[0], dict(of[1]), of[2], of[3])
+
+    middle = len(things) // 2
+    return part(things[:middle]), part(things[middle:])
+
+
+def _reduced(refusal: Refusal) -> Refusal:
+    """Return a refusal with nothing in it that a database could object to, and no bytes."""
+    name = refusal.station if topics.STATION_NAME.fullmatch(refusal.station) else ""
+    return refusal._replace(
+        topic=topics.run(name),
+        station=name,
+        record_id="",
+        reason="not kept: no database",
+        payload=b"",
+    )
+
+
 def _signed_again(run: Run) -> Other:
     return Other(
         record_id=run.record_id,
@@ -190,7 +248,7 @@ def _signed_again(run: Run) -> Other:
     )
 
 
-def _refusal(run: Run, reason: str) -> Refusal:
+def _refusal(run: Run | Other, reason: str) -> Refusal:
     message = whole(run.signature, run.record)
     return Refusal(
         topic=topics.run(run.station),

@@ -1,5 +1,6 @@
 """Shows the messages that are no records, and tries one of them again."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -30,8 +31,34 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     released_at: str | None
 
 
+_PURGED_AT_ONCE = 500
+
 NUMBER_IN_QUARANTINE = sa.select(sa.func.count()).where(schema.quarantine.c.released_at.is_(None))
 """Selects the number of messages that are not released; an index alone answers it."""
+
+
+class Which(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages in quarantine that are meant; empty means any.
+
+    `reason` is a part of the reason's text; `before` is a time as `text.utc_text` writes it, after
+    which the last of its kind came; `released` ones are only meant where that is said.
+    """
+
+    station: str = ""
+    reason: str = ""
+    before: str = ""
+    released: bool = False
+
+    def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield a condition for each thing that is asked for."""
+        of = schema.quarantine.c
+        if self.station:
+            yield of.station == self.station
+        if self.reason:
+            yield of.reason.contains(self.reason, autoescape=True)
+        if self.before:
+            yield of.last_received_at < self.before
+        yield of.released_at.is_not(None) if self.released else of.released_at.is_(None)
 
 
 class Quarantine(Keeping):
@@ -64,6 +91,22 @@ class Quarantine(Keeping):
         """Return how many messages are not released."""
         with self._engine.connect() as connection:
             return connection.execute(NUMBER_IN_QUARANTINE).scalar_one()
+
+    def quarantined_numbers(self, which: Which) -> list[int]:
+        """Return the numbers of the messages that are meant, the oldest first."""
+        of = schema.quarantine.c
+        query = sa.select(of.id).where(*which.conditions()).order_by(of.id)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def purge(self, which: Which) -> int:
+        """Delete messages from the quarantine for good; return how many. Stations keep theirs."""
+        deleted = 0
+        while numbers := self.quarantined_numbers(which)[:_PURGED_AT_ONCE]:
+            query = sa.delete(schema.quarantine).where(schema.quarantine.c.id.in_(numbers))
+            with self._engine.begin() as connection:
+                deleted += connection.execute(query).rowcount
+        return deleted
 
     def release(self, quarantine_id: int) -> str:
         """Store a quarantined message as the record that it is now; return its record_id.

@@ -74,6 +74,8 @@ HOST = {
     "web.language": "pages speak it to a browser that asks for no language that they know",
     "web.time_zone": "times are said in it beside UTC, and days are its days; empty is that of the"
     " machine",
+    "limits.quarantine_mib": "room for messages in quarantine in MiB, a quarter of it for each"
+    " station; beyond it they are kept without their bytes",
     "limits.least_free_mib": "free room on the disk in MiB below which nothing is taken, and"
     " stations keep their records; 0 watches nothing",
     "limits.attachments_mib": "room for photographs and other attachments in MiB; beyond it new"

@@ -327,3 +327,28 @@ def test_a_reader_that_goes_away_is_no_traceback(data: Path) -> None:
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait()
+
+
+def test_many_of_the_quarantine_are_released_or_purged_at_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [example_record("bench-2", number) for number in (1, 2)]
+    with Store(f"sqlite:///{data / 'host.db'}") as store:
+        store.keep(Sorted([], {}, [refusal_of(one) for one in good]))
+    where = ("--data", str(data))
+    assert main(["quarantine", "release", "--station", "bench-2", *where]) == 0
+    assert capsys.readouterr().out == "".join(f"stored {one.record_id}\n" for one in good)
+    assert main(["quarantine", "release", "--all", *where]) == 1
+    assert "2 of 2 are still refused" in capsys.readouterr().err
+    for wrong in (["release"], ["release", "1", "--all"], ["purge"]):
+        assert main(["quarantine", *wrong, *where]) == 1
+    assert main(["quarantine", "purge", "--days", "1", *where]) == 0
+    assert main(["quarantine", "purge", "--released", *where]) == 0
+    assert main(["quarantine", "purge", "--reason", "pace.report", "--json", *where]) == 0
+    assert main(["quarantine", "purge", "--all", *where]) == 0
+    assert capsys.readouterr().out.split("\n")[:4] == [
+        "purged 0",
+        "purged 2",
+        '{"purged": 1}',
+        "purged 1",
+    ]

@@ -2,11 +2,17 @@
 
 import sqlalchemy as sa
 
-PORTION_BYTES = 4 * 1024 * 1024
+PORTION_BYTES = 2 * 1024 * 1024
 """Bytes of records that are read at once; a portion of one record may be larger."""
 
 
-def portion_end(connection: sa.Connection, table: sa.Table, after: int, limit: int) -> int:
+def portion_end(
+    connection: sa.Connection,
+    table: sa.Table,
+    after: int,
+    limit: int,
+    *where: sa.ColumnElement[bool] | sa.Column[bool],
+) -> int:
     """Return the `id` that ends the next portion of a table; `after` where there is none.
 
     A portion has at most `limit` rows, and at most `PORTION_BYTES` of records, or one record. The
@@ -15,7 +21,7 @@ def portion_end(connection: sa.Connection, table: sa.Table, after: int, limit: i
     size = sa.func.octet_length if connection.dialect.name == "postgresql" else sa.func.length
     query = (
         sa.select(table.c.id, size(table.c.record))
-        .where(table.c.id > after)
+        .where(table.c.id > after, *where)
         .order_by(table.c.id)
         .limit(limit)
     )

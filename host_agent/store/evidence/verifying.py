@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from nacl.signing import VerifyKey
 
-from host_agent.messages import whole
+from host_agent.messages import is_chain, is_sha256, whole
 from host_agent.store import evidence_tables as tables
 from host_agent.store import schema
 from host_agent.store.care.intact import Damaged, Kind, damage, is_intact, note_damage
 from host_agent.store.care.portions import portion_end
 from host_agent.store.evidence.auditing import Auditing
 from host_agent.store.evidence.keys import known_keys, verify_keys_of
-from records.signing import NotGenuine, UnknownKey, header_of, verify
+from records.signing import Header, NotGenuine, UnknownKey, header_of, verify
 
 FITS, UNKNOWN_KEY, ALTERED = "fits", "unknown_key", "altered"
 
@@ -99,7 +99,7 @@ class Verifying(Auditing):
             self._audit_those(connection, [one for one in portion.links if one.state == FITS])
             _forget_what_came(connection)
 
-    def verified_again(self, limit: int = 200) -> list[LinkRow]:
+    def verified_again(self, limit: int = 50) -> list[LinkRow]:
         """Verify up to `limit` messages whose key has become known since. Writes nothing."""
         with self._engine.connect() as connection:
             known = known_keys(connection)
@@ -175,6 +175,7 @@ def verified(row: Any, keys: Mapping[str, VerifyKey]) -> LinkRow | None:
         return None
     try:
         header = header_of(row.signature)
+        _check_bounds(header)
     except NotGenuine:
         return LinkRow(row.sha256, row.station, "", 0, "", "", 0, "", row.record_id, ALTERED)
     try:
@@ -196,6 +197,24 @@ def verified(row: Any, keys: Mapping[str, VerifyKey]) -> LinkRow | None:
         row.record_id,
         state,
     )
+
+
+def _check_bounds(header: Header) -> None:
+    """Check that a header says what a database keeps. Raises `NotGenuine` where it does not."""
+    digests = (header.previous,) if header.previous else ()
+    chains = (header.chain, header.after_chain) if header.after_chain else (header.chain,)
+    fits = (
+        all(map(is_chain, chains))
+        and all(map(is_sha256, digests))
+        and is_chain(header.kid)
+        and max(header.position, header.after_position) < _MOST_POSITIONS
+        and header.after_position >= 0
+    )
+    if not fits:
+        raise NotGenuine("the header of the signature is none of a station's")
+
+
+_MOST_POSITIONS = 2**63
 
 
 def _is_intact(row: Any) -> bool:
