@@ -65,7 +65,8 @@ def _details(slot: SlotModel, look: Look, frame: Frame) -> _Details:
             why = told(look.plain, words.text("screen.incomplete_note", tests=unproved))
             return _Details(why, what_next, device)
         case _:
-            return _Details(device, what_next, told(look.plain, words.text(slot.plan)))
+            plan = told(look.plain, words.text(slot.plan))
+            return _Details(device if _is_named(slot) else [], what_next, plan)
 
 
 def _failures(slot: SlotModel, frame: Frame) -> list[str]:
@@ -145,6 +146,16 @@ def drawn(rows: Sequence[str], look: Look, frame: Frame) -> list[Line]:
         line(frame.width, blocks(centred(row, frame.width), look.strong, look.plain), look.plain)
         for row in rows
     ]
+
+
+def _is_named(slot: SlotModel) -> bool:
+    """Tell whether the device says more of itself than its kind, which the plan says, too."""
+    return slot.device is not None and bool(slot.device.maker or slot.device.model)
+
+
+def named_device(slot: SlotModel, words: Language) -> str:
+    """Return maker and model; empty where they are unknown."""
+    return device_words(slot, words) if _is_named(slot) else ""
 
 
 def device_words(slot: SlotModel, words: Language) -> str:

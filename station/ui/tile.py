@@ -13,8 +13,8 @@ from station.ui import pictures
 from station.ui.answers import choice_lines
 from station.ui.big import big_word
 from station.ui.finished import (
-    device_words,
     drawn,
+    named_device,
     paint_finished,
     paint_unsafe,
     paint_unsaved,
@@ -222,7 +222,7 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
 
 def _device(slot: SlotModel, heading: Line, look: Look, frame: Frame) -> list[Line]:
     """Paint device and plan over the heading, or beside its number where the title needs a line."""
-    known = (device_words(slot, frame.words), frame.words.text(slot.plan))
+    known = (named_device(slot, frame.words), frame.words.text(slot.plan))
     said = "  ".join(part for part in known if part)
     number, title = _number(slot, frame.words), _doing(slot, slot.planned, frame.words)
     if cell_len(number) + cell_len(title) + 4 <= frame.width:

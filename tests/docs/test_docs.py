@@ -18,6 +18,7 @@ from station.console import SlotNotice
 from tests.docs.generate import commands, fresh
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages
 from tests.docs.plans import all_steps
+from tests.pictures import tutorial as pictures
 
 LINK = re.compile(r"\[[^][]*\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.S | re.M)
@@ -105,14 +106,12 @@ def test_records_on_the_pages_are_records(kind: type[msgspec.Struct]) -> None:
 
 def test_the_screen_of_the_tutorial_says_what_the_screen_says() -> None:
     tutorial = (DOCS / "tutorial" / "first-run.md").read_text(encoding="utf-8")
-    for name in ("autopilot", "taken_over", "bench_fault", "simulated"):
-        assert words.text(f"screen.{name}") in tutorial
-    for name in ("stop", "quit", "take_over", "enlarge"):
-        assert words.text(f"screen.key_{name}") in tutorial
-    screen = next(b for b in blocks(DOCS / "tutorial" / "first-run.md") if "F1-F4" in b.text)
-    lines = screen.text.splitlines()
-    assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
+    for said in ("screen.taken_over", "screen.simulated", "display.bright_pixels.black"):
+        assert words.text(said) in tutorial
+    for ending in ("pass", "marginal", "fail", "error", "aborted", "incomplete"):
+        assert f"| {words.text(f'verdict.{ending}')} |" in tutorial
+    drawn = [one.name for one in pictures.pictures()]
+    assert re.findall(r"pictures/([\w.-]+)", tutorial) == drawn, "in the order of the story"
 
 
 def source() -> str:

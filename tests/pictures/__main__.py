@@ -5,7 +5,7 @@ import fnmatch
 import sys
 from pathlib import Path
 
-from tests.pictures import named, pages, screens
+from tests.pictures import named, pages, screens, tutorial
 from tests.pictures.browser import NoBrowser
 from tests.pictures.picture import COMMITTED, ROOT
 
@@ -25,7 +25,7 @@ def main() -> int:
     shown = named.in_docs()
     wanted = [
         one
-        for one in (*screens.pictures(), *pages.pictures())
+        for one in (*screens.pictures(), *tutorial.pictures(), *pages.pictures())
         if (not chosen.names or any(fnmatch.fnmatch(one.name, name) for name in chosen.names))
         and (not chosen.docs or one.name in shown)
     ]
