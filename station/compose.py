@@ -20,6 +20,7 @@ from station.engine.clock import Clock
 from station.process import hear_endings, logging_to, operate
 from station.rig.config import ConfigError, StationConfig, data_of, load
 from station.service import StationService
+from station.service.identifying import FILE, Labels
 
 if TYPE_CHECKING:
     from station.simulate.handover import Handover
@@ -59,7 +60,8 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     ended = hear_endings()
     with logging_to(folder, to_file=ui), _outbox(folder, config) as outbox:
         everything = dict.fromkeys(["", *config.slots], hardware)
-        service = StationService(config, everything, outbox)
+        labels = Labels(folder / FILE)
+        service = StationService(config, everything, outbox, labels=labels)
         try:
             service.open()
             with watching(config, service):
@@ -90,6 +92,7 @@ def simulate_station(asked: Simulation) -> int:
             outbox,
             new_clock=lambda slot: Clock(rig.worlds[slot].time, speed=speed),
             simulated=True,
+            labels=Labels(asked.data / FILE),
         )
         line = SimulatedLine(service, rig, seed=asked.seed, pause_s=2.5 if asked.ui else 0.0)
         handover = Handover()

@@ -17,6 +17,7 @@ class SlotInfo(msgspec.Struct, frozen=True):
     """A place where devices are tested. `plans` are the ids on offer; the first is the default.
 
     `titles` are what the plans are called, and `words` their own words, by language and id.
+    `unproved` are, for each plan, the titles of tests that are required and cannot be done here.
     """
 
     name: str
@@ -24,6 +25,7 @@ class SlotInfo(msgspec.Struct, frozen=True):
     plans: tuple[str, ...]
     titles: tuple[Phrase, ...] = ()
     words: dict[str, dict[str, str]] = {}
+    unproved: tuple[tuple[Phrase, ...], ...] = ()
 
 
 class SlotNotice(msgspec.Struct, frozen=True, tag=True):
@@ -191,7 +193,10 @@ class Console(Protocol):
         """Stop what runs there; nothing running is no error."""
 
     def answer(self, slot: str, key: str) -> None:
-        """Answer the question that the slot has asked. Raises `CommandRefused`."""
+        """Answer the question that the slot has asked. Raises `CommandRefused`.
+
+        `key` is that of a choice; where the question has none, the line that was typed or scanned.
+        """
 
     def take_over(self) -> None:
         """Let the person at the screen operate a simulated rig from now on."""

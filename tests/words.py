@@ -16,6 +16,7 @@ OPERATORS = (
     "bench",
     "display",
     "fail",
+    "identify",
     "keyboard",
     "next",
     "power",

@@ -34,6 +34,7 @@ NAMED = {
     "keys": "key",
     "measurements": "measured",
     "ratings": "rating",
+    "rating": "rating",
     "missing": "key",
     "wrong": "key",
     "stuck": "key",

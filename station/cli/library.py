@@ -97,7 +97,7 @@ def _nameplate(kind: "Kind", said: Sequence[str]) -> dict[str, Any]:
         if rating is not None and rating.names:
             found[name] = [part for part in text.split(",") if part]
         elif rating is not None and rating.is_number:
-            from station.engine.nameplate import Typed
+            from station.engine.labels.nameplate import Typed
 
             try:
                 found[name] = Typed.of(text).value

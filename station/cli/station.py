@@ -104,6 +104,7 @@ def _check(chosen: argparse.Namespace) -> int:
                 "kind": slot.kind,
                 "plans": [plan.id for plan in slot.plans],
                 "incomplete": {plan.id: plan.incomplete for plan in slot.plans if plan.incomplete},
+                "asks": list(slot.asks),
                 "roles": {role: named.driver for role, named in slot.roles.items()},
                 "shared": dict(slot.shared),
             }
@@ -121,6 +122,10 @@ def _check(chosen: argparse.Namespace) -> int:
         for plan in slot.plans:
             for why in plan.incomplete:
                 print(f"    {plan.id} cannot end as PASS: {why}")
+            if plan.id in slot.asks:
+                ratings = slot.asks[plan.id].kind.ratings
+                asked = ", ".join(name for name, one in ratings.items() if not one.product)
+                print(f"    {plan.id} asks for the label: {asked}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The events of a run, as they happen. Small frozen facts; a listener may live anywhere."""
+"""The events in a slot, as they happen. Small frozen facts; a listener may live anywhere."""
 
 import msgspec
 
@@ -10,6 +10,18 @@ Drawn = Value | tuple[Value, ...]
 
 class _Event(msgspec.Struct, frozen=True, tag=True):
     pass
+
+
+class Identifying(_Event, frozen=True):
+    """A device was scanned whose label is not known yet; its run has not begun."""
+
+    device: Device
+
+
+class NotStarted(_Event, frozen=True):
+    """No run came of an identification; `reason` is why, None when the operator stopped it."""
+
+    reason: Phrase | None = None
 
 
 class RunStarted(_Event, frozen=True):
@@ -60,7 +72,10 @@ class Choice(_Event, frozen=True):
 
 
 class Question(_Event, frozen=True):
-    """A question to the operator. Keys are single characters, unique within the question."""
+    """A question to the operator. Keys are single characters, unique within the question.
+
+    Without choices the answer is a line that is typed or scanned.
+    """
 
     asks: Phrase
     choices: tuple[Choice, ...]
@@ -116,7 +131,9 @@ class RunFinished(_Event, frozen=True):
 
 
 Event = (
-    RunStarted
+    Identifying
+    | NotStarted
+    | RunStarted
     | StepStarted
     | Waiting
     | Acquired

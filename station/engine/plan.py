@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from records import Limit, Phrase, PlannedTest, PlanRecord, Proof, Verdict, encode, words
+from records import Limit, Phrase, PlannedTest, PlanRecord, Proof, Value, Verdict, encode, words
 from station.engine import step as steps
 
 
@@ -75,9 +75,10 @@ class Untested:
 class Plan:
     """`kind` is the equipment it is for, `guideline` the profile it follows, in words.
 
-    `untested` are the tests of this kind that the run does not do, and `incomplete` says why it
-    cannot end as PASS, as far as that is known before it starts. `equipment`, `profile`, `rule`
-    and `altered_by_site` are those of a plan that was resolved.
+    `untested` are the tests of this kind that the run does not do. `incomplete` says why it cannot
+    end as PASS, as far as that is known before it starts, and `unproved` are the titles of those
+    tests. `equipment`, `profile`, `rule`, `altered_by_site` and `nameplate` are those of a plan
+    that was resolved.
     """
 
     id: str
@@ -91,6 +92,8 @@ class Plan:
     rule: str = ""
     altered_by_site: int = 0
     incomplete: tuple[str, ...] = ()
+    unproved: tuple[Phrase, ...] = ()
+    nameplate: Mapping[str, Value] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The plan's own words, by language and id; `label` is the id of its title."""
     label: str = ""

@@ -1,4 +1,7 @@
-"""The operator as an instrument: is asked, and answers with one key."""
+"""The operator as an instrument: is asked, and answers with one key, or with a line.
+
+A question without choices is answered by a line that is typed or scanned.
+"""
 
 import queue
 import threading
@@ -15,12 +18,19 @@ NO = Choice("n", "answer.no")
 DIGITS = (*(Choice(str(n)) for n in range(9)), Choice("9", "answer.nine_or_more"))
 
 
+LONGEST_LINE = 400
+"""Characters of an answer that is typed or scanned: a code holds a whole label."""
+
+
 class Operator(ABC):
     """The person at the bench, or a stand-in."""
 
     @abstractmethod
     def ask(self, asks: Phrase, *choices: Choice) -> str:
-        """Return the key of the choice that was made. Waits as long as it takes."""
+        """Return the key of the choice that was made; without choices, the line that was typed.
+
+        Waits as long as it takes.
+        """
 
     def confirm(self, about: str, /, **values: Value) -> bool:
         """Ask for yes or no, and return whether it was yes. `about` is the id of the question."""
@@ -62,20 +72,21 @@ class Prompter(Operator):
         self._lock = threading.Lock()
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._keys: frozenset[str] = frozenset()  # what the open question may be answered with
+        self._wants_line = False
 
     def ask(self, asks: Phrase, *choices: Choice) -> str:
         keys = frozenset(choice.key for choice in choices)
-        if len(keys) != len(choices) or not choices or any(len(key) != 1 for key in keys):
+        if len(keys) != len(choices) or any(len(key) != 1 for key in keys):
             raise ValueError(f"{asks}: the answers need one distinct key each")
         with self._lock:
             self._answers = queue.SimpleQueue()
-            self._keys = keys
+            self._keys, self._wants_line = keys, not choices
         try:
             self._emit(Asked(Question(asks, choices)))
             key = self._wait()
         finally:
             with self._lock:
-                self._keys = frozenset()
+                self._keys, self._wants_line = frozenset(), False
         self._emit(Answered(key))
         return key
 
@@ -85,11 +96,15 @@ class Prompter(Operator):
         return self._keys
 
     def answer(self, key: str) -> bool:
-        """Tell whether `key` answers what is being asked now. A question is answered once."""
+        """Tell whether `key` answers what is being asked now. A question is answered once.
+
+        A question without choices is answered by a line that is not empty, and not too long.
+        """
         with self._lock:
-            if key not in self._keys:
+            line = self._wants_line and 0 < len(key.strip()) <= LONGEST_LINE
+            if key not in self._keys and not line:
                 return False
-            self._keys = frozenset()
+            self._keys, self._wants_line = frozenset(), False
             self._answers.put(key)
             return True
 

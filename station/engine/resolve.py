@@ -13,9 +13,9 @@ from records import Basis, Limit, Phrase, Proof
 from records.toml.tables import TableError, suggest
 from station.engine import step as steps
 from station.engine.curves import CURVES, ratings_of
+from station.engine.labels.nameplate import Label, Unknown
 from station.engine.library import Kind, Layer, Library, LibraryError, Origin
 from station.engine.library.kinds import LimitAt, Place
-from station.engine.nameplate import Label, Unknown
 from station.engine.resolved import NotTested, Plan, Reason, ResolvedTest
 from station.engine.step import Step
 

@@ -83,6 +83,11 @@ class ResolvedTest:
             return ""
         return f"{asked}, and it is not tested: {self.not_tested.why}"
 
+    @property
+    def lacks_a_value(self) -> bool:
+        """Return whether it is not tested because a value is unknown, which a person could tell."""
+        return self.not_tested is not None and self.not_tested.reason is Reason.VALUE_UNKNOWN
+
     def title_in(self, language: str = LANGUAGE) -> str:
         """Return the title in a language, or in English."""
         return self.title.get(language) or self.title[LANGUAGE]
@@ -176,8 +181,14 @@ class Plan:
         named = [str(why.values["ratings"]) for why in whys if "ratings" in why.values]
         return list(dict.fromkeys(name for several in named for name in several.split(", ")))
 
-    def runnable(self, plan_id: str = "") -> RunnerPlan:
-        """Return the plan as it is run and recorded, under an id that a station gives it."""
+    def runnable(self, plan_id: str = "", *, values_are_asked: bool = False) -> RunnerPlan:
+        """Return the plan as it is run and recorded, under an id that a station gives it.
+
+        `values_are_asked`: what only lacks a value of the label counts as possible.
+        """
+        unproved = [test for test in self.tests if test.incomplete]
+        if values_are_asked:
+            unproved = [test for test in unproved if not test.lacks_a_value]
         return RunnerPlan(
             id=plan_id or self.equipment,
             title=self.title_in(),
@@ -197,7 +208,15 @@ class Plan:
             profile=self.profile,
             rule=self.decision_rule,
             altered_by_site=self.altered_by_site,
-            incomplete=self.incomplete,
+            incomplete=tuple(test.incomplete for test in unproved),
+            unproved=tuple(
+                Phrase(_label(self.equipment, test.id), text=test.title_in()) for test in unproved
+            ),
+            nameplate={
+                name: " ".join(value) if isinstance(value, tuple) else value
+                for name, value in self.nameplate.items()
+                if name not in self.products
+            },
             words=self.words_for(plan_id or self.equipment),
             label=_label(plan_id or self.equipment, ""),
         )

@@ -197,6 +197,7 @@ def _open_bench(plan: Plan, bench: Bench) -> Stepping:
         started_at=started_at,
         duration_s=round(bench.clock.monotonic() - start_s, 3),
         at_fault=tuple(sorted(at_fault)),
+        asked=tuple(bench.asked),
         reason=reason,
     )
     return (yield from _finish(record))

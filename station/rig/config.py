@@ -23,7 +23,7 @@ from station.delivery.keeping import Keep
 from station.engine import library as libraries
 from station.engine.library import Library
 from station.rig import tables, version_0_1
-from station.rig.offers import LabelTable, Offers, ReadLibrary
+from station.rig.offers import LabelTable, Offered, Offers, ReadLibrary
 from station.rig.rehearsal import Nowhere
 from station.rig.schema import Schema, schema_of
 from station.rig.slots import SlotConfig, StationConfig, instruments_at, open_bench, place_of
@@ -257,11 +257,13 @@ class _Reader:
         playing = _playing(right, table.shared, shared)
         complete = playing.keys() == roles.keys() | table.shared.keys()
         kinds = {role: place_of(one, Nowhere()).kind for role, one in playing.items()}
-        loaded = (
-            self._offers.plans(place, table.equipment, table.profile, kinds) if complete else ()
-        )
+        offered = Offered()
+        if complete:
+            offered = self._offers.plans(place, table.equipment, table.profile, kinds)
         kind = ", ".join(table.equipment)
-        slot = SlotConfig(name, kind, loaded, right, table.shared, table.when_plugged)
+        slot = SlotConfig(
+            name, kind, offered.plans, right, table.shared, table.when_plugged, offered.asks
+        )
         if len(right) == len(roles) and slot.when_plugged == "start" and not slot.device_ports():
             self.wrong.append(
                 f"{place}.when_plugged: 'start' is for a slot with a device at a USB port, such as"

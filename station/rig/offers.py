@@ -1,4 +1,4 @@
-"""The plans of a slot that names equipment: one for each label that is known, or without one.
+"""The plans of a slot: one for each label that is known, and one for a label that is asked for.
 
 [slots.left]                          [labels.laptop-adapter-65w]
 equipment = ["laptop-adapter"]        equipment = "laptop-adapter"
@@ -6,17 +6,21 @@ profile = "pace-key"                  nameplate = { output_v = 19.5, output_a = 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from records.toml.tables import inside, suggest
 from station.engine import step as steps
-from station.engine.library import SHIPPED, Library, LibraryError
+from station.engine.library import SHIPPED, Kind, Library, LibraryError
+from station.engine.library.tables import Told
 from station.engine.plan import Plan
 from station.engine.resolve import OF_EVERY_SLOT, resolve
+from station.engine.resolved import Plan as Resolved
 
 ReadLibrary = Callable[[Sequence[str], Sequence[Path]], Library]
 """Returns the kinds that are wanted from folders. Raises `LibraryError` and `LookupError`."""
@@ -32,6 +36,33 @@ class LabelTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     equipment: str
     nameplate: dict[str, Any] = {}
     without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A plan on offer that is resolved when the label of a device is known.
+
+    `resolve` returns the plan for a nameplate. Raises `ValueError` for what cannot be.
+    """
+
+    kind: Kind
+    resolve: Callable[[Mapping[str, Told]], Plan]
+
+    @property
+    def words(self) -> dict[str, dict[str, str]]:
+        """Return what the ratings are called, by language and id."""
+        said: dict[str, dict[str, str]] = {}
+        for name, texts in self.kind.rating_titles.items():
+            for language, text in texts.items():
+                said.setdefault(language, {})[f"rating.{name}"] = text
+        return said
+
+
+class Offered(NamedTuple):
+    """The plans of a slot, the first being the default, and which of them ask for the label."""
+
+    plans: tuple[Plan, ...] = ()
+    asks: Mapping[str, Ask] = {}
 
 
 class Offers:
@@ -73,42 +104,94 @@ class Offers:
         equipment: Sequence[str],
         profile: str,
         roles: Mapping[str, type[object]],
-    ) -> tuple[Plan, ...]:
+    ) -> Offered:
         """Return what a slot offers, in the order of its equipment and then of the labels."""
         if self._library is None:
-            return ()
+            return Offered()
         for kind in equipment:
             if self._library.kinds[kind].is_part:
                 self._say(f"{place}: {kind} is only a part of something: name what it is a part of")
-                return ()
+                return Offered()
         self.wrong += self._misspelt(place, equipment, roles)
-        found = []
+        plans: dict[str, Plan] = {}
+        asks: dict[str, Ask] = {}
         for kind in equipment:
-            labels = {key: one for key, one in self._labels.items() if one.equipment == kind}
-            for plan_id, label in (labels or {kind: LabelTable(equipment=kind)}).items():
-                for role in label.without:
-                    if role not in roles:
-                        said = f"{place} has no {role}; {suggest(role, roles)}"
-                        self._say(f"{inside('labels', plan_id)}.without: {said}")
-                try:
-                    plan = resolve(
-                        self._library,
-                        kind,
-                        profile,
-                        nameplate=label.nameplate,
-                        roles={key: one for key, one in roles.items() if key not in label.without},
-                        site=self._site,
-                    )
-                except ValueError as error:
-                    self._say(f"{inside('labels', plan_id)}.nameplate.{error}")
-                except LookupError as error:
-                    self._say(f"{place}: {error.args[0]}")
-                else:
-                    found.append(plan.runnable(plan_id))
-                    if not found[-1].steps:
-                        why = found[-1].untested[0].reason.text
-                        self._say(f"{place}: nothing of {kind} can be tested: {why}")
-        return tuple(found)
+            for key, label in self._labels.items():
+                if label.equipment == kind:
+                    plan = self._labelled(place, key, label, profile, roles)
+                    plans |= {key: plan} if plan is not None else {}
+            if (bare := self._resolved(place, kind, profile, {}, roles)) is None:
+                continue
+            plan_id = f"{kind}-asked" if kind in plans else kind
+            if bare.asks:
+                resolve_it = partial(self._asked, plan_id, kind, profile, roles)
+                asks[plan_id] = Ask(self._library.kinds[kind], resolve_it)
+                plans[plan_id] = bare.runnable(plan_id, values_are_asked=True)
+            elif kind not in (label.equipment for label in self._labels.values()):
+                plans[plan_id] = bare.runnable(plan_id)
+                if not plans[plan_id].steps:
+                    self._say_nothing(place, kind, plans[plan_id])
+        return Offered(tuple(plans.values()), asks)
+
+    def _labelled(
+        self,
+        place: str,
+        key: str,
+        label: LabelTable,
+        profile: str,
+        roles: Mapping[str, type[object]],
+    ) -> Plan | None:
+        for role in label.without:
+            if role not in roles:
+                said = f"{place} has no {role}; {suggest(role, roles)}"
+                self._say(f"{inside('labels', key)}.without: {said}")
+        left = {name: one for name, one in roles.items() if name not in label.without}
+        try:
+            found = self._resolved(place, label.equipment, profile, label.nameplate, left)
+        except ValueError as error:
+            self._say(f"{inside('labels', key)}.nameplate.{error}")
+            return None
+        if found is None:
+            return None
+        plan = found.runnable(key)
+        if not plan.steps:
+            self._say_nothing(place, label.equipment, plan)
+        return plan
+
+    def _resolved(
+        self,
+        place: str,
+        kind: str,
+        profile: str,
+        nameplate: Mapping[str, Any],
+        roles: Mapping[str, type[object]],
+    ) -> Resolved | None:
+        assert self._library is not None
+        try:
+            return resolve(
+                self._library, kind, profile, nameplate=nameplate, roles=roles, site=self._site
+            )
+        except LookupError as error:
+            self._say(f"{place}: {error.args[0]}")
+            return None
+
+    def _asked(
+        self,
+        plan_id: str,
+        kind: str,
+        profile: str,
+        roles: Mapping[str, type[object]],
+        nameplate: Mapping[str, Told],
+    ) -> Plan:
+        assert self._library is not None
+        found = resolve(
+            self._library, kind, profile, nameplate=nameplate, roles=roles, site=self._site
+        )
+        return found.runnable(plan_id)
+
+    def _say_nothing(self, place: str, kind: str, plan: Plan) -> None:
+        why = plan.untested[0].reason.text
+        self._say(f"{place}: nothing of {kind} can be tested: {why}")
 
     def _say(self, mistake: str) -> None:
         if mistake not in self.wrong:

@@ -18,11 +18,15 @@ from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock
 from station.engine.plan import Plan
 from station.engine.prompts import Prompter
+from station.rig.offers import Ask
 from station.rig.tables import InstrumentTable
 
 
 class SlotConfig(msgspec.Struct, frozen=True):
-    """`shared` are roles, each with the name of the shared instrument that plays it."""
+    """`shared` are roles, each with the name of the shared instrument that plays it.
+
+    `asks` are those of `plans` that need the label of the device first.
+    """
 
     name: str
     kind: str
@@ -30,6 +34,7 @@ class SlotConfig(msgspec.Struct, frozen=True):
     roles: Mapping[str, InstrumentTable]
     shared: Mapping[str, str]
     when_plugged: WhenPlugged = "offer"
+    asks: Mapping[str, Ask] = {}
 
     def device_ports(self) -> tuple[str, ...]:
         """Return the USB ports, such as `1-1.4`, that devices under test are plugged into."""

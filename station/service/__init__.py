@@ -3,16 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from drivers.buses import Hardware
 from drivers.capabilities import PortPower
-from records import Phrase, RunRecord, SlotState, StationState, encode, tags
+from records import Asked, Device, Phrase, RunRecord, SlotState, StationState, encode, tags
 from station.console import (
     AutopilotNotice,
+    CannotKeep,
     CommandRefused,
     DeliveryNotice,
     Notice,
@@ -23,14 +24,29 @@ from station.console import (
 )
 from station.delivery.outbox import KeyUnusable, Outbox, OutboxError
 from station.delivery.publisher import Delivery, Publisher
-from station.engine.clock import Clock
-from station.engine.events import Event, RunFinished, RunStarted, StepStarted
+from station.engine.clock import Cancelled, Clock
+from station.engine.events import (
+    Event,
+    Identifying,
+    NotStarted,
+    RunFinished,
+    RunStarted,
+    StepStarted,
+)
 from station.engine.plan import Plan
 from station.engine.prompts import Prompter
-from station.engine.slot import Slot
+from station.engine.slot import Begin, Slot
 from station.rig.config import SlotConfig, StationConfig
+from station.rig.offers import Ask
 from station.rig.seats import Seat
 from station.service.history import History, remembered
+from station.service.identifying import (
+    Labels,
+    NotToBeTested,
+    labelled,
+    said_by_display,
+    said_by_usb,
+)
 from station.service.notices import Notices
 from station.service.runs import SOFTWARE, Runs
 
@@ -56,8 +72,11 @@ def _seat(slot: SlotConfig) -> Seat:
 def _words(slot: SlotConfig) -> dict[str, dict[str, str]]:
     """Return the words that the plans of a slot bring along, by language and id."""
     together: dict[str, dict[str, str]] = {}
-    for plan in slot.plans:
-        for language, said in plan.words.items():
+    for brought in (
+        *(plan.words for plan in slot.plans),
+        *(one.words for one in slot.asks.values()),
+    ):
+        for language, said in brought.items():
             together.setdefault(language, {}).update(said)
     return together
 
@@ -77,6 +96,7 @@ class StationService:
         new_clock: Callable[[str], Clock] = _real_clock,
         monotonic: Callable[[], float] = time.monotonic,
         simulated: bool = False,
+        labels: Labels | None = None,
     ) -> None:
         self.station = config.station
         self.simulated = simulated
@@ -87,10 +107,12 @@ class StationService:
                 tuple(plan.id for plan in slot.plans),
                 tuple(plan.name for plan in slot.plans),
                 _words(slot),
+                tuple(plan.unproved for plan in slot.plans),
             )
             for slot in config.slots.values()
         )
         self._config = config
+        self._hardware = hardware
         self._outbox = outbox
         self._take_over: Callable[[], None] = lambda: None
         self._monotonic = monotonic
@@ -98,6 +120,7 @@ class StationService:
         self._states = {slot: SlotState(slot=slot) for slot in config.slots}
         self._notices = Notices(self._seats, DeliveryNotice(False, *outbox.counts()), monotonic)
         self._history = History(timed=not simulated)
+        self._labels = labels or Labels()
         self._began_s: dict[str, float] = {}
         self._commands = threading.Lock()
         self._closing = threading.Event()
@@ -200,11 +223,14 @@ class StationService:
                     raise CommandRefused("refused.in_test", tag=tag, slot=name)
             if self._slots[slot].busy:
                 raise CommandRefused("refused.busy", slot=slot, tag=self._states[slot].asset_tag)
-            draft = self._runs.begin(config, chosen, tag)
+            device = Device(asset_tag=tag, kind=chosen.kind)
+            if (ask := config.asks.get(chosen.id)) is not None:
+                begin: Begin = partial(self._identify, config, ask, device)
+            else:
+                draft = self._runs.begin(config, chosen, labelled(device, chosen))
+                begin = partial(self._run, config, chosen, draft, ())
             self._states[slot] = SlotState(slot=slot, asset_tag=tag, plan=chosen.id)
-            self._slots[slot].start(
-                lambda clock, prompter: self._run(config, chosen, draft, clock, prompter)
-            )
+            self._slots[slot].start(begin)
 
     def stop(self, slot: str) -> None:
         self._slot_config(slot)
@@ -215,7 +241,7 @@ class StationService:
         answers = self._slots[slot].answers
         if self._slots[slot].answer(key):
             return
-        if not answers:
+        if not answers:  # also when a line is asked for that this is not
             raise CommandRefused("refused.nothing_asked", slot=slot)
         raise CommandRefused("refused.no_answer", key=key, answers=", ".join(sorted(answers)))
 
@@ -280,10 +306,34 @@ class StationService:
             raise CommandRefused("refused.no_slot", slot=slot)
         return self._config.slots[slot]
 
-    def _run(
-        self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
+    def _identify(
+        self, slot: SlotConfig, ask: Ask, device: Device, clock: Clock, prompter: Prompter
     ) -> Iterator[Event]:
-        yield from self._runs.drive(slot, plan, draft, clock, prompter)
+        """Ask for what a device's label says, and run the plan that follows from it."""
+        yield Identifying(device)
+        try:
+            seen = said_by_usb(self._seats[slot.name].notice.device)
+            seen = seen or said_by_display(slot, self._hardware[slot.name])
+            told_by = self._config.operator
+            known = self._labels.identify(device, ask, told_by, seen, clock, prompter)
+            draft = self._runs.begin(slot, known.plan, known.device)
+        except (Cancelled, NotToBeTested) as error:
+            yield NotStarted(error.reason if isinstance(error, NotToBeTested) else None)
+        except CannotKeep as refusal:
+            yield NotStarted(refusal.phrase)
+        else:
+            yield from self._run(slot, known.plan, draft, known.asked, clock, prompter)
+
+    def _run(
+        self,
+        slot: SlotConfig,
+        plan: Plan,
+        draft: RunRecord,
+        asked: Sequence[Asked],
+        clock: Clock,
+        prompter: Prompter,
+    ) -> Iterator[Event]:
+        yield from self._runs.drive(slot, plan, draft, clock, prompter, asked)
         self._publisher.wake()
 
     def _hear(self, slot: str, event: Event) -> None:
@@ -295,6 +345,8 @@ class StationService:
                 self._states[slot] = msgspec.structs.replace(state, verdict=None)
             case StepStarted(title=title):
                 self._states[slot] = msgspec.structs.replace(state, step=title.words)
+            case NotStarted():
+                self._states[slot] = SlotState(slot=slot)
             case RunFinished(record=record):
                 self._states[slot] = msgspec.structs.replace(state, step="", verdict=record.verdict)
                 tag, verdict = record.device.asset_tag, record.verdict

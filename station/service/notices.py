@@ -13,7 +13,14 @@ from station.console import (
     TodayNotice,
     UnsafeNotice,
 )
-from station.engine.events import NotSaved, RunFinished, RunStarted, Shown
+from station.engine.events import (
+    Identifying,
+    NotSaved,
+    NotStarted,
+    RunFinished,
+    RunStarted,
+    Shown,
+)
 from station.rig.seats import Seat
 
 log = logging.getLogger(__name__)
@@ -97,7 +104,9 @@ class Notices:
 
     def _remember_run(self, notice: SlotNotice) -> None:
         run = self._runs[notice.slot]
-        if isinstance(notice.event, RunStarted):
+        if isinstance(notice.event, Identifying | NotStarted):
+            run.clear()
+        elif isinstance(notice.event, RunStarted):
             run.clear()
             self._seats[notice.slot].run_began()
         elif isinstance(notice.event, RunFinished):

@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import TypeVar
 
 from drivers.buses import Hardware
-from records import Device, Phrase, RunRecord, Value, Verdict, new_record_id
+from records import Asked, Device, Phrase, RunRecord, Value, Verdict, new_record_id
 from station.console import CannotKeep
 from station.delivery.outbox import Outbox, OutboxError
 from station.delivery.room import DISK_FULL
@@ -54,7 +54,7 @@ class Runs:
         self._hear = hear
         self._locks = {name: SharedLock(name) for name in config.shared}
 
-    def begin(self, slot: SlotConfig, plan: Plan, tag: str) -> RunRecord:
+    def begin(self, slot: SlotConfig, plan: Plan, device: Device) -> RunRecord:
         """Return the draft of a run's record, which is on disk. Raises `CannotKeep`."""
         now = datetime.now(UTC)
         draft = RunRecord(
@@ -63,7 +63,7 @@ class Runs:
             station=self._config.station,
             slot=slot.name,
             operator=self._config.operator,
-            device=Device(asset_tag=tag, kind=plan.kind),
+            device=device,
             plan=plan.id,
             plan_sha256=plan.sha256,
             profile=plan.guideline,
@@ -80,6 +80,7 @@ class Runs:
         try:
             return self._outbox.begin(draft, plan.record)
         except OutboxError as error:
+            tag = device.asset_tag
             why = error.phrase
             if why.id == DISK_FULL:  # which is told to everybody besides
                 raise CannotKeep("refused.disk_full", tag=tag) from error
@@ -87,10 +88,20 @@ class Runs:
             raise CannotKeep("refused.cannot_keep", text=why.text, **values) from error
 
     def drive(
-        self, slot: SlotConfig, plan: Plan, draft: RunRecord, clock: Clock, prompter: Prompter
+        self,
+        slot: SlotConfig,
+        plan: Plan,
+        draft: RunRecord,
+        clock: Clock,
+        prompter: Prompter,
+        asked: Sequence[Asked] = (),
     ) -> Iterator[Event]:
-        """Run a plan. Yields its events; the record is in the outbox before `RunFinished`."""
+        """Run a plan. Yields its events; the record is in the outbox before `RunFinished`.
+
+        `asked` is what the operator was asked before the run.
+        """
         bench = self._bench(slot, clock, prompter)
+        bench.asked.extend(asked)
         try:
             for event in run(plan, bench, draft):
                 if isinstance(event, RunFinished):

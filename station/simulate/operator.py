@@ -9,8 +9,18 @@ from random import Random
 from drivers.formats.key_layouts import LAYOUTS
 from records import RunRecord
 from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNotice
-from station.engine.events import Answered, Asked, Question, RunFinished, RunStarted, StepStarted
+from station.engine.events import (
+    Answered,
+    Asked,
+    Identifying,
+    NotStarted,
+    Question,
+    RunFinished,
+    RunStarted,
+    StepStarted,
+)
 from station.engine.prompts import DIGITS, NO, YES
+from station.simulate.label import line_for
 from station.simulate.population import Case, draw
 from station.simulate.rig import SimulatedRig
 from station.simulate.world import World
@@ -56,6 +66,7 @@ class SimulatedLine:
         self._chance = {name: Random(f"{seed}/{name}") for name in self._kinds}
         self._cases: dict[str, Case] = {}
         self._asked: dict[str, Question] = {}
+        self._identified: set[str] = set()
         self._left: dict[str, int | None] = dict.fromkeys(self._kinds)
         self._scanned = dict.fromkeys(self._kinds, 0)
         self._done = threading.Condition()
@@ -82,8 +93,16 @@ class SimulatedLine:
             return
         slot, event = notice.slot, notice.event
         match event:
-            case RunStarted():
+            case Identifying():  # its label is read before it is plugged in
+                self._identified.add(slot)
                 self._bring(slot)
+            case NotStarted():
+                self._identified.discard(slot)
+            case RunStarted():
+                if slot in self._identified:
+                    self._identified.discard(slot)
+                else:
+                    self._bring(slot)
             case StepStarted(step=step) if self.running and step == self._cases[slot].stop_at:
                 self._console.stop(slot)
             case Asked(question=question):
@@ -138,6 +157,8 @@ class SimulatedLine:
         """Return a person's answer to the question."""
         case, world = self._cases[slot], self._rig.worlds[slot]
         about = question.about
+        if not question.choices:
+            return line_for(question, case.label)
         if about.endswith(".plugged"):
             return (NO if case.unplugged else YES).key
         if about == "display.lit":

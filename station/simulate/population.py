@@ -4,8 +4,8 @@ Most are good, as on a real line. The rest have one known defect, or meet a benc
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from drivers.formats.key_layouts import LAYOUTS
@@ -25,8 +25,8 @@ E, SPACE, ENTER, A, S = 0x08, 0x2C, 0x28, 0x04, 0x16
 class Case:
     """A device or a mishap. `step` is where it must show; empty for a device that passes.
 
-    `unplugged` is what the operator finds when asked; `stop_at` the step at which the operator
-    stops the run.
+    `label` is what is printed on it, by the names of the ratings, and `model`. `unplugged` is what
+    the operator finds when asked; `stop_at` the step at which the operator stops the run.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Case:
     stop_at: str = ""
     picture_faults: bool = False
     weight: int = 1
+    label: Mapping[str, str] = field(default_factory=dict)
 
 
 def adapter(**defects: float | bool) -> Callable[[World, Random], None]:
@@ -199,10 +200,22 @@ KEYBOARDS = (
          stop_at="keyboard.every_key"),
 )  # fmt: skip
 
+LABELS = {
+    "laptop-adapter": {
+        "model": "PA-1650-02",
+        "output_v": f"{RATED_V:g}",
+        "output_a": f"{RATED_A:g}",
+        "output_w": "65",
+        "efficiency_mark": "VI",
+    },
+    "usb-keyboard": {"layout": "iso-105"},
+}
+"""The figures that are printed on a device, by kind."""
+
 CASES = {
-    "laptop-adapter": ADAPTERS,
+    "laptop-adapter": tuple(replace(one, label=LABELS["laptop-adapter"]) for one in ADAPTERS),
     "lcd-monitor": DISPLAYS,
-    "usb-keyboard": KEYBOARDS,
+    "usb-keyboard": tuple(replace(one, label=LABELS["usb-keyboard"]) for one in KEYBOARDS),
 }
 """By kind of equipment, as slots name it."""
 

@@ -1,9 +1,28 @@
 """The answers to a question, as a language writes them and has keys for them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from records.words import Language
-from station.engine.events import Choice
+from station.engine.events import Choice, Question
+
+
+class OpenQuestion(NamedTuple):
+    """A question on the screen; `number` tells it from every other one of this slot."""
+
+    slot: str
+    number: int
+    question: Question
+    since_s: float
+
+    def key_for(self, character: str, words: Language) -> str | None:
+        """Return the key of the choice that `character` makes, also when Caps Lock is on."""
+        choices = self.question.choices
+        keys = {pressed_for(choice, choices, words): choice.key for choice in choices}
+        if character in keys:
+            return keys[character]
+        alike = [key for pressed, key in keys.items() if pressed.casefold() == character.casefold()]
+        return alike[0] if len(alike) == 1 else None
 
 
 def choice_texts(choices: Sequence[Choice], words: Language) -> list[str]:

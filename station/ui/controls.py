@@ -12,10 +12,10 @@ from typing import NamedTuple
 from records import Phrase, Value
 from records.words import Language, language
 from station.console import BeforeNotice, CommandRefused, Console, Notice, PluggedNotice
-from station.ui.answers import answers_text
+from station.ui.answers import OpenQuestion, answers_text
 from station.ui.keys import KeyReader
 from station.ui.model import Refused, Select, Start, StationModel
-from station.ui.slot import Mood, OpenQuestion, SlotModel
+from station.ui.slot import Mood, SlotModel
 
 READ_S = 0.4  # no question is read that has been there for less
 MESSAGE_S = 12.0
@@ -176,7 +176,7 @@ class Controls:
         held_down = character == before and at_s - before_s < REPEAT_S
         self._typed_last = (character, at_s)
         aim = None
-        if (asked := self.selected.question) is not None:
+        if (asked := self.selected.question) is not None and asked.question.choices:
             key = asked.key_for(character, self.words) or ""
             seen_s = max(asked.since_s, self.selected_s) if self.enlarged else asked.since_s
             aim = Aim(asked, character, key, at_s - seen_s >= READ_S and not held_down)
@@ -205,7 +205,21 @@ class Controls:
             self.enlarged = not self.enlarged
             self.follow = True
         elif line is not None and line.strip():
-            self._scan(line, at_s)
+            asked = self.selected.question
+            if asked is not None and not asked.question.choices:
+                self._answer_line(asked, line, at_s)
+            else:
+                self._scan(line, at_s)
+
+    def _answer_line(self, asked: OpenQuestion, line: str, at_s: float) -> None:
+        """Answer a question that asks for a line, in the selected slot."""
+        slot = self.model[asked.slot]
+        if at_s - max(asked.since_s, self.selected_s) < READ_S:  # it was typed for something else
+            self._tell(slot, "screen.too_quick", at_s)
+            return
+        taken = slot.answered()
+        if not self._command(slot, partial(self.console.answer, slot.name, line), at_s):
+            slot.ask_again(taken)
 
     def _tab(self, at_s: float) -> None:
         """Select the next slot, or end a scan: some scanners send Tab after the tag."""

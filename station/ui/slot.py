@@ -1,7 +1,6 @@
 """A slot on the screen, as plain data: fed with events, painted elsewhere."""
 
 from enum import Enum
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,9 +12,10 @@ from station.engine.events import (
     Answered,
     Asked,
     Event,
+    Identifying,
     Measured,
     NotSaved,
-    Question,
+    NotStarted,
     RunFinished,
     RunStarted,
     Shown,
@@ -23,7 +23,7 @@ from station.engine.events import (
     StepStarted,
     Waiting,
 )
-from station.ui.answers import pressed_for
+from station.ui.answers import OpenQuestion
 
 BENCH = ("bench.", "run.")  # steps of the runner, which no plan lists
 
@@ -52,24 +52,6 @@ _MOODS = {
     Verdict.ABORTED: Mood.ABORTED,
     Verdict.INCOMPLETE: Mood.INCOMPLETE,
 }
-
-
-class OpenQuestion(NamedTuple):
-    """A question on the screen; `number` tells it from every other one of this slot."""
-
-    slot: str
-    number: int
-    question: Question
-    since_s: float
-
-    def key_for(self, character: str, words: Language) -> str | None:
-        """Return the key of the choice that `character` makes, also when Caps Lock is on."""
-        choices = self.question.choices
-        keys = {pressed_for(choice, choices, words): choice.key for choice in choices}
-        if character in keys:
-            return keys[character]
-        alike = [key for pressed, key in keys.items() if pressed.casefold() == character.casefold()]
-        return alike[0] if len(alike) == 1 else None
 
 
 class StepModel:
@@ -129,6 +111,7 @@ class SlotModel:
         self.question: OpenQuestion | None = None
         self.shown: Shown | None = None
         self.not_saved: NotSaved | None = None
+        self.why_not: Phrase | None = None  # no run came of the last scan
         self.record: RunRecord | None = None
         self.started_s = 0.0
         self.message = ""
@@ -225,6 +208,14 @@ class SlotModel:
         return language.also(brought) if brought else language
 
     @property
+    def cannot_be_proved(self) -> tuple[Phrase, ...]:
+        """Return the titles of the tests without which the chosen plan cannot end as PASS."""
+        plans, unproved = self.info.plans, self.info.unproved
+        if self.chosen_plan in plans and len(unproved) == len(plans):
+            return unproved[plans.index(self.chosen_plan)]
+        return ()
+
+    @property
     def plan_title(self) -> Phrase:
         """Return what the plan is called that the next device is tested by."""
         plans, titles = self.info.plans, self.info.titles
@@ -276,6 +267,7 @@ class SlotModel:
         self.revision += 1
         self.waiting = None
         self.not_saved = None
+        self.why_not = None
         match event:
             case Measured(measurement=measurement):
                 step = self._current()
@@ -297,10 +289,30 @@ class SlotModel:
                 self.question = OpenQuestion(self.name, self._questions, question, now_s)
             case Answered():
                 self.question = None
+            case Identifying(device=device):
+                self._identify(device, now_s)
+            case NotStarted(reason=reason):
+                self._not_started(reason)
             case RunStarted():
                 self._begin(event, now_s)
             case RunFinished(record=run):
                 self._finish(run)
+
+    def _identify(self, device: Device, now_s: float) -> None:
+        """Show the device whose label is asked for; its run has not begun."""
+        self.running, self.stopping = True, False
+        self.device, self.plan = device, self.plan_title
+        self.steps, self.step, self.number = [], None, 0
+        self.question, self.shown, self.record = None, None, None
+        self.started_s, self.expected_s = now_s, None
+        self.message = ""
+        self.shape += 1
+
+    def _not_started(self, reason: Phrase | None) -> None:
+        self.running, self.stopping = False, False
+        self.question, self.device = None, None
+        self.why_not = reason
+        self.shape += 1
 
     def _begin(self, event: RunStarted, now_s: float) -> None:
         self.running, self.stopping, self.unsafe = True, False, False

@@ -135,9 +135,20 @@ def _ready(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
     )
     plan = wrapped(_plan_words(slot, frame.words), frame.width - 2, 2)
     details = texts(plan, frame.width, look.faint)
+    details += texts(_beforehand(slot, frame), frame.width, look.strong)
     details += texts(wrapped(hint, frame.width - 2), frame.width, look.plain)
     faint = look._replace(strong=look.faint)
     return word_and(frame.words.text("screen.ready"), details, faint, frame)
+
+
+def _beforehand(slot: SlotModel, frame: Frame) -> list[str]:
+    """Say why no run came of the last scan, or that the next one cannot end as PASS."""
+    if slot.why_not is not None:
+        return wrapped(frame.words.text(slot.why_not), frame.width - 2, 2)
+    if titles := slot.cannot_be_proved:
+        tests = ", ".join(frame.words.text(title) for title in titles)
+        return [shortened(frame.words.text("screen.cannot_pass", tests=tests), frame.width - 2)]
+    return []
 
 
 def _offer(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
@@ -201,10 +212,11 @@ def _asking(slot: SlotModel, look: Look, frame: Frame) -> list[Line]:
         return []
     question = slot.question.question
     choices = choice_lines(question.choices, frame.width - 2, frame.words)
+    choices = choices or [frame.words.text("screen.type_line")]
     here = [] if frame.selected else [frame.words.text("screen.select_to_answer", key=frame.key)]
     step = f"{_number(slot, frame.words)}  {_doing(slot, slot.planned, frame.words)}"
     rows = []
-    if frame.height > 5 + len(choices):
+    if slot.steps and frame.height > 5 + len(choices):
         rows = texts(wrapped(step, frame.width - 2, 2), frame.width, look.plain)
     room = frame.height - len(rows) - len(choices) - len(here)
     asked = wrapped(frame.words.text(question.asks), frame.width - 2, max(room, 1))

@@ -57,6 +57,7 @@ FAMILIES = (
     "screen",
     "untested",
     "outbox",
+    "identify",
 )
 NAMES_OF_FAMILIES = ("title", "measured", "unit", "role", "kind", "plan", "key", "fail", "rating")
 

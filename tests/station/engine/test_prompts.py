@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from records import Phrase
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import Answered, Asked, Choice, Event
-from station.engine.prompts import DIGITS, NO, YES, Operator, Prompter
+from station.engine.prompts import DIGITS, LONGEST_LINE, NO, YES, Operator, Prompter
 from tests.station.benches import make_clock
 
 
@@ -107,11 +107,25 @@ def test_a_run_that_was_stopped_asks_nothing_any_more() -> None:
 
 @pytest.mark.parametrize(
     "choices",
-    [(), (YES, YES), (Choice("yy"),), (Choice(""),), (YES, Choice("y", "answer.begin"))],
+    [(YES, YES), (Choice("yy"),), (Choice(""),), (YES, Choice("y", "answer.begin"))],
 )
 def test_a_question_without_distinct_keys_is_a_bug(choices: tuple[Choice, ...]) -> None:
     with pytest.raises(ValueError, match="one distinct key each"):
         Desk("y").prompter.ask(Phrase("x"), *choices)
+
+
+@pytest.mark.parametrize("line", ["19,5", "y", "Delta ADP-65JH", "x" * LONGEST_LINE])
+def test_a_question_without_choices_is_answered_by_a_line(line: str) -> None:
+    desk = Desk(line)
+    assert desk.prompter.ask(Phrase("x")) == line
+    assert not desk.prompter.answer("again")
+    assert not desk.prompter.keys
+
+
+@pytest.mark.parametrize("line", ["", "  ", "x" * (LONGEST_LINE + 1)])
+def test_an_empty_line_and_one_without_end_are_no_answers(line: str) -> None:
+    desk = Desk(line, "7")
+    assert desk.prompter.ask(Phrase("x")) == "7"
 
 
 def test_many_threads_answer_and_only_one_is_taken() -> None:

@@ -57,13 +57,15 @@ def complaint(folder: Path, text: str) -> list[str]:
 
 def test_each_label_is_a_plan_on_offer_in_the_order_of_the_file(tmp_path: Path) -> None:
     slot = read(tmp_path).slots["left"]
-    assert [plan.id for plan in slot.plans] == ["adapter-65w", "adapter-12v"]
+    assert [plan.id for plan in slot.plans] == ["adapter-65w", "adapter-12v", "laptop-adapter"]
     assert [plan.title for plan in slot.plans] == [
         "Laptop adapter 19.5 V 3.33 A (65 W)",
         "Laptop adapter 12 V 1.5 A (18 W)",
+        "Laptop adapter",
     ]
     assert slot.kind == "laptop-adapter"
-    first, second = slot.plans
+    assert list(slot.asks) == ["laptop-adapter"]
+    first, second, _ = slot.plans
     assert first.incomplete == ()
     assert (first.equipment, first.profile, first.rule) == ("laptop-adapter", "pace-key", "simple")
     assert [one.test for one in first.untested] == []
@@ -89,17 +91,48 @@ def test_what_the_bench_cannot_is_known_when_the_file_is_read(tmp_path: Path) ->
     assert {one.reason.id for one in plan.untested} == {"untested.lacks_role"}
 
 
-def test_equipment_without_a_label_is_offered_with_what_is_known(tmp_path: Path) -> None:
+def test_equipment_without_a_label_is_offered_and_its_label_asked_for(tmp_path: Path) -> None:
     text = GOOD[: GOOD.index("[labels")] + GOOD[GOOD.index("[slots") :]
-    (plan,) = read(tmp_path, text).slots["left"].plans
+    slot = read(tmp_path, text).slots["left"]
+    (plan,) = slot.plans
     assert plan.id == "laptop-adapter"
     assert [planned.test for planned in plan.steps] == ["mains"]
-    assert len(plan.incomplete) == 2
+    assert plan.incomplete == ()  # the values are asked for first
+    assert plan.unproved == ()
+    ask = slot.asks["laptop-adapter"]
+    asked = ask.resolve({"output_v": 12.0, "output_a": 1.5, "efficiency_mark": "none"})
+    assert (asked.id, asked.title) == ("laptop-adapter", "Laptop adapter 12 V 1.5 A (18 W)")
+    assert asked.nameplate == {"output_v": 12.0, "output_a": 1.5, "efficiency_mark": "none"}
+    assert len(asked.steps) == 5
+    assert len(ask.resolve({}).incomplete) == 2  # nothing was told: known before the run starts
+    assert ask.words["fr"]["rating.output_v"] == "Tension de sortie"
+
+
+def test_what_the_bench_cannot_is_known_before_the_label_is_asked_for(tmp_path: Path) -> None:
+    text = GOOD[: GOOD.index("[labels")] + GOOD[GOOD.index("[slots") :]
+    slot = read(tmp_path, text.replace(MAINS, "")).slots["left"]
+    (plan,) = slot.plans
+    assert plan.steps == ()
+    assert [one.text for one in plan.unproved] == ["Voltage and efficiency at 25, 50, 75, 100 %"]
+    assert "adapter.load_points needs mains_meter" in plan.incomplete[0]
+    assert list(slot.asks) == ["laptop-adapter"]
+
+
+def test_a_kind_whose_label_decides_nothing_on_this_bench_is_not_asked_for(tmp_path: Path) -> None:
+    slot = load(DEMO_RIG).slots["display-1"]
+    assert not slot.asks
+    (path := tmp_path / "station.toml").write_text(
+        GOOD.replace(
+            'equipment = ["laptop-adapter"]', 'equipment = ["laptop-adapter", "usb-keyboard"]'
+        )
+    )
+    with pytest.raises(ConfigError, match="nothing of usb-keyboard can be tested"):
+        load(path)
 
 
 def test_a_label_can_leave_roles_of_the_slot_aside(tmp_path: Path) -> None:
     text = GOOD.replace('"VI" }', '"VI" }\nwithout = ["mains_meter"]')
-    first, second = read(tmp_path, text).slots["left"].plans
+    first, second, _ = read(tmp_path, text).slots["left"].plans
     assert "load_points" not in {planned.test for planned in first.steps}
     assert "load_points" in {planned.test for planned in second.steps}
 
@@ -241,7 +274,9 @@ def test_what_is_told_for_a_shipped_plan_of_version_0_1_is_the_same_plan(
 def test_the_demonstration_offers_what_the_plans_of_version_0_1_did() -> None:
     slots = load(DEMO_RIG).slots
     offered = {plan.id: plan for slot in slots.values() for plan in slot.plans}
-    assert offered.keys() == {path.stem for path in GOLDEN}
-    for key, plan in offered.items():
-        assert plan.sha256 == key_function_plan(key).sha256
-        assert plan.incomplete == ()
+    asked = {plan_id for slot in slots.values() for plan_id in slot.asks}
+    assert asked == {"laptop-adapter", "usb-keyboard-asked"}
+    assert offered.keys() - asked == {path.stem for path in GOLDEN}
+    for key in offered.keys() - asked:
+        assert offered[key].sha256 == key_function_plan(key).sha256
+        assert offered[key].incomplete == ()

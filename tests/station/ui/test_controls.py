@@ -2,11 +2,21 @@
 
 import pytest
 
-from records import Phrase, Verdict
+from records import Device, Phrase, Verdict
 from records.words import text as said
 from station.console import PluggedDevice, PluggedNotice, SlotInfo, SlotNotice
-from station.engine.events import Choice, Event, Measured, StepStarted
+from station.engine.events import (
+    Asked,
+    Choice,
+    Event,
+    Identifying,
+    Measured,
+    NotStarted,
+    Question,
+    StepStarted,
+)
 from station.ui.controls import MESSAGE_S, QUIT_SURE_S, READ_S, Controls
+from station.ui.slot import Mood
 from tests.station.ui.fake_console import (
     FakeConsole,
     asked,
@@ -553,3 +563,73 @@ def test_without_a_number_there_is_nothing_to_suggest() -> None:
     operator.happens("Slot-1", started())
     operator.press("ctrl+s")
     assert operator.message() == "Slot-1 is testing."
+
+
+# A line that is asked for
+
+
+LABEL = Phrase("identify.number", {"rating": "a.output_v", "unit": "V"})
+
+
+def asks_a_line(operator: Operator, slot: str = "Slot-1") -> None:
+    device = Device(asset_tag="A-1", kind="adapter")
+    operator.happens(slot, Identifying(device), Asked(Question(LABEL, ())))
+    operator.wait(READ_S + 0.1)
+
+
+@pytest.mark.parametrize("line", ["19,5", "y", "?", "Delta ADP-65JH"])
+def test_a_line_that_is_asked_for_answers_with_enter(line: str) -> None:
+    operator = Operator()
+    asks_a_line(operator)
+    operator.press(*line)
+    assert operator.commands == []
+    operator.press("enter")
+    assert operator.commands == [("answer", "Slot-1", line)]
+    assert operator.controls.model["Slot-1"].question is None
+
+
+def test_a_scanned_code_answers_too() -> None:
+    operator = Operator()
+    asks_a_line(operator)
+    operator.scan("model=ADP;output_v=19.5")
+    assert operator.commands == [("answer", "Slot-1", "model=ADP;output_v=19.5")]
+
+
+def test_a_line_goes_to_the_slot_that_is_selected_and_to_no_other() -> None:
+    operator = Operator()
+    asks_a_line(operator, "Slot-2")
+    operator.scan("A-7")
+    assert operator.commands == [("start", "Slot-1", "A-7", "laptop-adapter")]
+    operator.press(F2)
+    operator.scan("19.5")
+    assert operator.commands[1:] == [("answer", "Slot-2", "19.5")]
+
+
+def test_a_line_that_was_typed_before_its_question_answers_nothing() -> None:
+    operator = Operator()
+    operator.press(*"A-7")
+    device = Device(asset_tag="A-1", kind="adapter")
+    operator.happens("Slot-1", Identifying(device), Asked(Question(LABEL, ())))
+    operator.press("enter")
+    assert operator.commands == []
+    assert operator.message() == said("screen.too_quick")
+
+
+def test_a_line_that_is_refused_can_be_typed_again() -> None:
+    operator = Operator()
+    asks_a_line(operator)
+    operator.console.refusal = Phrase("refused.nothing_asked", {"slot": "Slot-1"})
+    operator.scan("x")
+    assert operator.controls.model["Slot-1"].question is not None
+
+
+def test_no_run_comes_of_an_identification_that_was_stopped() -> None:
+    operator = Operator()
+    asks_a_line(operator)
+    slot = operator.controls.model["Slot-1"]
+    assert (slot.mood, slot.running) == (Mood.ASKING, True)
+    operator.happens("Slot-1", NotStarted(Phrase("identify.nothing_possible")))
+    assert (slot.mood, slot.running, slot.question) == (Mood.READY, False, None)
+    assert slot.why_not == Phrase("identify.nothing_possible")
+    operator.scan("A-2")
+    assert operator.commands == [("start", "Slot-1", "A-2", "laptop-adapter")]

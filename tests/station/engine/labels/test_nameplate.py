@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from station.engine.labels.nameplate import Label, Typed, Unknown, differs, disagreement
 from station.engine.library.tables import Rating
-from station.engine.nameplate import Label, Typed, Unknown, differs, disagreement
 
 REAL = [
     ("19.5", "2.31", "45"),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station.engine.labels.memory import Changed, Memory, Remembered, decode, encode
 from station.engine.library.tables import Told
-from station.engine.model_memory import Changed, Memory, Remembered, decode, encode
 
 AT = datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
 
