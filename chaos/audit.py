@@ -59,7 +59,10 @@ class Held(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """The differences, each as one line. All but `named` have to be empty."""
+    """The differences, each as one line. All but `named` have to be empty.
+
+    `unnamed` are holes and breaks of chains, `named` those that a fault excuses and the host names.
+    """
 
     lost: tuple[str, ...]
     altered: tuple[str, ...]
@@ -80,7 +83,7 @@ def audit(
     `destroyed` are the records that a fault may have destroyed for good, with their places: one
     of them may be missing, or stand as aborted, where the host names its place, and nowhere else.
     `forked`: a copy of a station's card was put back, so that one number may stand for two runs
-    where that is named.
+    where that is named. Without either, a gap that is named is as bad as one that is not.
     """
     named_places = _named(held.findings)
     excused = {
@@ -96,6 +99,8 @@ def audit(
         named += [f"named fork: {one}" for one in doubled if one.startswith("number")]
         doubled = [one for one in doubled if not one.startswith("number")]
     named += [*aborted, *gaps]
+    if not (destroyed or forked):  # nothing was destroyed: then a name is no excuse
+        unnamed, named = [*unnamed, *named], []
     return Audit(tuple(lost), tuple(altered), tuple(doubled), tuple(unnamed), tuple(named))
 
 

@@ -92,6 +92,15 @@ def make_room(db: sqlite3.Connection, folder: Path, quota_bytes: float) -> None:
             (folder / sha256).unlink(missing_ok=True)
 
 
+def let_delivered_go(db: sqlite3.Connection, folder: Path) -> None:
+    """Drop every attachment that the host holds whole, as the disk has no room."""
+    delivered = db.execute("SELECT sha256 FROM attachment WHERE delivered_at IS NOT NULL")
+    for (sha256,) in delivered.fetchall():
+        db.execute("DELETE FROM attachment WHERE sha256 = ?", (sha256,))
+        with contextlib.suppress(OSError):
+            (folder / sha256).unlink(missing_ok=True)
+
+
 def next_piece(db: sqlite3.Connection, folder: Path) -> Piece | None:
     """Return the next piece of the oldest attachment that waits.
 

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 DAY_S = 86400.0
 _CLOCK_IS_SET_S = 1_767_225_600.0  # 2026-01-01: a Pi without a network begins in 1970
+PRUNED_AT_ONCE = 2000
 _LAST = 2**63 - 1  # the largest position that SQLite takes
 _RECORDS = "kind <> 'plan'"
 
@@ -46,9 +47,10 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The time and room for records at the station after the host has stored them.
 
     A restored host can ask for them again. Beyond either limit the oldest go first; what waits for
-    its receipt is never thrown away, and plans stay. `attachments_mib` is the room for photographs
-    and other attachments, also for those that wait. With less than `least_free_mib` on the disk no
-    run begins.
+    its receipt is never thrown away, and plans stay. An outbox that was set aside as damaged is
+    kept as long, and longer while it has the only copy of something. `attachments_mib` is the room
+    for photographs and other attachments, also for those that wait. With less than `least_free_mib`
+    on the disk, delivered records go before their time, and where that is not enough no run begins.
     """
 
     days: float = 31.0
@@ -180,6 +182,29 @@ def prune(db: sqlite3.Connection, keep: Keep) -> int:
         gone += 1
     _count(db, "kept_bytes", kept_bytes - _counter(db, "kept_bytes"))
     return gone
+
+
+def make_room(db: sqlite3.Connection, wanted_bytes: int) -> int:
+    """Let delivered records go before their time, oldest first, as the disk has no room.
+
+    Return the bytes that are free inside the file then: new records take them before the file
+    grows. It stops at `wanted_bytes`, and after `PRUNED_AT_ONCE` records: more go the next time.
+    """
+    delivered = f"SELECT id, size_bytes FROM outbox WHERE delivered_at IS NOT NULL AND {_RECORDS}"
+    oldest = db.execute(f"{delivered} ORDER BY delivered_at, id LIMIT {PRUNED_AT_ONCE}").fetchall()
+    for number, (row_id, size_bytes) in enumerate(oldest):
+        if number % 50 == 0 and _free_inside_bytes(db) >= wanted_bytes:
+            break
+        db.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
+        db.execute("DELETE FROM message WHERE id = ?", (row_id,))
+        _count(db, "kept_bytes", -size_bytes)
+    return _free_inside_bytes(db)
+
+
+def _free_inside_bytes(db: sqlite3.Connection) -> int:
+    (pages,) = db.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(page_bytes)
 
 
 def send_again(db: sqlite3.Connection, request: Request) -> int:

@@ -10,6 +10,8 @@ from station.delivery.repair import salvage, wal
 
 WHOLE_CHECK_BYTES = 32 * 1024 * 1024
 """A larger file is checked at the start but for its messages, which are checked when sent."""
+LONGEST_LOG_BYTES = 8 * 1024 * 1024
+"""A longer log is cut off when it begins again; SQLite begins again after 4 MiB at the least."""
 CHECK = "PRAGMA integrity_check"
 TABLES = ("outbox", "head", "counter", "draft", "journal", "attachment", "trouble")
 
@@ -99,6 +101,8 @@ def _connect(path: Path, patience_s: float) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA secure_delete = FAST")  # Debian's default writes zeros over what goes
+        db.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG_BYTES}")
         tables.prepare(db)
     except BaseException:
         db.close()

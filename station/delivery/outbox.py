@@ -32,7 +32,7 @@ from station.delivery.attachments import Piece
 from station.delivery.journal import Journalled
 from station.delivery.keeping import Counts, Keep, KeyUnusable, OutboxError, Waiting
 from station.delivery.known import KnownFile
-from station.delivery.repair import salvage
+from station.delivery.repair import aside, salvage
 from station.delivery.room import Room
 from station.delivery.signer import Signer
 from station.engine.events import Event
@@ -80,6 +80,7 @@ class Outbox:
                 self._db = opening.open_file(path, patience_s)
             self._known = KnownFile(path.parent)
             self._known.write(opening.now_known(self._db))
+            aside.tidy(path, self._db, keep.days, keep.mib * keeping.MIB)
         except (sqlite3.Error, OSError, tables.TooNew) as error:
             locked = opening.is_locked(error)
             why = "outbox.in_use" if locked else "outbox.failed"
@@ -98,7 +99,7 @@ class Outbox:
         `plan` is the record of its plan, which waits for delivery from now on unless it was there
         already. Nothing begins without a key: its record could not be signed.
         """
-        if full := self._room.trouble():
+        if full := self._full():
             raise OutboxError(full.id, **full.values)
         self._key()
         return self._do(lambda db: drafts.begin(db, self._signer, draft, plan))
@@ -169,7 +170,7 @@ class Outbox:
 
     def troubles(self) -> tuple[Phrase, ...]:
         """Return what a person should know of this outbox; nothing while all is well."""
-        full = self._room.trouble()
+        full = self._full()
         return ((full,) if full else ()) + self._do(intact.troubles)
 
     def head(self) -> Head | None:
@@ -214,6 +215,20 @@ class Outbox:
         self._thread.join()
         self._db.close()
         self._known.close()
+
+    def _full(self) -> Phrase | None:
+        """Return that the disk is full, where letting go of what was delivered is not enough."""
+        full = self._room.trouble()
+        if full is None or full.id != room.DISK_FULL:
+            return full
+        try:
+            return self._room.trouble(self._do(self._make_room))
+        except OutboxError:
+            return full
+
+    def _make_room(self, db: sqlite3.Connection) -> int:
+        attachments.let_delivered_go(db, self._blobs)
+        return keeping.make_room(db, self._room.wanted_bytes)
 
     def _key(self) -> None:
         """Load the station's key, or raise `KeyUnusable`."""

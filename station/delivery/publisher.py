@@ -230,7 +230,8 @@ class Publisher:
                     self._report()
                 case Request():
                     again = self._outbox.send_again(said)
-                    log.info("the host asks for records again: %d are here and are sent", again)
+                    if again:  # else they are on their way, or gone, and the host tells that
+                        log.info("the host asks for records again: %d are sent", again)
                     self._report()
                     self._piece_settled.set()
                 case ReceiptV1():  # for stations of version 0.1: it names no content

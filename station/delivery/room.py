@@ -26,11 +26,21 @@ class Room:
     def __init__(self, folder: Path, floor_bytes: int) -> None:
         self._folder = folder
         self._ballast = folder / NAME
+        self._log = folder / "outbox.db-wal"
         self._floor_bytes = floor_bytes
         self._ballast_bytes = min(MOST_BALLAST_BYTES, floor_bytes // 4)
 
-    def trouble(self) -> Phrase | None:
-        """Return that the disk is full, and what to do; None while there is room."""
+    @property
+    def wanted_bytes(self) -> int:
+        """The room that delivered records are let go for: the floor, and the ballast beside it."""
+        return self._floor_bytes + self._ballast_bytes
+
+    def trouble(self, inside_bytes: int = 0) -> Phrase | None:
+        """Return that the disk is full, and what to do; None while there is room.
+
+        `inside_bytes` are free inside the outbox's file. They count while SQLite's log, which is
+        written over again and again, has its room, too: in its file, in the ballast, or free.
+        """
         if not self._floor_bytes:
             return None
         try:
@@ -38,6 +48,9 @@ class Room:
         except OSError as error:
             values = {"place": str(self._folder), "error": str(error.strerror)}
             return Phrase("outbox.failed", dict(values))
+        log_bytes = free_bytes + _size_bytes(self._ballast) + _size_bytes(self._log)
+        if log_bytes >= self._ballast_bytes:
+            free_bytes += inside_bytes
         if free_bytes < self._floor_bytes:
             return Phrase(
                 DISK_FULL,
@@ -74,6 +87,13 @@ class Room:
                 self._ballast.unlink(missing_ok=True)
             finally:
                 os.close(handle)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def is_full(error: Exception) -> bool:

@@ -83,11 +83,15 @@ def test_a_lost_plan_is_a_gap(story: Story) -> None:
     assert "chain-2:2" in found.unnamed[0]
 
 
-def test_a_gap_that_the_host_names_does_not_excuse_what_was_shown(story: Story) -> None:
+def test_a_gap_that_the_host_names_is_no_excuse_where_nothing_was_destroyed(story: Story) -> None:
     gone = story.runs.pop(2)
-    found = audit(story.seen, story.held(Gap("missing", "chain-1", 4, 4)))
+    gap = Gap("missing", "chain-1", 4, 4)
+    found = audit(story.seen, story.held(gap))
     assert [gone.record_id in one for one in found.lost] == [True]
-    assert found.unnamed == ()
+    assert len(found.unnamed) == 1
+    elsewhere = {"another": ("chain-1", 5)}
+    found = audit(story.seen, story.held(gap), destroyed=elsewhere)
+    assert [gone.record_id in one for one in found.lost] == [True]
     assert len(found.named) == 1
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from records import Receipt, Stored
+from records.messages import Held
 from station.delivery.keeping import Keep
+from station.delivery.opening import LONGEST_LOG_BYTES
 from station.delivery.outbox import Outbox, OutboxError
 from station.delivery.room import MIB, NAME
 from tests.station.benches import make_draft
@@ -21,9 +23,21 @@ KEEP = Keep(least_free_mib=4.0)
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Yield a folder that is a disk of 12 MiB of its own."""
-    folder = tmp_path / "small"
+    with disk(tmp_path / "small", 12) as folder:
+        yield folder
+
+
+@pytest.fixture
+def middling(tmp_path: Path) -> Iterator[Path]:
+    """Yield a disk of 64 MiB: a ballast that takes SQLite's log, and 20 MiB of records, fit."""
+    with disk(tmp_path / "middling", 64) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def disk(folder: Path, mib: int) -> Iterator[Path]:
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
     try:
         made = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -68,6 +82,35 @@ def test_a_full_disk_begins_no_run_keeps_what_began_and_goes_on_with_room(small:
         assert (small / NAME).exists()
 
 
+MIDDLING = Keep(least_free_mib=20.0)
+RECORDS = 450
+
+
+def test_on_a_full_disk_what_the_host_has_goes_before_its_time_and_tests_go_on(
+    middling: Path,
+) -> None:
+    """So connecting the host makes room, as the screen says."""
+    with closing(Outbox(middling / "outbox.db", keep=MIDDLING)) as outbox:
+        for _ in range(RECORDS):
+            outbox.finish(outbox.begin(make_draft(profile="x" * 50_000)))
+        photo = outbox.attach("front", b"x" * 100_000)
+        fill(middling)
+        with pytest.raises(OutboxError):
+            outbox.begin(make_draft())
+        waiting = outbox.waiting(RECORDS)
+        assert len(waiting) == RECORDS, "what waits is never let go"
+        held = Held(photo.sha256, photo.size_bytes)
+        stored = tuple(Stored(one.record_id, one.sha256) for one in waiting)
+        outbox.receipt(Receipt(stored, attachments=(held,)))
+        assert outbox.troubles() == ()
+        for _ in range(20):
+            outbox.finish(outbox.begin(make_draft(profile="x" * 50_000)))
+        assert outbox.counts() == (RECORDS, 20, 0)
+        assert len(outbox.waiting()) == 20
+        assert not list((middling / "attachments").iterdir())
+        assert len(outbox.runs(None, RECORDS)) < RECORDS
+
+
 def test_an_outbox_opens_on_a_full_disk_with_the_room_of_its_ballast(small: Path) -> None:
     with closing(Outbox(small / "outbox.db", keep=KEEP)) as outbox:
         outbox.finish(outbox.begin(make_draft()))
@@ -76,6 +119,16 @@ def test_an_outbox_opens_on_a_full_disk_with_the_room_of_its_ballast(small: Path
         (one,) = outbox.waiting()
         outbox.receipt(Receipt((Stored(one.record_id, one.sha256),)))
         assert outbox.counts() == (1, 0, 0)
+
+
+def test_a_log_that_one_large_record_made_long_is_cut_off_again(tmp_path: Path) -> None:
+    log = tmp_path / "outbox.db-wal"
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        outbox.finish(outbox.begin(make_draft(profile="x" * 20 * MIB)))
+        assert log.stat().st_size > 2 * LONGEST_LOG_BYTES
+        for _ in range(3):
+            outbox.finish(outbox.begin(make_draft()))
+        assert log.stat().st_size <= LONGEST_LOG_BYTES
 
 
 def test_a_floor_of_nothing_watches_nothing(tmp_path: Path) -> None:
