@@ -10,18 +10,21 @@ Every quantity is an SI base unit and says so in its name: `_v`, `_a`, `_w`, `_s
     ├── MainsMeter          the same on the AC side
     ├── LightMeter          illuminance           ── LightArray: several, one per screen zone
     ├── ColourMeter         CIE 1931 x, y and illuminance
+    ├── FlickerMeter        modulation and frequency of light, and how fast it changes
+    ├── SoundMeter          level and frequency of a sound
     └── Actuator            acts on the device under test, and can let go of it
         ├── PowerSupply, ElectronicLoad
         ├── PortPower       the power of the USB port that the device is plugged into
         ├── PatternSource   pictures on the display under test
         ├── KeyActuator     presses keys
+        ├── AtxPort         the mains and PS_ON# of an ATX supply, and the times of its lines
         ├── Ps2Port         the host of a PS/2 keyboard or mouse
         ├── Monitor         a display's control channel (the device under test itself)
         └── KeySource       a keyboard's reports (the device under test itself)
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 
@@ -96,6 +99,57 @@ class Ps2Clock(NamedTuple):
     most_high_s: float
 
 
+class Flicker(NamedTuple):
+    """Light that varies: 100 % is light that goes out. Steady light has the frequency 0.
+
+    `level` is the mean, as a part of the sensor's full scale.
+    """
+
+    modulation_percent: float
+    frequency_hz: float
+    level: float
+
+
+class Sound(NamedTuple):
+    """The strongest tone of a sound; `level` is its amplitude, as a part of full scale."""
+
+    frequency_hz: float
+    level: float
+
+
+class AtxLevels(NamedTuple):
+    """The rails of an ATX supply, and PWR_OK."""
+
+    v12_v: float
+    v5_v: float
+    v3_3_v: float
+    v5_sb_v: float
+    v_minus_12_v: float
+    pwr_ok_v: float
+
+
+class AtxStart(NamedTuple):
+    """The times of a start, T1 to T4; None where it did not happen.
+
+    PS_ON# to the last rail, rise of the slowest, rails to PWR_OK, rise of PWR_OK. `ok_falls` counts
+    how often PWR_OK fell again; `missing` names the rails that did not come.
+    """
+
+    t1_s: float | None
+    t2_s: float | None
+    t3_s: float | None
+    t4_s: float | None
+    ok_falls: int
+    missing: tuple[str, ...]
+
+
+class AtxStop(NamedTuple):
+    """T5 and T6: mains gone to PWR_OK low, and from there to the first rail that is out."""
+
+    t5_s: float | None
+    t6_s: float | None
+
+
 class PortState(NamedTuple):
     """A port is `powered`, as its hub says, and a `device` is there and was found."""
 
@@ -161,6 +215,21 @@ class LightArray(Instrument):
 class ColourMeter(Instrument):
     @abstractmethod
     def read_colour(self) -> Colour: ...
+
+
+class FlickerMeter(Instrument):
+    @abstractmethod
+    def read_flicker(self) -> Flicker:
+        """Return the flicker of the light now. Raises `BadReply` where there is none."""
+
+    @abstractmethod
+    def read_transition_s(self, change: Callable[[], None]) -> float:
+        """Have `change` change the light, and return its time between 10 % and 90 %."""
+
+
+class SoundMeter(Instrument):
+    @abstractmethod
+    def read_sound(self) -> Sound: ...
 
 
 class Actuator(Instrument):
@@ -254,6 +323,25 @@ class KeyActuator(Actuator):
     def release(self, usages: Iterable[int]) -> None: ...
 
 
+class AtxPort(Actuator):
+    """An ATX supply on a bench: its mains, its PS_ON#, and what its lines do."""
+
+    @abstractmethod
+    def start(self) -> AtxStart:
+        """Connect the mains, pull PS_ON#, and return the times of the start."""
+
+    @abstractmethod
+    def cut_mains(self) -> AtxStop:
+        """Take the mains away while the supply runs, and return how long it holds on."""
+
+    @abstractmethod
+    def read_levels(self) -> AtxLevels: ...
+
+    @abstractmethod
+    def read_ripple_v(self, rail: str) -> float:
+        """Return peak to peak ripple below 100 kHz: less than what a standard asks for."""
+
+
 class Ps2Port(Actuator):
     """A port for a PS/2 keyboard or mouse: its 5 V and its two lines."""
 
@@ -339,6 +427,9 @@ ROLES: Mapping[str, type[Instrument]] = {
     "screen": PatternSource,
     "actuator": KeyActuator,
     "ps2": Ps2Port,
+    "flicker": FlickerMeter,
+    "sound": SoundMeter,
+    "atx": AtxPort,
     "monitor": Monitor,
     "keyboard": KeySource,
 }

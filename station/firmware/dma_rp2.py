@@ -3,6 +3,7 @@
 RP2040 datasheet: 2.5 DMA ("2.5.3.1 System DREQ Table"), 3.7 PIO registers, 4.9 ADC.
 """
 
+import time
 from array import array
 
 import machine
@@ -22,11 +23,13 @@ class Capture:
         self._channel = channel
         self._buffer = array("H", bytes(2 * most))
         self._taken = 0
-        machine.ADC(machine.Pin(26 + channel))
+        for n in range(3):
+            machine.ADC(machine.Pin(26 + n))
         self._dma = rp2.DMA()
 
-    def start(self, samples, every_us):
-        """Begin to take samples, one each `every_us`, which is at least 2."""
+    def start(self, samples, every_us, channel=0):
+        """Begin to take samples of a channel, one each `every_us`, which is at least 2."""
+        self._channel = channel
         self._taken = min(samples, len(self._buffer))
         machine.mem32[CS] = self._channel << 12 | 1
         machine.mem32[FCS] = 1 << 24 | 1 << 3 | 1
@@ -63,6 +66,9 @@ class Ring:
         self._base = (uctypes.addressof(self._held) + self._size - 1) & ~(self._size - 1)
         self._dma = rp2.DMA()
         self._at = 0
+        self._ring = uctypes.bytearray_at(self._base, self._size)
+        self._read_us = time.ticks_us()
+        self._late = 0
 
     def start(self):
         """Forget what has come, and begin anew."""
@@ -70,6 +76,8 @@ class Ring:
         while machine.mem32[0x50200004] & 1 << 8 == 0:  # FSTAT: state machine 0 has words
             machine.mem32[PIO0_RXF0]
         self._at = 0
+        self._late = 0
+        self._read_us = time.ticks_us()
         self._dma.config(
             read=PIO0_RXF0,
             write=self._base,
@@ -92,3 +100,22 @@ class Ring:
             found.append(machine.mem32[self._base + self._at])
             self._at = (self._at + 4) % self._size
         return found
+
+    def halves(self):
+        """Return the ring, and which of its 16-bit samples have come since: begin and end.
+
+        The end is that of the ring where they go on at its beginning.
+        """
+        end = (self._dma.write - self._base) % self._size & ~3
+        begin = self._at
+        if end < begin:
+            end = self._size
+        self._at = end % self._size
+        now_us = time.ticks_us()
+        self._late |= time.ticks_diff(now_us, self._read_us) > self._size // 2 * 10
+        self._read_us = now_us
+        return self._ring, begin // 2, end // 2
+
+    def overrun(self):
+        """Tell whether more samples came than the ring holds, at one each 10 µs, since `start`."""
+        return int(self._late)

@@ -230,3 +230,94 @@ class Ps2Hw(Rp2040):
     def sent(self):
         """Return None until the device has taken the byte, then 0, or 1 when it refused it."""
         return self._mouth.get() if self._mouth.rx_fifo() else None
+
+
+class Sampling(Rp2040):
+    """Inputs of the ADC, the first at GP26."""
+
+    def __init__(self, settings):
+        self._capture = Capture(0, 4096)
+        super().__init__(settings)
+
+    def capture(self, which, count, every_us):
+        """Begin to take samples."""
+        self._capture.start(count, every_us, self.select(which))
+
+    def select(self, which):
+        """Return the ADC's channel of an input."""
+        return which
+
+    def capturing(self):
+        """Tell whether samples are still to come."""
+        return self._capture.busy()
+
+    def captured(self):
+        """Return the samples."""
+        return self._capture.samples()
+
+
+class LightHw(Sampling):
+    """Pins of the light board: the photodiode at GP26, the microphone at GP27."""
+
+    PHOTODIODE, MICROPHONE = 26, 27
+
+
+class AtxHw(Sampling):
+    """Pins of the ATX board: see docs/firmware/atx.md. GP0 to GP10 are the comparators."""
+
+    FIRST, LAST = 0, 10
+    PS_ON, RELAY = 11, 12
+    SELECT = (13, 14, 15)
+    LEVELS = 26
+    SETTLES_US = 50
+
+    def __init__(self, settings):
+        import pio_atx
+
+        self._ps_on = machine.Pin(self.PS_ON, machine.Pin.OUT, value=0)
+        self._relay = machine.Pin(self.RELAY, machine.Pin.OUT, value=0)
+        self._select = [machine.Pin(pin, machine.Pin.OUT, value=0) for pin in self.SELECT]
+        for pin in range(self.FIRST, self.LAST + 1):
+            machine.Pin(pin, machine.Pin.IN)
+        self._watcher = rp2.StateMachine(
+            0, pio_atx.watch, freq=pio_atx.CYCLES_HZ, in_base=machine.Pin(self.FIRST)
+        )
+        self._ring = Ring(14)  # 8192 samples, 82 ms
+        super().__init__(settings)
+
+    def on(self, level):
+        """Pull PS_ON# low, by an open collector, or let it go."""
+        self._ps_on(level)
+
+    def mains(self, level):
+        """Close or open the mains relay."""
+        self._relay(level)
+
+    def watch(self):
+        """Begin to sample the comparators."""
+        self._watcher.active(0)
+        self._watcher.restart()
+        self._ring.start()
+        self._watcher.active(1)
+
+    def watched(self):
+        """Return a buffer of samples and which of them are new."""
+        return self._ring.halves()
+
+    def lost(self):
+        """Tell whether the ring was read too late: then it has come round."""
+        return self._ring.overrun()
+
+    def select(self, which):
+        """Set the analogue multiplexer, and return the ADC's channel behind it."""
+        for n in range(3):
+            self._select[n](which >> n & 1)
+        time.sleep_us(self.SETTLES_US)
+        return 0
+
+    def level_mv(self, which):
+        """Return the voltage of an input of the ADC, the mean of 64 samples."""
+        self._capture.start(64, 10, self.select(which))
+        while self._capture.busy():
+            pass
+        return sum(self._capture.samples()) * 3300 // (64 * 4096)

@@ -13,4 +13,14 @@ def fixture_of(kind, hardware, settings):
 
         hw = hardware.Ps2Hw(settings)
         return hw, Ps2(hw)
+    if kind == "light":
+        from light import Light
+
+        hw = hardware.LightHw(settings)
+        return hw, Light(hw)
+    if kind == "atx":
+        from atx import Atx
+
+        hw = hardware.AtxHw(settings)
+        return hw, Atx(hw)
     raise ValueError(kind)

@@ -25,6 +25,8 @@ FIRMWARE = Path(__file__).parents[1] / "firmware"
 COMMON = ("line.py", "board.py", "kinds.py", "hw_rp2.py", "dma_rp2.py")
 KINDS: Mapping[str, tuple[str, ...]] = {
     "fingers": ("fingers.py",),
+    "light": ("light.py", "capture.py"),
+    "atx": ("atx.py", "capture.py", "pio_atx.py"),
     "ps2": ("ps2.py", "pio_ps2.py"),
 }
 """The kinds of boards, and the modules of each besides those that all have."""

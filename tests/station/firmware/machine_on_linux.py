@@ -79,7 +79,7 @@ def run_firmware():
         return
     import main
 
-    sys.path[:] = ["/", "/sim"]
+    sys.path[:] = ["/", "/sim/linux"]
     import hwsim
 
     for name in dir(hwsim):

@@ -69,7 +69,7 @@ class LinuxBoard:
         tty.setraw(theirs)
         self.path = os.ttyname(theirs)
         self._process = subprocess.Popen(
-            [*COMMAND, "run_linux.py", self._kind, str(self._world)],
+            [*COMMAND, str(FIRMWARE / "linux" / "run_linux.py"), self._kind, str(self._world)],
             cwd=FIRMWARE,
             stdin=self._ours,
             stdout=self._ours,

@@ -39,6 +39,8 @@ supply_korad = { driver = "ka3000", port = "/dev/c" }
 supply_riden = { driver = "rd60xx", port = "/dev/d", unit = 7 }
 supply_scpi = { driver = "scpi_supply", port = "/dev/e", dialect = "siglent-spd3303x", channel = 2 }
 load_korad = { driver = "kel103", port = "/dev/f" }
+flicker = { driver = "light_board", port = "/dev/j" }
+atx = { driver = "atx_board", port = "/dev/k" }
 ps2 = { driver = "ps2_board", port = "/dev/i" }
 finger_board = { driver = "finger_board", port = "/dev/h", layout = "iso-105" }
 load_scpi = { driver = "scpi_load", port = "/dev/g", dialect = "rigol-dl3000" }

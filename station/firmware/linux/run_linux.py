@@ -1,7 +1,9 @@
-"""Run a board's firmware on Linux: `micropython run_linux.py KIND WORLD.json`."""
+"""Run a board's firmware on Linux: `micropython FOLDER/linux/run_linux.py KIND WORLD.json`."""
 
 import json
 import sys
+
+sys.path.append(sys.path[0][: -len("/linux")])
 
 import hwsim
 from board import Board
