@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from drivers.capabilities import AtxStart, AtxStop
+from drivers.board_readings import AtxStart, AtxStop
 
 PS_ON, OK_LOW, OK_HIGH, SB, MAINS = 0, 1, 2, 9, 10
 RAILS = {"12v": (3, 4), "5v": (5, 6), "3v3": (7, 8)}
