@@ -260,11 +260,11 @@ class Ingest:
             try:
                 kept = await loop.run_in_executor(writer, self._store.keep, arrived)
             except FullError as error:  # the store has said so in the log
-                self.progress.store_trouble = str(error)
+                self.progress.store_trouble, self.progress.store_is_full = str(error), True
             except Exception as error:
                 if not self.progress.store_trouble:
                     log.exception("records cannot be stored; trying again")
-                self.progress.store_trouble = str(error)
+                self.progress.store_trouble, self.progress.store_is_full = str(error), False
             else:
                 if self.progress.store_trouble:
                     log.warning("the database takes records again")

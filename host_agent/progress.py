@@ -25,6 +25,9 @@ class Progress:
     store_trouble: str = ""
     """The reason why nothing can be stored, while that is so."""
 
+    store_is_full: bool = False
+    """The reason is a full disk, of which the store tells itself."""
+
     derive_trouble: str = ""
     """The reason why steps and measurements cannot be derived, while that is so and it is known."""
 
@@ -43,7 +46,7 @@ class Progress:
         if not self.connected:
             why = f": {self.broker_trouble}" if self.broker_trouble else ""
             found.append(f"Not connected to the broker, stations keep their records{why}")
-        if self.store_trouble and not self.store_trouble.startswith("Disk full"):
+        if self.store_trouble and not self.store_is_full:
             found.append(f"Records cannot be stored now, stations keep them: {self.store_trouble}")
         for topic, why in list(self.broker_refusals.items()):
             found.append(f"The broker refuses what the host publishes to {topic}: {why}")

@@ -318,7 +318,7 @@ def test_one_that_is_in_test_elsewhere_is_offered_with_the_reason(
 
 class FullDisk(Outbox):
     def begin(self, draft: RunRecord, plan: bytes = b"") -> RunRecord:
-        raise OutboxError("the disk is full")
+        raise OutboxError("outbox.no_room", place="/data")
 
 
 def test_what_could_not_be_kept_is_not_tested_but_offered_with_the_reason(tmp_path: Path) -> None:
@@ -327,7 +327,8 @@ def test_what_could_not_be_kept_is_not_tested_but_offered_with_the_reason(tmp_pa
     told = bench.port()
     assert told is not None
     assert told.offered
-    assert told.reason == Phrase("refused.cannot_keep", {"tag": "KB-1"}, "the disk is full")
+    why = {"place": "/data", "tag": "KB-1", "because": "outbox.no_room"}
+    assert told.reason == Phrase("refused.cannot_keep", dict(why))
     assert bench.began() == 0
     with pytest.raises(CannotKeep):
         bench.service.start("left", "KB-1")
@@ -460,8 +461,9 @@ def test_plugging_while_the_station_closes_neither_hangs_nor_raises(tmp_path: Pa
     assert not flickers.is_alive()
     told = bench.port()
     assert told is not None
-    with pytest.raises(CommandRefused, match="The station is shutting down"):
+    with pytest.raises(CommandRefused) as refused:
         bench.service.start("left", "A-1")
+    assert refused.value.phrase.id == "refused.shutting_down"
     bench.cables.end()
     assert bench.cables.raised == []
 

@@ -125,7 +125,7 @@ class Station:
         try:
             self.service.start(slot, tag, plan)
         except CommandRefused as refusal:
-            if not any(why in str(refusal) for why in ("is busy with", "is being tested in")):
+            if refusal.phrase.id not in ("refused.busy", "refused.in_test"):
                 raise
             return False
         return True

@@ -141,7 +141,7 @@ class BrokenOutbox(Outbox):
 
     def counts(self) -> Counts:
         if self.broken:
-            raise OutboxError("disk I/O error")
+            raise OutboxError("outbox.failed", place="/data", error="disk I/O error")
         return super().counts()
 
 

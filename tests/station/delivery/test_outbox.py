@@ -507,8 +507,9 @@ def test_a_file_that_is_no_database_is_told_and_set_aside_as_it_is(path: Path) -
 def test_two_stations_on_one_folder_are_refused(path: Path) -> None:
     first = Outbox(path)
     record = complete(first)
-    with pytest.raises(OutboxError, match="Is another station running on the same data"):
+    with pytest.raises(OutboxError) as refused:
         Outbox(path, patience_s=0.05)
+    assert refused.value.phrase.id == "outbox.in_use"
     assert waiting(first) == [record]
     first.close()
     after = Outbox(path)

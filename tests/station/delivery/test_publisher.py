@@ -483,7 +483,7 @@ class Ailing(Outbox):
     def _fail(self) -> None:
         if self.failures:
             self.failures -= 1
-            raise OutboxError(f"{self.path}: disk I/O error")
+            raise OutboxError("outbox.failed", place=str(self.path), error="disk I/O error")
 
     def counts(self) -> Counts:
         self._fail()

@@ -226,6 +226,8 @@ def finished(
 
 # What follows plays; nothing of it is used by tests.
 
+LAMPS, PIXELS = "Lock lamps", "Pixel faults"
+
 ADAPTER = (
     ("No-load voltage", (("output_voltage", 19.52, "V", 18.5, 20.5),)),
     (
@@ -250,13 +252,13 @@ MONITOR = (
     ("EDID", (("edid_checksum", True, "", None, None), ("year", 2016, "", None, None))),
     ("Nine-zone uniformity", ZONES),
     ("Contrast", (("contrast", 812.0, "", 500.0, None),)),
-    ("Pixel faults", ()),
+    (PIXELS, ()),
     ("Standby power", (("standby_power", 0.31, "W", None, 0.5),)),
 )
 KEYBOARD = (
     ("Enumeration", (("enumerated", True, "", None, None),)),
     ("Every key", ()),
-    ("Lock lamps", ()),
+    (LAMPS, ()),
 )
 
 
@@ -346,8 +348,8 @@ class Player:
                 strange = (0x2C,) if count > 40 else ()
                 yield keys_shown("iso-105", (usages[count],), tuple(usages[:count]), strange)
                 time.sleep(0.08)
-        if title in ("Lock lamps", "Pixel faults"):
-            choices = YES_NO if title == "Lock lamps" else DIGITS
+        if title in (LAMPS, PIXELS):
+            choices = YES_NO if title == LAMPS else DIGITS
             self._answers[slot].clear()
             yield asked(QUESTIONS[title], choices)
             while not self._answers[slot].wait(0.1):
@@ -382,9 +384,8 @@ class Player:
 
 ENDINGS = (Verdict.PASS, Verdict.FAIL, Verdict.ERROR, None, Verdict.ABORTED)
 QUESTIONS = {
-    "Lock lamps": "Is the Caps Lock lamp lit, and no other?",
-    "Pixel faults": "How many bright pixels do you see on the black screen? Look at all four "
-    "corners, too.",
+    LAMPS: "Is the Caps Lock lamp lit, and no other?",
+    PIXELS: "How many bright pixels do you see on the black screen? Look at all four corners, too.",
 }
 PLANS = {
     id(ADAPTER): "Laptop adapter",

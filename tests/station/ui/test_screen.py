@@ -7,6 +7,7 @@ from rich.cells import cell_len
 
 from records import Device, Phrase, Verdict
 from records.verdicts import OF_A_RUN
+from records.words import language
 from station.console import (
     AutopilotNotice,
     BeforeNotice,
@@ -50,6 +51,10 @@ SMALL, LARGE = (80, 24), (120, 40)
 SIZES = [SMALL, LARGE]
 LOW = measurement("output_voltage", 17.9, low=18.5, high=20.5)
 GOOD = measurement("output_voltage", 19.5, low=18.5, high=20.5)
+
+
+says = language().text
+"""A sentence of the catalogue in English, by its id."""
 
 
 class Sight:
@@ -168,7 +173,7 @@ def test_a_failure_shows_what_was_outside() -> None:
     sight.happens("Slot-1", started(), finished(Verdict.FAIL, step("L", Verdict.FAIL, LOW)))
     assert "Output voltage 17.9 V, 18.5 V to" in sight.text()
     assert " 20.5 V allowed " in sight.text()
-    assert "Put the device aside for repair." in sight.words()
+    assert says("next.fail") in sight.words()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -177,8 +182,8 @@ def test_an_error_says_that_the_bench_is_at_fault(slots: int, size: tuple[int, i
     sight = Sight(FakeConsole(slots), size)
     broken = step("Load", Verdict.ERROR, reason="meter gave no answer")
     sight.happens("Slot-1", started(), finished(Verdict.ERROR, broken, made_safe()))
-    assert "Bench at fault," in sight.words()
-    assert "device." in sight.words()
+    assert says("screen.bench_fault").split()[0] in sight.words()
+    assert says("screen.bench_fault").split()[-1] in sight.words()
     if slots < 8:
         assert "meter gave no answer" in sight.words()
 
@@ -193,8 +198,8 @@ def test_a_device_that_may_be_under_power_is_told_everywhere(
     unsafe = made_safe(Verdict.ERROR, "supply is mute")
     sight.happens("Slot-1", started(), finished(Verdict.ERROR, step(), unsafe))
     sight.controls.enlarged = enlarged
-    assert "Slot-1: MAY STILL BE POWERED. Switch off at the mains." in sight.text()
-    assert "DEVICE MAY STILL BE" in "".join(sight.lines()[2:])
+    assert says("screen.unsafe_banner", slots="Slot-1") in sight.text()
+    assert says("screen.still_powered")[:19] in "".join(sight.lines()[2:])
 
 
 def test_the_danger_of_one_slot_stays_in_view_while_another_is_enlarged() -> None:
@@ -257,7 +262,7 @@ def test_a_forgotten_line_in_front_of_a_question_is_explained() -> None:
     sight = Sight()
     sight.press("L")
     sight.happens("Slot-1", started(), asked())
-    assert "Press Esc to clear the line. Then answer." in sight.text()
+    assert says("screen.clear_to_answer") in sight.text()
 
 
 def test_the_input_line_says_where_a_tag_would_go() -> None:
@@ -292,7 +297,7 @@ def test_without_a_connection_the_screen_is_calm_about_it(size: tuple[int, int])
     sight = Sight(FakeConsole(4, connected=False, simulated=True), size)
     assert "not connected" in sight.lines()[0]
     assert "SIMULATED" in sight.lines()[0]
-    assert "results are kept here" in sight.lines()[1]
+    assert says("screen.kept_here") in sight.lines()[1]
 
 
 def test_a_verdict_on_a_simulated_rig_says_so_in_its_slot() -> None:
@@ -307,10 +312,10 @@ def test_a_demonstration_says_how_to_take_over_and_then_what_to_do(size: tuple[i
     console = FakeConsole(4, simulated=True)
     console.autopilot = True
     sight = Sight(console, size)
-    assert "simulated devices run by themselves. Ctrl+T: operate yourself." in sight.lines()[1]
+    assert says("screen.autopilot") in sight.lines()[1]
     assert "Ctrl+T" in sight.lines()[-1]
     sight.press("ctrl+t")
-    assert "Type any asset tag. Press Enter." in sight.lines()[1]
+    assert says("screen.taken_over") in sight.lines()[1]
     assert "Ctrl+T" not in sight.lines()[-1]
 
 
@@ -340,7 +345,7 @@ def test_where_the_records_can_be_looked_at_is_told() -> None:
 def test_a_result_that_cannot_be_saved_is_told_in_its_slot() -> None:
     sight = Sight()
     sight.happens("Slot-1", started(), NotSaved(Phrase(text="no space left on device")))
-    assert "The result is only in memory." in sight.text()
+    assert says("screen.not_saved").partition(".")[0] in sight.text()
     sight.press("enter")
     assert "no space left on device" in sight.words()
 
@@ -445,8 +450,8 @@ def test_the_wish_to_quit_names_what_runs() -> None:
     for number in range(1, 9):
         sight.happens(f"Slot-{number}", started())
     sight.press("ctrl+q")
-    assert "Still testing: Slot-1, Slot-2," in sight.text()
-    assert "Ctrl+Q once more stops them and quits. Esc stays." in sight.words()
+    names = ", ".join(f"Slot-{number}" for number in range(1, 9))
+    assert says("screen.quit_running", slots=names) in sight.words()
 
 
 @pytest.mark.parametrize("tag", ["[red]", "[/]", "[link=x]y[/link]", "{0}", "%s", "$tag", "\\"])
@@ -543,7 +548,7 @@ def test_a_slot_shows_what_is_plugged_in_and_what_to_do(size: tuple[int, int]) -
     sight.console.tell(offer())
     assert "Plugged in: Cherry G80-3000" in sight.text()
     assert "serial number KB-77" in sight.text()
-    assert "Scan its label to start" in sight.text()
+    assert says("screen.scan_its_label") in sight.text()
     assert "Ctrl+S  serial number" in sight.lines()[-1]
     sight.press("f2")
     assert "F1 selects this slot" in sight.text()
@@ -572,7 +577,7 @@ def test_the_next_device_is_announced_below_the_last_ones_verdict(size: tuple[in
     sight.happens("Slot-1", started(), finished(Verdict.PASS))
     sight.console.tell(offer())
     assert "Plugged in: Cherry G80-3000" in sight.text()
-    assert "Scan its label to start" in sight.text()
+    assert says("screen.scan_its_label") in sight.text()
     sight.happens("Slot-1", started())
     assert "Plugged in" not in sight.text()
     sight.happens("Slot-1", finished(Verdict.PASS))
@@ -585,7 +590,7 @@ def test_whoever_is_asked_sees_that_the_device_is_gone(size: tuple[int, int]) ->
     sight.console.tell(offer())
     sight.happens("Slot-1", started(), StepStarted(0, Phrase(text="Lamps")), asked())
     sight.console.tell(PluggedNotice("Slot-1"))
-    assert "Unplugged: nothing is at its port." in sight.text()
+    assert says("screen.pulled") in sight.text()
     assert "Is the lamp lit?" in sight.text()
     sight.console.tell(offer())
     assert "Unplugged" not in sight.text()
