@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 
 _LOOK_EVERY_S = 5.0
 _AFTER_TROUBLE_S = 10.0
+_NAMED = 5
 _POLITE_S = 0.02
 _POLITE_AT_MOST_S = 10.0
 
@@ -91,7 +92,9 @@ class EvidenceLane:
         asked = [due for due in dues if self._ask(due.station, encode(due.request))]
         if asked:
             await self._in(writer, self._store.note_asked, asked)
-            log.info("asked %s for records again", ", ".join(due.station for due in asked))
+            names = ", ".join(due.station for due in asked[:_NAMED])
+            more = f" and {len(asked) - _NAMED} more" if len(asked) > _NAMED else ""
+            log.info("asked %s%s for records again", names, more)
             self._changed()
 
     async def _in(

@@ -337,8 +337,13 @@ class _Chunk(NamedTuple):
 
 
 async def probe(address: Address, version: Version | None) -> str:
-    """Return why a broker does not take the host as a client; empty when it does."""
-    address = replace(address, client_id=f"{address.client_id}-check", session_expiry_s=0)
+    """Return why a broker does not take the host as a client; empty when it does.
+
+    With a user name it may take the place of a host that runs, which connects again at once and
+    finds its session as it was.
+    """
+    if not address.username:  # with one, brokers may name the session after it: it must not end
+        address = replace(address, client_id=f"{address.client_id}-check", session_expiry_s=0)
     try:
         session = await Session.connect(address, version, lambda session, arrived: None)
         await session.disconnect()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from host_agent.config import ListenAddress
+from host_agent.connections import BoundedProtocol
 from host_agent.ingest import Ingest
 from host_agent.mqtt import Address, Version
 from host_agent.store import Store
@@ -117,7 +118,7 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

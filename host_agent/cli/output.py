@@ -6,14 +6,18 @@ from typing import Any
 
 
 def log_to_stderr() -> None:
-    """Log to stderr from INFO up, without what alembic says of each migration."""
+    """Log to stderr from INFO up, each thing seldom, without alembic's word on each migration."""
     import logging
+
+    from host_agent.log_rate import Seldom
 
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
     for noisy in ("alembic.runtime.plugins", "alembic.runtime.migration"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

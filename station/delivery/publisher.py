@@ -14,9 +14,9 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiomqtt
 import msgspec
@@ -43,6 +43,29 @@ class Delivery(NamedTuple):
     waiting: int
     rejected: int
     troubles: tuple[Phrase, ...] = ()
+
+
+class _Client(aiomqtt.Client):
+    """Says in the log what a broker refuses; by MQTT 5, as 3.1.1 acknowledges what it drops."""
+
+    _refusal = ""
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, code: Any, given: Any) -> None:
+        if code.is_failure and str(code) != self._refusal:
+            self._refusal = str(code)
+            log.warning("the broker refuses what this station publishes: %s", code)
+        super()._on_publish(client, userdata, mid, code, given)
+
+
+def _check_granted(name: str, codes: Iterable[Any]) -> None:
+    """Check that the broker grants a subscription. Raises `aiomqtt.MqttError` with its reason."""
+    for code in codes:
+        if int(getattr(code, "value", code)) >= _REFUSED:
+            topic = topics.receipt(name)
+            raise aiomqtt.MqttError(f"the broker refuses the subscription to {topic}: {code}")
+
+
+_REFUSED = 0x80  # reason codes from here on are refusals: MQTT 5.0, 2.4; in 3.1.1 SUBACK's only one
 
 
 class Publisher:
@@ -165,7 +188,7 @@ class Publisher:
             password = Path(os.path.expandvars(broker.password_file)).read_text().strip()
         five = broker.mqtt_version == 5
         gone = StationState(station=self._station, online=False)
-        return aiomqtt.Client(
+        return _Client(
             broker.host,
             broker.port,
             username=broker.username or None,
@@ -183,7 +206,7 @@ class Publisher:
     async def _converse(self, client: aiomqtt.Client) -> None:
         """Talk until the connection breaks, which the first task to notice raises."""
         for name in self._names():
-            await client.subscribe(topics.receipt(name), qos=1)
+            _check_granted(name, await client.subscribe(topics.receipt(name), qos=1))
         self._in_flight.forget()
         self._set_connected(connected=True)
         tasks = [

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import paho.mqtt.client as paho
 import pytest
@@ -17,6 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from tests.host_agent.rig import eventually
 
 SHIPPED = Path(__file__).parents[2] / "systemd" / "mosquitto"
 SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,15 +46,25 @@ def needs(tool: str, package: str) -> str:
 class Client:
     """A client of the broker, by MQTT 5, which gives reasons for a refusal."""
 
-    def __init__(self, port: int, user: str, password: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        port: int,
+        user: str,
+        password: str,
+        tls: ssl.SSLContext | None,
+        *,
+        client_id: str = "",
+    ) -> None:
+        self.disconnected = 0
         self.messages: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         admitted: queue.SimpleQueue[str] = (
             queue.SimpleQueue()
         )  # over TLS mosquitto 2.0.11 hangs up on a denial
         self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=user, protocol=paho.MQTTv5
+            CallbackAPIVersion.VERSION2, client_id=client_id or user, protocol=paho.MQTTv5
         )
+        self._client.on_disconnect = lambda c, u, flags, code, p: self._count_end()
         if user:
             self._client.username_pw_set(user, password)
         if tls is not None:
@@ -68,6 +81,9 @@ class Client:
         self._client.loop_start()
         self.admitted = admitted.get(timeout=WITHIN_S)
 
+    def _count_end(self) -> None:
+        self.disconnected += 1
+
     def publish(self, topic: str, payload: bytes = b"{}") -> str:
         """Publish, and return the broker's answer."""
         self._client.publish(topic, payload, qos=1)
@@ -82,7 +98,10 @@ class Client:
         self._client.loop_stop()
 
 
-Join = Callable[[str, str], Client]
+class Join(Protocol):
+    """Connects a client to the broker, by default under its user's name."""
+
+    def __call__(self, user: str, password: str, client_id: str = "") -> Client: ...
 
 
 def free_port() -> int:
@@ -123,8 +142,8 @@ def join() -> Iterator[Callable[[int, ssl.SSLContext | None], Join]]:
     clients: list[Client] = []
 
     def at(port: int, tls: ssl.SSLContext | None) -> Join:
-        def one(user: str, password: str) -> Client:
-            clients.append(Client(port, user, password, tls))
+        def one(user: str, password: str, client_id: str = "") -> Client:
+            clients.append(Client(port, user, password, tls, client_id=client_id))
             return clients[-1]
 
         return one
@@ -249,3 +268,29 @@ def test_the_host_hears_every_station_and_sends_receipts_only(lan: Join) -> None
     assert heard == {(f"pace/1/{name}/run", name.encode()) for name in ("bench-1", "bench-2")}
     assert host.publish("pace/1/bench-1/receipt") != DENIED
     assert host.publish("pace/1/bench-1/run") == DENIED
+
+
+@pytest.mark.parametrize("stolen", ["pace-host", "pace-station-bench-2", "bench-2"])
+def test_no_station_takes_the_place_of_the_host_or_of_another_station(
+    lan: Join, stolen: str
+) -> None:
+    host = lan("pace-host", "pace-host's")
+    other = lan("bench-2", "bench-2's", client_id="pace-station-bench-2")
+    host.subscribe("pace/1/+/run")
+    other.subscribe("pace/1/bench-2/receipt")
+    thief = lan("bench-1", "bench-1's", client_id=stolen)
+    assert thief.admitted == "Success"
+    for number in range(3):
+        assert thief.publish("pace/1/bench-1/run", b"%d" % number) == "Success"
+        assert host.messages.get(timeout=WITHIN_S)[1] == b"%d" % number
+        assert host.publish("pace/1/bench-2/receipt") == "Success"
+        assert other.messages.get(timeout=WITHIN_S)[0] == "pace/1/bench-2/receipt"
+    assert (host.disconnected, other.disconnected) == (0, 0)
+    assert thief.messages.empty()
+
+
+def test_the_same_user_again_takes_its_own_place(lan: Join) -> None:
+    """The bound of one connection for each user is stated in docs/how-to/run-the-host.md."""
+    first = lan("bench-1", "bench-1's", client_id="a")
+    lan("bench-1", "bench-1's", client_id="b")
+    eventually(lambda: first.disconnected > 0)
