@@ -2,7 +2,7 @@
 
 A connection that has not asked within `ASK_WITHIN_S`, by one byte a second or by none, is closed.
 Beyond `MOST_CONNECTIONS` the one that has been idle for longest makes room for the next, so that
-idle connections keep no page from anybody.
+idle connections keep no page away.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A flood of connections, messages or words costs a bounded amount, and keeps nobody away."""
+"""A flood of connections, messages or words costs a bounded amount, and keeps no page away."""
 
 import asyncio
 import contextlib
