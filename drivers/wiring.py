@@ -42,6 +42,16 @@ class OneOf(NamedTuple):
     values: tuple[Any, ...]
 
 
+class Read(NamedTuple):
+    """A mark: the value is read from what a file says by a function, which raises `ValueError`.
+
+    `words` say what may stand there. It is for twins; what a driver is set to stands as it is.
+    """
+
+    read: Callable[[Any], Any]
+    words: str
+
+
 class Written(NamedTuple):
     """A text with a grammar. `parse` raises `ValueError`, a sentence that begins with the text."""
 

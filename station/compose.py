@@ -150,7 +150,7 @@ def _report(line: "SimulatedLine", handover: "Handover", outbox: Outbox, runs: i
             done = len(line.finished)
             print(f"{done} of {runs} devices tested", file=sys.stderr)
     print(f"{len(line.finished)} of {runs} devices tested", file=sys.stderr)
-    records = [record for _, record in line.finished]
+    records = [one.record for one in line.finished]
     counts = handover.wait(outbox.counts, lambda text: print(text, file=sys.stderr, flush=True))
     wrong = judge(line.finished)
     for complaint in wrong:

@@ -58,7 +58,8 @@ class SimulatedI2cBus:
 class SimulatedSerial:
     """Implements `drivers.buses.ByteStream` with a twin at the far end, in memory.
 
-    A read that finds too little lets the line's timeout pass in simulated time.
+    A read that finds too little lets the line's timeout pass in simulated time. A `device` may have
+    a `delay_s`, after which its answers come, and be `unplugged`.
     """
 
     def __init__(
@@ -68,35 +69,53 @@ class SimulatedSerial:
         self._time = time or SimulatedTime()
         self._timeout_s = timeout_s
         self._inbox = b""
+        self._late: list[tuple[float, bytes]] = []
         self.unplugged = False
 
     def _check(self) -> None:
-        if self.unplugged:
+        if self.unplugged or getattr(self._device, "unplugged", False):
             raise NotConnected("simulated serial line: unplugged")
+        self._arrive()
+
+    def _arrive(self) -> None:
+        while self._late and self._late[0][0] <= self._time.monotonic():
+            self._inbox += self._late.pop(0)[1]
+
+    def _wait(self, is_enough: Callable[[], bool], timeout_s: float) -> None:
+        """Let time pass until enough has come, or the line's timeout is over."""
+        end_s = self._time.monotonic() + timeout_s
+        while not is_enough() and self._late and self._late[0][0] <= end_s:
+            self._time.sleep(max(0.0, self._late[0][0] - self._time.monotonic()))
+            self._arrive()
+        if not is_enough():
+            self._time.sleep(max(0.0, end_s - self._time.monotonic()))
 
     def write(self, data: bytes, /) -> int:
         self._check()
-        self._inbox += self._device.receive(data)
+        answer = self._device.receive(data)
+        delay_s: float = getattr(self._device, "delay_s", 0.0)
+        if delay_s > 0:
+            self._late.append((self._time.monotonic() + delay_s, answer))
+        else:
+            self._inbox += answer
         return len(data)
 
     def read(self, size: int = 1, /) -> bytes:
         self._check()
-        if len(self._inbox) < size:
-            self._time.sleep(self._timeout_s)
+        self._wait(lambda: len(self._inbox) >= size, self._timeout_s)
         taken, self._inbox = self._inbox[:size], self._inbox[size:]
         return taken
 
     def read_until(self, expected: bytes, /) -> bytes:
         self._check()
+        self._wait(lambda: expected in self._inbox, self._timeout_s)
         head, found, self._inbox = self._inbox.partition(expected)
-        if not found:
-            self._time.sleep(self._timeout_s)
         return head + found
 
     def read_until_quiet(self, size: int, quiet_s: float, /) -> bytes:
         self._check()
-        if len(self._inbox) < size:
-            self._time.sleep(quiet_s if self._inbox else self._timeout_s)
+        some = bool(self._inbox)
+        self._wait(lambda: len(self._inbox) >= size, quiet_s if some else self._timeout_s)
         taken, self._inbox = self._inbox[:size], self._inbox[size:]
         return taken
 
@@ -106,6 +125,7 @@ class SimulatedSerial:
 
     def close(self) -> None:
         self._inbox = b""
+        self._late.clear()
 
 
 class SimulatedHardware:
@@ -128,6 +148,8 @@ class SimulatedHardware:
 
     def serial(self, port: str, *, baudrate: int, timeout_s: float = 1.0) -> ByteStream:
         if port not in self._serial:
+            raise NotConnected(f"{port}: no such serial port")
+        if getattr(self._serial[port], "unplugged", False):
             raise NotConnected(f"{port}: no such serial port")
         return SimulatedSerial(self._serial[port], time=self.time, timeout_s=timeout_s)
 

@@ -28,8 +28,26 @@ class MainsLine:
         frequency_hz: float = 50.0,
     ) -> None:
         self.consumer = consumer
-        self.voltage_v = voltage_v
-        self.frequency_hz = frequency_hz
+        self._voltage_v = voltage_v
+        self._frequency_hz = frequency_hz
+
+    @property
+    def voltage_v(self) -> float:
+        """Return the RMS voltage of the line."""
+        return self._voltage_v
+
+    @voltage_v.setter
+    def voltage_v(self, voltage_v: float) -> None:
+        self._voltage_v = voltage_v
+
+    @property
+    def frequency_hz(self) -> float:
+        """Return the frequency of the line."""
+        return self._frequency_hz
+
+    @frequency_hz.setter
+    def frequency_hz(self, frequency_hz: float) -> None:
+        self._frequency_hz = frequency_hz
 
     def load(self) -> MainsLoad:
         """Return the load now; none without a consumer, or with the mains switched off."""

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class SimulatedTime:
@@ -38,6 +38,14 @@ class Source(Protocol):
         """Return the terminal voltage while `current_a` flows; it never rises with the current."""
 
 
+@runtime_checkable
+class SettlingSource(Source, Protocol):
+    """A source that changes with its load: it warms up, or its protection trips."""
+
+    def settle(self, voltage_v: float, current_a: float) -> None:
+        """Take note of where the circuit has come to rest."""
+
+
 class Sink(Protocol):
     """A sink of a circuit: an electronic load, a monitor, a keyboard."""
 
@@ -51,19 +59,39 @@ class Circuit:
     MOST_CURRENT_A = 200.0
 
     def __init__(self, source: Source | None = None, *sinks: Sink) -> None:
-        self.source = source
-        self.sinks = list(sinks)
+        self._source = source
+        self._sinks = list(sinks)
+
+    @property
+    def source(self) -> Source | None:
+        """Return the source of the circuit; None while there is none."""
+        return self._source
+
+    @source.setter
+    def source(self, source: Source | None) -> None:
+        self._source = source
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Return the sinks of the circuit, to be changed in place."""
+        return self._sinks
+
+    @sinks.setter
+    def sinks(self, sinks: list[Sink]) -> None:
+        self._sinks = sinks
 
     def solve(self) -> tuple[float, float]:
-        """Return `(voltage_v, current_a)` at the terminals, by bisection on the current."""
-        if self.source is None:
+        """Return `(voltage_v, current_a)` at the terminals, by bisection on the current.
+
+        A source that changes with its load hears where the circuit has come to rest.
+        """
+        source = self.source
+        if source is None:
             return 0.0, 0.0
         low_a, high_a = 0.0, self.MOST_CURRENT_A
         for _ in range(60):
             current_a = (low_a + high_a) / 2
-            wanted_a = sum(
-                sink.current_at(self.source.voltage_at(current_a)) for sink in self.sinks
-            )
+            wanted_a = sum(sink.current_at(source.voltage_at(current_a)) for sink in self.sinks)
             if wanted_a > current_a:
                 low_a = current_a
             else:
@@ -71,7 +99,10 @@ class Circuit:
         current_a = (low_a + high_a) / 2
         if current_a < 1e-9:
             current_a = 0.0
-        return max(0.0, self.source.voltage_at(current_a)), current_a
+        voltage_v = max(0.0, source.voltage_at(current_a))
+        if isinstance(source, SettlingSource):
+            source.settle(voltage_v, current_a)
+        return voltage_v, current_a
 
     @property
     def voltage_v(self) -> float:

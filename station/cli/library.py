@@ -69,7 +69,7 @@ def explain(chosen: argparse.Namespace) -> int:
             library,
             chosen.equipment,
             chosen.profile,
-            nameplate=_nameplate(kind, chosen.set),
+            nameplate=nameplate_of(kind, chosen.set),
             roles=_roles(kind, chosen.roles),
             site=chosen.site,
         )
@@ -86,7 +86,7 @@ def explain(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _nameplate(kind: "Kind", said: Sequence[str]) -> dict[str, Any]:
+def nameplate_of(kind: "Kind", said: Sequence[str]) -> dict[str, Any]:
     """Read NAME=VALUE by the sort of the rating. Raises `LookupError` and `ValueError`."""
     found: dict[str, Any] = {}
     for one in said:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.cli.arguments import add_config, add_verb, add_verbs, complain, count, speed
+from station.cli import simulate
+from station.cli.arguments import add_config, add_verb, add_verbs, complain
 
 if TYPE_CHECKING:
     from station.rig.config import StationConfig
@@ -18,25 +19,7 @@ def add(noun: argparse.ArgumentParser) -> None:
     add_config(run)
     run.add_argument("--ui", action="store_true", help="with the operator's screen")
     run.add_argument("--data", type=Path, help="instead of `data` in the configuration")
-    simulate = add_verb(
-        verbs, "simulate", "the same station, on simulated instruments and devices", _simulate
-    )
-    simulate.add_argument("--config", type=Path, help="a station.toml; default: the demo's rig")
-    simulate.add_argument("--ui", action="store_true", help="with the operator's screen")
-    simulate.add_argument("--data", type=Path, required=True, help="folder for its records")
-    simulate.add_argument("--runs", type=count, help="test so many devices, deliver, and end")
-    simulate.add_argument("--seed", type=int, default=1, help="which devices come along")
-    simulate.add_argument(
-        "--speed",
-        type=speed,
-        help="times faster than real; default: 20 with --ui, else as fast as it can",
-    )
-    simulate.add_argument("--broker", help="HOST:PORT instead of the configuration's")
-    simulate.add_argument(
-        "--mqtt-version", type=int, choices=(3, 5), help="instead of the configuration's"
-    )
-    simulate.add_argument("--language", help="of the screen, instead of the configuration's")
-    simulate.add_argument("--page", default="", help="address of the host's page, to be shown")
+    simulate.add(verbs)
     check = add_verb(verbs, "check", "check station.toml and its plans; touches nothing", _check)
     add_config(check)
     check.add_argument("--json", action="store_true", help="the slots as JSON")
@@ -61,31 +44,6 @@ def _run(chosen: argparse.Namespace) -> int:
         code = complain(str(error))
         wait_before_the_end()
         return code
-
-
-def _simulate(chosen: argparse.Namespace) -> int:
-    from station.compose import Simulation, simulate_station
-    from station.delivery.outbox import OutboxError
-    from station.process import ScreenFailed
-    from station.rig.config import ConfigError
-
-    try:
-        return simulate_station(
-            Simulation(
-                config=chosen.config,
-                data=chosen.data,
-                ui=chosen.ui,
-                runs=chosen.runs,
-                seed=chosen.seed,
-                speed=chosen.speed,
-                broker=chosen.broker,
-                mqtt_version=chosen.mqtt_version,
-                page=chosen.page,
-                language=chosen.language,
-            )
-        )
-    except (ConfigError, OutboxError, ScreenFailed) as error:
-        return complain(str(error))
 
 
 def _check(chosen: argparse.Namespace) -> int:

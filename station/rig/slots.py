@@ -17,7 +17,7 @@ from station.delivery.keeping import Keep
 from station.engine.bench import Bench, Place, SharedLock
 from station.engine.clock import Clock
 from station.engine.plan import Plan
-from station.engine.prompts import Prompter
+from station.engine.prompts import Operator
 from station.rig.offers import Ask
 from station.rig.tables import InstrumentTable
 
@@ -96,7 +96,7 @@ def open_bench(
     slot: str,
     hardware: Hardware,
     clock: Clock,
-    operator: Prompter,
+    operator: Operator,
     locks: Mapping[str, SharedLock],
     shared_hardware: Hardware | None = None,
 ) -> Bench:

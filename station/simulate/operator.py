@@ -2,45 +2,93 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
-from drivers.formats.key_layouts import LAYOUTS
 from records import RunRecord
 from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNotice
 from station.engine.events import (
     Answered,
     Asked,
-    Identifying,
-    NotStarted,
+    Event,
     Question,
     RunFinished,
     RunStarted,
+    StepFinished,
     StepStarted,
 )
-from station.engine.prompts import DIGITS, NO, YES
-from station.simulate.label import line_for
-from station.simulate.population import Case, draw
+from station.engine.library import SHIPPED
+from station.engine.plan import Plan
+from station.simulate.demands import Demands
+from station.simulate.evaluate import Outlook, Window, evaluate
+from station.simulate.person import Person
+from station.simulate.population import Population
 from station.simulate.rig import SimulatedRig
+from station.simulate.scenarios import Scenario
+from station.simulate.stage import Staged, stage
 from station.simulate.world import World
-from station.steps.keyboard.fingers import DONE, PRESSED, pressed_keys
 
 log = logging.getLogger(__name__)
 
-TYPING_S = 0.03
 CANNOT_KEEP_S = 2.0
 
 
-class Mismatch(Exception):
-    """A simulated device got another verdict than its defect calls for."""
+@dataclass(frozen=True)
+class Finished:
+    """A device that was tested: what was staged, what is true of it, and its record."""
+
+    staged: Staged
+    outlook: Outlook
+    record: RunRecord
+
+
+@dataclass
+class _Watched:
+    """The run of a slot that is under way."""
+
+    staged: Staged
+    person: Person
+    plan: Plan
+    windows: list[Window] = field(default_factory=list)
+    began: tuple[str, str, float] | None = None
+    asked: Question | None = None
+
+    @property
+    def stops_at(self) -> str:
+        """Return the test at which the person stops the run; nothing where it goes on."""
+        return self.staged.scenario.operator.stops_at
+
+    def note(self, event: Event, world: World) -> str:
+        """Note when tests begin and end; return the name of the test that begins, or nothing."""
+        if isinstance(event, StepStarted):
+            planned = self.plan.steps[event.number]
+            self.began = (planned.test or planned.use, planned.use, world.now_s)
+            return self.began[0]
+        if isinstance(event, StepFinished) and self.began is not None:
+            self.windows.append(Window(*self.began, world.now_s))
+            self.began = None
+        return ""
+
+    def finished(self, record: RunRecord, folders: tuple[Path, ...]) -> Finished:
+        """Return the run with what is true of it."""
+        plan = self.plan
+        outlook = evaluate(
+            self.staged,
+            Demands(folders, plan.equipment, plan.profile),
+            self.windows,
+            planned={one.test or one.use: one.use for one in plan.steps},
+            can_pass=not plan.incomplete,
+        )
+        return Finished(self.staged, outlook, record)
 
 
 class SimulatedLine:
     """Plugs in devices when runs begin, and does with its hands what answers promise.
 
     Works with any operator. While `running`, it also operates: scans, looks, answers and stops.
-    `finished` pairs every record with its case.
+    `finished` pairs every record with what is true of its device.
     """
 
     def __init__(
@@ -50,23 +98,27 @@ class SimulatedLine:
         *,
         seed: int,
         pause_s: float = 0.0,
-        draw: Callable[[str, Random], Case] = draw,
+        draw: Callable[[str, Random], Scenario] | None = None,
+        folders: tuple[Path, ...] = (),
     ) -> None:
         """`pause_s` is how long a device rests on the bench before the next is scanned.
 
-        `draw` says which device of a kind comes next.
+        `draw` says which device of a kind comes next; by default those of the shipped worlds do,
+        and of the worlds in `folders`. Raises `LookupError` for a kind without a world.
         """
-        self.finished: list[tuple[Case, RunRecord]] = []
+        self.finished: list[Finished] = []
         self.running = True
         self._console = console
         self._rig = rig
         self._pause_s = pause_s
-        self._draw = draw
+        self._folders = (SHIPPED, *folders)
+        population = Population(folders)
+        self._draw = draw or population.draw
         self._kinds = {slot.name: slot.kind for slot in console.slots}
+        for kind in self._kinds.values():
+            population.of(kind)
         self._chance = {name: Random(f"{seed}/{name}") for name in self._kinds}
-        self._cases: dict[str, Case] = {}
-        self._asked: dict[str, Question] = {}
-        self._identified: set[str] = set()
+        self._runs: dict[str, _Watched] = {}
         self._left: dict[str, int | None] = dict.fromkeys(self._kinds)
         self._scanned = dict.fromkeys(self._kinds, 0)
         self._done = threading.Condition()
@@ -92,28 +144,25 @@ class SimulatedLine:
         if not isinstance(notice, SlotNotice):
             return
         slot, event = notice.slot, notice.event
+        if isinstance(event, RunStarted):
+            self._bring(slot, event)
+        elif (watched := self._runs.get(slot)) is not None:
+            self._watch(slot, watched, event)
+
+    def _watch(self, slot: str, watched: _Watched, event: Event) -> None:
+        test = watched.note(event, self._rig.worlds[slot])
         match event:
-            case Identifying():  # its label is read before it is plugged in
-                self._identified.add(slot)
-                self._bring(slot)
-            case NotStarted():
-                self._identified.discard(slot)
-            case RunStarted():
-                if slot in self._identified:
-                    self._identified.discard(slot)
-                else:
-                    self._bring(slot)
-            case StepStarted(step=step) if self.running and step == self._cases[slot].stop_at:
+            case StepStarted() if self.running and test == watched.stops_at:
                 self._console.stop(slot)
             case Asked(question=question):
-                self._asked[slot] = question
+                watched.asked = question
                 if self.running:
-                    self._console.answer(slot, self._look(slot, question))
-            case Answered(key=key):
-                self._act(slot, self._asked[slot], key)
+                    self._console.answer(slot, watched.person.look(question))
+            case Answered(key=key) if watched.asked is not None:
+                watched.person.act(watched.asked, key)
             case RunFinished(record=record):
                 with self._done:
-                    self.finished.append((self._cases[slot], record))
+                    self.finished.append(watched.finished(record, self._folders))
                     self._done.notify_all()
                 if self.running:
                     threading.Thread(target=self._next, args=(slot,), daemon=True).start()
@@ -145,80 +194,30 @@ class SimulatedLine:
             else:
                 return
 
-    def _bring(self, slot: str) -> None:
+    def _bring(self, slot: str, event: RunStarted) -> None:
         """Plug the device in. It happens in the slot's thread, before anything is measured."""
         world, chance = self._rig.worlds[slot], self._chance[slot]
-        case = self._draw(self._kinds[slot], chance)
-        self._cases[slot] = case
         world.unplug()
-        case.plug(world, chance)
-
-    def _look(self, slot: str, question: Question) -> str:
-        """Return a person's answer to the question."""
-        case, world = self._cases[slot], self._rig.worlds[slot]
-        about = question.about
-        if not question.choices:
-            return line_for(question, case.label)
-        if about.endswith(".plugged"):
-            return (NO if case.unplugged else YES).key
-        if about == "display.lit":
-            monitor = world.monitor
-            lit = monitor is not None and monitor.is_lit and not monitor.backlight_dead
-            return (YES if lit else NO).key
-        if about == "display.bright_pixels.black":
-            return _count(world.monitor.bright_pixels if world.monitor else 0)
-        if about.startswith("display.dark_pixels"):
-            return _count(world.monitor.dark_pixels if world.monitor else 0)
-        if about == "display.picture_faults":
-            return (YES if case.picture_faults else NO).key
-        if about == "keyboard.lamp_lit":
-            lamps = world.keyboard.leds if world.keyboard else frozenset()
-            return (YES if lamps == {"caps"} else NO).key
-        if about.startswith("keyboard.led."):
-            lamps = world.keyboard.leds if world.keyboard else frozenset()
-            return (YES if lamps == {about.rpartition(".")[2]} else NO).key
-        if about in PRESSED:
-            return DONE.key
-        if about in ("keyboard.go_on", "keyboard.held"):
-            return NO.key
-        return question.choices[0].key
-
-    def _act(self, slot: str, question: Question, key: str) -> None:
-        """Do with the hands what the answer promised."""
-        about = question.about
-        world = self._rig.worlds[slot]
-        if about == "display.probe_here" and key == YES.key:
-            self._rig.probe.over = world
-        elif about == "keyboard.begin":
-            _type(world, LAYOUTS["iso-105"].usages)
-        elif about in PRESSED and key == DONE.key:
-            _type(world, pressed_keys(question.asks))
+        scenario = self._draw(self._kinds[slot], chance)
+        config = self._rig.config.slots[slot]
+        staged = stage(scenario, world.time, chance, roles=(*config.roles, *config.shared))
+        plan = next(one for one in config.plans if one.name == event.plan)
+        person = Person(staged, world, lambda: setattr(self._rig.probe, "over", world))
+        self._runs[slot] = _Watched(staged, person, plan)
+        self._rig.bring(slot, staged, chance)
 
 
-def _count(number: int) -> str:
-    return DIGITS[min(number, 9)].key
-
-
-def _type(world: World, usages: Iterable[int]) -> None:
-    """Type the keys one by one, while the station listens: a keyboard keeps only a few reports."""
-    if (keyboard := world.keyboard) is None:
-        return
-    for usage in sorted(keyboard.keys.intersection(usages)):
-        world.time.then(TYPING_S, partial(keyboard.press, usage))
-        world.time.then(TYPING_S, partial(keyboard.release, usage))
-
-
-def judge(finished: list[tuple[Case, RunRecord]]) -> list[str]:
-    """Return one line for every record that does not say what its case calls for."""
+def judge(finished: list[Finished]) -> list[str]:
+    """Return one line for every record that does not say what its device calls for."""
     wrong = []
-    for case, record in finished:
-        worst = [step.step for step in record.steps if step.verdict is record.verdict]
-        right = record.verdict is case.verdict and record.marginal is case.marginal
-        if not right or (case.step and case.step not in worst):
-            marginal = " (marginal)" if record.marginal else ""
-            wrong.append(
-                f"{record.slot} {record.device.asset_tag}: {case.name}: got {record.verdict}"
-                f"{marginal} in {', '.join(worst)}, and it calls for {case.verdict}"
-                f"{' (marginal)' if case.marginal else ''} in {case.step or 'no step'}"
-            )
+    for one in finished:
+        record, outlook = one.record, one.outlook
+        if record.verdict.value in outlook.expected:
+            continue
+        worst = [step.test for step in record.steps if step.verdict is record.verdict]
+        wrong.append(
+            f"{record.slot} {record.device.asset_tag}: {one.staged.scenario.name}: got"
+            f" {record.verdict} in {', '.join(worst)}, and it calls for"
+            f" {' or '.join(outlook.expected)}"
+        )
     return wrong

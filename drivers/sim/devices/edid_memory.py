@@ -3,9 +3,12 @@
 After VESA E-EDID A.2 (EDID 1.4) and E-DDC 1.3.
 """
 
+import inspect
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 from drivers.sim.hardware import Nak
+from drivers.wiring import Read
 
 EDID_ADDRESS = 0x50
 SEGMENT_ADDRESS = 0x30
@@ -60,6 +63,25 @@ def build_edid(
     base.append(len(extensions))
     base.append(-sum(base) % 256)
     return bytes(base) + b"".join(extensions)
+
+
+def read_edid(raw: Any) -> bytes:
+    """Return an EDID from hexadecimal digits, or from a table with what `build_edid` takes.
+
+    Raises `ValueError` for what is none.
+    """
+    if isinstance(raw, str):
+        return bytes.fromhex(raw)
+    if not isinstance(raw, dict):
+        raise ValueError("an EDID is hexadecimal digits, or a table of its fields")
+    try:
+        return build_edid(**raw)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(build_edid).parameters)
+        raise ValueError(f"an EDID has the fields {known}") from error
+
+
+Edid = Annotated[bytes, Read(read_edid, "hexadecimal digits, or a table of its fields")]
 
 
 def _text_descriptor(tag: int, text: str) -> bytes:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from drivers.buses import Time
+from drivers.sim.colour import D65, Xy
 from drivers.sim.devices.key_matrix import MODIFIERS, KeyMatrix
 from drivers.sim.devices.keyboard_descriptors import (
     BOOT_ENDPOINT,
@@ -19,7 +20,9 @@ from drivers.sim.devices.keyboard_descriptors import (
     device_descriptor,
     hid_descriptor,
 )
+from drivers.sim.keys import Key, KeySet
 from drivers.sim.linux.usb_device import Setup, Stall, Unplugged, UsbFunction
+from drivers.sim.place import Place
 
 ANSI_104 = frozenset({*range(0x04, 0x66), *MODIFIERS} - {0x32, 0x64})
 
@@ -38,6 +41,8 @@ class SimulatedKeyboard(UsbFunction):
     whose report 1 has one bit for each key and takes over in report protocol.
     `diodes=False` is a matrix in which three keys at the corners of a rectangle close the fourth;
     a firmware with `blocking` then says rollover, without it the fourth key is reported.
+    `misses` are keys that do not close at each nth press, `releases_late_s` keys that stay closed
+    so long after they are let go. The defects of keys and lamps may be changed at any time.
     """
 
     IDLE_A = 0.028
@@ -48,17 +53,19 @@ class SimulatedKeyboard(UsbFunction):
         self,
         time: Time,
         *,
-        keys: Iterable[int] = ANSI_104,
+        keys: KeySet = ANSI_104,
         nkro: bool = False,
         diodes: bool = True,
         blocking: bool = True,
         debounce_s: float = 0.005,
-        dead_keys: Iterable[int] = (),
-        stuck_keys: Iterable[int] = (),
-        chattering_keys: Iterable[int] = (),
+        dead_keys: Iterable[Key] = (),
+        stuck_keys: Iterable[Key] = (),
+        chattering_keys: Iterable[Key] = (),
         chatter_every: int = 1,
         chatter_open_s: float = 0.012,
-        swapped_keys: Mapping[int, int] | None = None,
+        swapped_keys: Mapping[Key, Key] | None = None,
+        misses: Mapping[Key, int] | None = None,
+        releases_late_s: Mapping[Key, float] | None = None,
         led_dead: Iterable[str] = (),
         does_not_enumerate: bool = False,
         unplug_after: int | None = None,
@@ -69,6 +76,7 @@ class SimulatedKeyboard(UsbFunction):
         maker: str = "ACME",
         product: str = "Keyboard",
         serial_number: str = "",
+        idle_a: float | None = None,
     ) -> None:
         super().__init__(
             device_descriptor(vendor_id, product_id, has_serial=bool(serial_number)),
@@ -80,19 +88,21 @@ class SimulatedKeyboard(UsbFunction):
         self.keys = frozenset(keys)
         self.ambient_lux = ambient_lux
         self.led_lux = led_lux
+        self.idle_a = self.IDLE_A if idle_a is None else idle_a
         self._time = time
         self._lock = threading.RLock()
         self._nkro = nkro
         self._blocking = blocking
         self._debounce_s = debounce_s
-        self._dead = frozenset(dead_keys)
-        self._stuck = frozenset(stuck_keys)
-        self._chattering = frozenset(chattering_keys)
-        self._chatter_every = chatter_every
-        self._chatter_open_s = chatter_open_s
-        swapped = dict(swapped_keys or {})
-        self._keymap = {**swapped, **{b: a for a, b in swapped.items()}}
-        self._led_dead = frozenset(led_dead)
+        self.dead_keys = frozenset(dead_keys)
+        self._stuck: frozenset[int] = frozenset(stuck_keys)
+        self.chattering_keys = frozenset(chattering_keys)
+        self.chatter_every = chatter_every
+        self.chatter_open_s = chatter_open_s
+        self.misses: Mapping[int, int] = dict(misses or {})
+        self.releases_late_s: Mapping[int, float] = dict(releases_late_s or {})
+        self.swapped_keys: Mapping[int, int] = dict(swapped_keys or {})
+        self.led_dead = frozenset(led_dead)
         self._reports_left = math.inf if unplug_after is None else unplug_after
         self._matrix = KeyMatrix(self.keys, diodes=diodes)
         self._presses: dict[int, int] = {}
@@ -112,13 +122,14 @@ class SimulatedKeyboard(UsbFunction):
             self._check_key(usage)
             now_s = self._let_time_pass()
             self._presses[usage] = self._presses.get(usage, 0) + 1
-            if usage in self._dead:
+            missed = usage in self.misses and self._presses[usage] % self.misses[usage] == 0
+            if usage in self.dead_keys or missed:
                 return
             self._bounce(usage, now_s, closed=True)
-            if usage in self._chattering and self._presses[usage] % self._chatter_every == 0:
+            if usage in self.chattering_keys and self._presses[usage] % self.chatter_every == 0:
                 open_s = now_s + CHATTER_AFTER_S
                 self._plan(open_s, usage, closed=False)
-                self._plan(open_s + self._chatter_open_s, usage, closed=True)
+                self._plan(open_s + self.chatter_open_s, usage, closed=True)
 
     def release(self, usage: int) -> None:
         """Let go of the key, which need not be held."""
@@ -126,7 +137,22 @@ class SimulatedKeyboard(UsbFunction):
             self._check_key(usage)
             now_s = self._let_time_pass()
             if usage in self._contacts or any(key == usage for _, _, key, _ in self._coming):
-                self._bounce(usage, now_s, closed=False)
+                late_s = self.releases_late_s.get(usage, 0.0)
+                self._bounce(usage, now_s + late_s, closed=False)
+
+    @property
+    def stuck_keys(self) -> frozenset[int]:
+        """Return the keys whose contact is closed, whatever the fingers do."""
+        return self._stuck
+
+    @stuck_keys.setter
+    def stuck_keys(self, usages: Iterable[int]) -> None:
+        with self._lock:
+            now_s = self._let_time_pass()
+            self._contacts -= self._stuck
+            self._stuck = frozenset(usages)
+            self._contacts |= self._stuck
+            self._scan(now_s)
 
     # Eyes, and the cable's copper
 
@@ -134,17 +160,25 @@ class SimulatedKeyboard(UsbFunction):
     def leds(self) -> frozenset[str]:
         """The LEDs that are lit: `num`, `caps`, `scroll`, `compose`, `kana`."""
         lit = {name for bit, name in enumerate(LED_NAMES) if self._led_bits >> bit & 1}
-        return frozenset(lit - self._led_dead)
+        return frozenset(lit - self.led_dead)
 
     def caps_lock_illuminance_lux(self) -> float:
         """Return the illuminance at a sensor over the Caps Lock LED."""
         return self.ambient_lux + (self.led_lux if "caps" in self.leds else 0.0)
 
+    def illuminance_lux(self, zone: int) -> float:
+        """Return the illuminance at a sensor, of which there is one, over the Caps Lock LED."""
+        return self.caps_lock_illuminance_lux()
+
+    def chromaticity(self, zone: int) -> Xy:
+        """Return the colour of daylight: its LEDs are not told from that."""
+        return D65
+
     def current_at(self, voltage_v: float) -> float:
         """Return a `drivers.sim.world.Sink`'s current: its regulator drops out below 3 V."""
         if voltage_v < self.LOWEST_V:
             return 0.0
-        return self.IDLE_A + self.LED_A * len(self.leds)
+        return self.idle_a + self.LED_A * len(self.leds)
 
     # USB
 
@@ -221,6 +255,63 @@ class SimulatedKeyboard(UsbFunction):
                     raise Stall
             return b""
 
+    # A device under test
+
+    def plug(self, place: Place) -> None:
+        """Put in the USB plug, which the bench feeds; fingers and a sensor are over its keys."""
+        place.circuit.sinks.append(self)
+        place.keys = self
+        place.light = self
+        place.plug_usb(self)
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """Return the lamps that are lit, in a row."""
+        return {"lamps": " ".join(sorted(self.leds))}
+
+    def truth(
+        self, *, worn_keys: Iterable[Key] = (), taps: int = 10, presses: int = 2
+    ) -> Mapping[str, float | bool | tuple[int, int]]:
+        """Return its figures. Keys that miss taps, or bounce at times, may show or not.
+
+        Each key is pressed `presses` times, and each of `worn_keys` then `taps` times more.
+        `silent_keys` send nothing, `missing_keys` not what is on their cap.
+        """
+        dead = self.dead_keys & self.keys
+        swapped = {*self.swapped_keys, *self.swapped_keys.values()} & self.keys - dead
+        missed = {usage for usage, nth in self.misses.items() if nth > 0} & self.keys - dead
+        each = {usage for usage in missed if self.misses[usage] <= presses}
+        always = {usage for usage in missed if self.misses[usage] == 1}
+        bouncing = self.chattering_keys & self.keys - dead
+        late = {usage for usage, late_s in self.releases_late_s.items() if late_s > 0} & self.keys
+        worn = frozenset(worn_keys)
+        every, once = self.chatter_every, presses // self.chatter_every
+        return {
+            "enumerates": self.enumerates,
+            "idle_a": self.idle_a,
+            "stuck_keys": len(self._stuck & self.keys),
+            "silent_keys": (len(dead | always), len(dead | missed)),
+            "missing_keys": (len(dead | swapped | each), len(dead | swapped | missed)),
+            "wrong_keys": len(swapped),
+            "unreleased_keys": (0, len(late)),
+            "extra_downs_once": (once * len(bouncing), presses * len(bouncing | late)),
+            "extra_downs": (
+                taps // every * len(bouncing & worn),
+                taps * len((bouncing | late) & worn),
+            ),
+            "taps_lost": (
+                taps * len((dead | always) & worn),
+                taps * len((dead | missed | late) & worn),
+            ),
+            "ghost_keys": (0, len(self.keys)) if self._ghosts else 0,
+            "caps_lamp_lux": 0.0 if "caps" in self.led_dead else self.led_lux,
+            **{f"{name}_lamp": name not in self.led_dead for name in ("num", "caps", "scroll")},
+        }
+
+    @property
+    def _ghosts(self) -> bool:
+        return not self._matrix.diodes and not self._blocking
+
     # Firmware
 
     @property
@@ -273,7 +364,8 @@ class SimulatedKeyboard(UsbFunction):
 
     def _down(self) -> tuple[int, list[int]]:
         """Return the modifier bits, and the other usages in order."""
-        usages = {self._keymap.get(key, key) for key in self._settled}
+        swapped = {**self.swapped_keys, **{b: a for a, b in self.swapped_keys.items()}}
+        usages = {swapped.get(key, key) for key in self._settled}
         bits = sum(1 << (usage - 0xE0) for usage in usages if usage in MODIFIERS)
         return bits, sorted(usage for usage in usages if usage not in MODIFIERS)
 

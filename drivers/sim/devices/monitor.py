@@ -4,18 +4,24 @@ After VESA DDC/CI 1.1 and MCCS 2.2a; its EDID is in `edid_memory`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import pi
+from math import ceil, dist, pi
 
 from drivers.buses import Time
 from drivers.sim.colour import D65, Xy, direction, primaries
-from drivers.sim.devices.edid_memory import EDID_ADDRESS, SEGMENT_ADDRESS, Eeprom, SegmentPointer
-from drivers.sim.hardware import I2cDevice, Nak
+from drivers.sim.devices.edid_memory import (
+    EDID_ADDRESS,
+    SEGMENT_ADDRESS,
+    Edid,
+    Eeprom,
+    SegmentPointer,
+)
+from drivers.sim.devices.monitor_channel import DDC_CI_ADDRESS, DdcCi, factory_settings
+from drivers.sim.hardware import I2cDevice
 from drivers.sim.mains import MainsLoad
-
-DDC_CI_ADDRESS = 0x37
+from drivers.sim.place import Place
 
 ZONES = 9
+MEGAPIXELS = 1920 * 1080 / 1e6
 UNIFORMITY = (0.90, 0.95, 0.91, 0.94, 1.00, 0.95, 0.88, 0.93, 0.89)
 """Luminance of nine zones over that of the middle; left to right, top to bottom."""
 
@@ -23,13 +29,9 @@ YELLOWED = (0.365, 0.385)
 """The white of a panel whose lamps and diffusers have aged."""
 
 
-@dataclass
-class Control:
-    """One VCP feature. The monitor ignores a value above its maximum."""
-
-    value: int
-    maximum: int
-    settable: bool = True
+D65_UV = (0.1978, 0.4683)
+SRGB_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue": (0.1754, 0.1579)}
+"""CIE 1976 u', v' of D65 and of the primaries of IEC 61966-2-1."""
 
 
 class SimulatedMonitor:
@@ -45,7 +47,7 @@ class SimulatedMonitor:
 
     def __init__(
         self,
-        edid: bytes,
+        edid: Edid,
         *,
         time: Time,
         capabilities: str = (
@@ -73,9 +75,19 @@ class SimulatedMonitor:
         high_standby: bool = False,
         bright_pixels: int = 0,
         dark_pixels: int = 0,
+        picture_faults: bool = False,
+        white_xy: Xy | None = None,
+        backlight: float = 1.0,
+        picture_out: bool = False,
+        starts_after_s: float = 0.0,
+        fed_by_bench: bool = False,
     ) -> None:
         """`edid_bit_flip` is the number of the bit, from bit 0 of byte 0.
 
+        `white_xy` is the colour of its white; `backlight` the share of its light that is left;
+        `picture_out` a panel that passes no light; `picture_faults` are lines, clusters and spots.
+        It stays dark for `starts_after_s` after it was plugged in. One that is `fed_by_bench` needs
+        three quarters of its rated voltage to be lit.
         `ddc_null_responses`: so many requests are answered with a null message, then it is well.
         `dim_zone`: which zone, and by which factor. Pixel counts are for an operator's eyes.
         `segment_survives_stop`: whether EDID blocks after the second can be read at all here.
@@ -87,7 +99,7 @@ class SimulatedMonitor:
         self.capabilities = capabilities
         self.peak_luminance_cd_m2 = peak_luminance_cd_m2
         self.contrast_ratio = 120.0 if low_contrast else contrast_ratio
-        self.white_xy = YELLOWED if yellow_white else D65
+        self.white_xy = white_xy or (YELLOWED if yellow_white else D65)
         self.rated_voltage_v = rated_voltage_v
         self.on_power_w = on_power_w
         self.standby_power_w = 3.5 if high_standby else standby_power_w
@@ -100,17 +112,22 @@ class SimulatedMonitor:
         self.backlight_dead = backlight_dead
         self.bright_pixels = bright_pixels
         self.dark_pixels = dark_pixels
-        zones = list(UNIFORMITY)
-        if dim_zone is not None:
-            zones[dim_zone[0]] *= dim_zone[1]
-        self._zones = tuple(zones)
+        self.picture_faults = picture_faults
+        self.backlight = backlight
+        self.picture_out = picture_out
+        self.starts_after_s = starts_after_s
+        self.fed_by_bench = fed_by_bench
+        self._place: Place | None = None
+        self._plugged_s = 0.0
+        self.dim_zone = dim_zone
         self._drive: tuple[float, float, float] | None = (0.0, 0.0, 0.0)
         self._changing_until_s = 0.0
-        self.controls = _factory_settings(usage_hours)
-        eeprom = Eeprom(bytes(memory))
+        self.controls = factory_settings(usage_hours)
+        self.memory = bytes(memory)
+        eeprom = Eeprom(self.memory)
         self.edid_device: I2cDevice = eeprom
         self.segment_device: I2cDevice = SegmentPointer(eeprom, segment_survives_stop)
-        self.ddc_device: I2cDevice = _DdcCi(self)
+        self.ddc_device: I2cDevice = DdcCi(self)
 
     def i2c_devices(self) -> Mapping[int, I2cDevice]:
         """Return the far ends on the I²C bus, by address; `SimulatedI2cBus` takes them."""
@@ -132,7 +149,16 @@ class SimulatedMonitor:
 
     @property
     def is_lit(self) -> bool:
-        return self.mains_on and self._drive is not None and self.controls[0xD6].value == 1
+        on = self.mains_on and self._drive is not None and self.controls[0xD6].value == 1
+        return on and self._has_started()
+
+    def _has_started(self) -> bool:
+        if self._place is None:
+            return True
+        source = self._place.circuit.source
+        fed = source is not None and source.voltage_at(0.0) >= 0.75 * self.rated_voltage_v
+        started = self.time.monotonic() - self._plugged_s >= self.starts_after_s
+        return started and (fed or not self.fed_by_bench)
 
     @property
     def power_w(self) -> float:
@@ -172,16 +198,16 @@ class SimulatedMonitor:
         setting = 75 if self.brightness_stuck else self.controls[0x10].value
         if self.brightness_non_monotonic and 50 <= setting < 80:
             setting = 100 - setting
-        return 0.2 + 0.8 * setting / 100
+        return self.backlight * (0.2 + 0.8 * setting / 100)
 
     def _xyz(self, zone: int) -> tuple[float, float, float]:
         """Return the tristimulus values of a zone; Y is its luminance in cd/m²."""
         if not 0 <= zone < ZONES:
             raise ValueError(f"zone {zone}: there are {ZONES}")
-        lamp = self.peak_luminance_cd_m2 * self._backlight() * self._zones[zone]
+        lamp = self.peak_luminance_cd_m2 * self._backlight() * self._share(zone)
         contrast = min(1.0, self.controls[0x12].value / 75)
         gains = [self.controls[code].value / 100 for code in (0x16, 0x18, 0x1A)]
-        drive = self._drive or (0.0, 0.0, 0.0)
+        drive = (0.0, 0.0, 0.0) if self.picture_out or not self._drive else self._drive
         passed = [
             gain * (level * contrast) ** 2.2 for gain, level in zip(gains, drive, strict=True)
         ]
@@ -193,6 +219,10 @@ class SimulatedMonitor:
             for axis in range(3)
         )
         return x, y, z
+
+    def _share(self, zone: int) -> float:
+        dim = self.dim_zone[1] if self.dim_zone is not None and self.dim_zone[0] == zone else 1.0
+        return UNIFORMITY[zone] * dim
 
     def answer(self, message: bytes) -> bytes | None:
         """Return the reply to a DDC/CI message, both without frames; None is a null message."""
@@ -228,7 +258,7 @@ class SimulatedMonitor:
         if not self.is_lit and code != 0xD6:
             return
         if code == 0x04 and value:  # write-only: restore factory defaults
-            self.controls = _factory_settings(self.controls[0xC0].value)
+            self.controls = factory_settings(self.controls[0xC0].value)
         control = self.controls.get(code)
         if control is None or not control.settable or value > control.maximum:
             return
@@ -237,76 +267,90 @@ class SimulatedMonitor:
         # 5 is its power button; what can be read afterwards is 4, off.
         control.value = 4 if code == 0xD6 and value == 5 else value
 
+    # A device under test
 
-def _factory_settings(usage_hours: int) -> dict[int, Control]:
-    """Features by MCCS 2.2a code. 0xB6 3 is an active matrix LCD, 0xDF the version, 2.1."""
-    return {
-        0x02: Control(1, 2),
-        0x10: Control(75, 100),
-        0x12: Control(75, 100),
-        0x16: Control(100, 100),
-        0x18: Control(100, 100),
-        0x1A: Control(100, 100),
-        0x60: Control(0x03, 0x11),
-        0xAC: Control(67500 & 0xFFFF, 67500 >> 16, settable=False),  # Hz, in three bytes
-        0xAE: Control(6000, 0xFFFF, settable=False),
-        0xB6: Control(3, 5, settable=False),
-        0xC0: Control(usage_hours, 0xFFFF, settable=False),
-        0xC6: Control(0x45, 0xFFFF, settable=False),
-        0xC8: Control(0x09, 0xFFFF, settable=False),
-        0xD6: Control(1, 5),
-        0xDF: Control(0x0201, 0xFFFF, settable=False),
-    }
+    def plug(self, place: Place) -> None:
+        """Put in the video cable, and the supply's plug; sensors look at its glass."""
+        place.circuit.sinks.append(self)
+        place.display = self
+        place.light = self
+        self._place = place
+        self._plugged_s = self.time.monotonic()
+
+    @property
+    def seen(self) -> Mapping[str, bool | int]:
+        """Return what a person sees on the glass."""
+        return {
+            "lit": self._backlight() > 0,
+            "bright_pixels": self.bright_pixels,
+            "dark_pixels": self.dark_pixels,
+            "picture_faults": self.picture_faults,
+            "dark_zone": self.dim_zone is not None and self.dim_zone[1] < 0.6,
+        }
+
+    def truth(self) -> Mapping[str, float | bool]:
+        """Return its figures in the dark, on white at full brightness but where said.
+
+        `highest_…` and `lowest_cd_m2` are those at the ends of the brightness control. The
+        chromaticities are CIE 1976 u', v', as distances from D65, from white, and from sRGB's.
+        """
+        white = self.peak_luminance_cd_m2 * self.backlight * (not self.picture_out)
+        white *= not self.backlight_dead
+        highest = 0.8 if self.brightness_stuck and not self.ddc_mute else 1.0
+        if self.ddc_mute:
+            highest = 0.2 + 0.8 * self.controls[0x10].value / 100
+        lowest = highest if self.brightness_stuck or self.ddc_mute else 0.2
+        shares = [self._share(zone) for zone in range(ZONES)]
+        blocks = [self.memory[at : at + 128] for at in range(0, len(self.memory), 128)]
+        colours = {
+            "red": (1.0, 0.0, 0.0),
+            "green": (0.0, 1.0, 0.0),
+            "blue": (0.0, 0.0, 1.0),
+            "grey": (0.5, 0.5, 0.5),
+        }
+        seen = {name: self._uv(drive) for name, drive in colours.items()}
+        white_uv = self._uv((1.0, 1.0, 1.0))
+        wanted = {"grey": white_uv, **SRGB_UV}
+        standby_w = self.standby_power_w
+        return {
+            "takes_commands": not self.ddc_mute,
+            "white_cd_m2": white * highest,
+            "lowest_cd_m2": white * lowest,
+            "dimming_ratio": highest / lowest if white else 1.0,
+            "dims_evenly": not self.brightness_non_monotonic,
+            "uniformity_percent": 100 * min(shares) / max(shares) if white else 0.0,
+            "contrast": self.contrast_ratio if white else 1.0,
+            "white_distance_uv": dist(white_uv, D65_UV),
+            **{f"{name}_distance_uv": dist(seen[name], wanted[name]) for name in wanted},
+            "standby_w": standby_w,
+            "supply_a": self.on_power_w / self.rated_voltage_v,
+            "asleep_cd_m2": 0.0,
+            "bright_pixels": self.bright_pixels,
+            "dark_pixels": self.dark_pixels,
+            "picture_faults": self.picture_faults,
+            "pixel_class": _pixel_class(self.bright_pixels, self.dark_pixels),
+            "edid_answers": True,
+            "edid_sound": all(sum(block) % 256 == 0 for block in blocks),
+            "edid_year": 1990 + self.memory[17],
+        }
+
+    def _uv(self, drive: tuple[float, float, float]) -> Xy:
+        """Return CIE 1976 u', v' (CIE 15) of a drive, with the panel's leak and gamma."""
+        leak = 1 / self.contrast_ratio
+        white = direction(self.white_xy)
+        parts = list(zip((level**2.2 for level in drive), primaries(self.white_xy), strict=True))
+        x, y, z = (
+            leak * white[axis] + (1 - leak) * sum(p * c[axis] for p, c in parts)
+            for axis in range(3)
+        )
+        scale = x + 15 * y + 3 * z
+        return 4 * x / scale, 9 * y / scale
 
 
-class _DdcCi:
-    """The frames of DDC/CI 1.1: checked when they come, ready to be fetched 40 ms later."""
-
-    NULL = bytes.fromhex("6e 80 be")
-    READY_S = 0.040
-    BUSY_AFTER_SET_S = 0.050
-
-    def __init__(self, monitor: SimulatedMonitor) -> None:
-        self._monitor = monitor
-        self._reply: bytes | None = None
-        self._ready_at_s = 0.0
-        self._busy_until_s = 0.0
-
-    def transfer(self, write: bytes, read_size: int) -> bytes:
-        if self._monitor.ddc_mute or not self._monitor.mains_on:
-            raise Nak
-        if write:
-            self._receive(write)
-        if not read_size:
-            return b""
-        # Asked too early, it has nothing to say and forgets what it was asked.
-        early = self._monitor.time.monotonic() < self._ready_at_s
-        frame = self.NULL if early or self._reply is None else self._reply
-        self._reply = None
-        return frame[:read_size].ljust(read_size, b"\0")
-
-    def _receive(self, frame: bytes) -> None:
-        self._reply = None
-        now_s = self._monitor.time.monotonic()
-        message = self._unframed(frame)
-        if message is None or now_s < self._busy_until_s:
-            return
-        reply = self._monitor.answer(message)
-        if message[:1] == b"\x03":
-            self._busy_until_s = now_s + self.BUSY_AFTER_SET_S
-        if reply is not None:
-            head = bytes([0x6E, 0x80 | len(reply)]) + reply
-            self._reply = head + bytes([_xor(0x50, head)])
-            self._ready_at_s = now_s + self.READY_S
-
-    @staticmethod
-    def _unframed(frame: bytes) -> bytes | None:
-        if len(frame) < 3 or frame[0] != 0x51 or frame[1] != 0x80 | len(frame) - 3:
-            return None
-        return frame[2:-1] if _xor(0x6E, frame) == 0 else None
-
-
-def _xor(start: int, data: bytes) -> int:
-    for byte in data:
-        start ^= byte
-    return start
+def _pixel_class(bright: int, dark: int) -> int:
+    """Return the ISO 13406-2 class of a screen of 1920 × 1080, from faults of types 1 and 2."""
+    allowed = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
+    for number, most in allowed.items():
+        if all(n <= ceil(m * MEGAPIXELS) for n, m in zip((bright, dark), most, strict=True)):
+            return number
+    return 5

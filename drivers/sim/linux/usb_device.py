@@ -30,9 +30,13 @@ class Unplugged(Exception):
 class SimulatedUsbDevice(Protocol):
     """The far end of a USB cable. Any method may raise `Stall` or `Unplugged`."""
 
-    enumerates: bool
-    speed: int
-    """1 low, 2 full, 3 high, 4 super: as libusb counts."""
+    @property
+    def enumerates(self) -> bool:
+        """Tell whether the computer finds the device."""
+
+    @property
+    def speed(self) -> int:
+        """Return 1 for low, 2 full, 3 high, 4 super: as libusb counts."""
 
     def reset(self) -> None:
         """Power-up or a bus reset: forget everything the host has set."""
