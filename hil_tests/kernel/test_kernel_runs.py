@@ -172,7 +172,7 @@ def line(rig_hands: Hands, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def golden_monitor(hands: Hands) -> Iterator[None]:
     """Put the golden monitor back into its slot afterwards."""
     yield
-    hands.ask("plug_monitor", slot="display")
+    hands.ask("plug_device", slot="display")
 
 
 def step(record: RunRecord, use: str) -> StepRecord:
@@ -193,7 +193,7 @@ def value(record: RunRecord, name: str) -> object:
 
 @pytest.mark.usefixtures("golden_monitor")
 def test_a_good_display_passes_by_what_it_shows(hands: Hands, line: Line) -> None:
-    hands.ask("plug_monitor", slot="display", peak_luminance_cd_m2=240.0)
+    hands.ask("plug_device", slot="display", peak_luminance_cd_m2=240.0)
     record = line.run("display")
     assert record.verdict is Verdict.PASS, told(record)
     assert value(record, "luminance") == pytest.approx(240.0, rel=0.05)
@@ -214,7 +214,7 @@ def test_a_good_display_passes_by_what_it_shows(hands: Hands, line: Line) -> Non
 def test_a_display_fails_by_what_it_shows(
     hands: Hands, line: Line, defect: dict[str, object], use: str
 ) -> None:
-    hands.ask("plug_monitor", slot="display", **defect)
+    hands.ask("plug_device", slot="display", **defect)
     record = line.run("display", use)
     assert record.verdict is Verdict.FAIL, told(record)
     assert [s.step for s in record.steps if s.verdict is Verdict.FAIL] == [use], told(record)
@@ -239,7 +239,7 @@ def test_a_real_monitors_identity_is_read_over_ddc_and_by_the_kernel(
     if not sample:
         pytest.skip("no ../shared/data/edid.txt beside the checkout")
     data = bytes.fromhex(sample[number])
-    hands.ask("plug_monitor", slot="display", edid=data.hex())
+    hands.ask("plug_device", slot="display", edid=data.hex())
     override = Path(OVERRIDE.format(CONNECTOR))
     (status,) = Path("/sys/class/drm").glob(f"card*-{CONNECTOR}/status")
     override.write_bytes(data)

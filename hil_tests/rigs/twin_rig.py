@@ -8,12 +8,7 @@ from pathlib import Path
 from drivers.buses import ByteStream, Hardware, I2cBus, Screen, Time, UsbDevice
 from drivers.capabilities import Actuator, KeySource, PortPower, Power
 from drivers.errors import NotConnected
-from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim import faults, i2c_faults
-from drivers.sim.devices.edid_memory import build_edid
-from drivers.sim.devices.keyboard import SimulatedKeyboard
-from drivers.sim.devices.laptop_adapter import SimulatedAdapter
-from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus, SimulatedSerial
 from drivers.sim.linux.pty import PtyHost
 from hil_tests.rigs.cables import Cables
@@ -21,11 +16,15 @@ from hil_tests.rigs.lock import lock_path
 from hil_tests.rigs.qa import Qa
 from hil_tests.rigs.rig import Ask, Lent, Rig, RigBench, bench_on, read_meter
 from station.engine.clock import Clock
-from station.rig.config import SlotConfig, StationConfig
+from station.rig.config import StationConfig
 from station.rig.tables import InstrumentTable
 from station.rig.wires import Chip
+from station.simulate.golden import plug_golden_unit
 from station.simulate.rig import SimulatedRig
 from station.simulate.world import World
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+"""The world files of golden units, by the kind of equipment that a slot is for."""
 
 SHARED = ""
 """The name by which `SimulatedRig.hardware` knows the instruments that several slots use."""
@@ -179,12 +178,12 @@ class Wire(Cables):
                     self._world.usb.unplug(hub.port)
                 else:
                     self._world.usb.plug(hub.port, hub)
-        elif not issubclass(self._tables[role].kind, KeySource) or self._world.keyboard is None:
+        elif not issubclass(self._tables[role].kind, KeySource) or self._world.device is None:
             raise ValueError(f"{role} has no cable whose loss anybody would notice")
         elif unplugged:
-            self._world.usb.unplug(self._world.usb_port)
+            self._world.place.pull_usb()
         else:
-            self._world.usb.plug(self._world.usb_port, self._world.keyboard)
+            self._world.place.push_usb()
 
     def _serial(self, role: str) -> SerialSocket | None:
         port = self._tables[role].serial_port
@@ -254,7 +253,7 @@ class TwinRig(Rig):
         world = self.world(slot)
         world.unplug()
         world.circuit.source = self._sources[slot]
-        plug_golden_unit(self.config.slots[slot], world)
+        plug_golden_unit(GOLDEN, self.config.slots[slot], world)
 
     def cables(self, slot: str, ask: Ask | None = None) -> Wire:
         its = self.config.slots[slot]
@@ -271,7 +270,7 @@ class TwinRig(Rig):
     def lend(self, slot: str, folder: Path) -> Iterator[Lent]:
         """Lend the slot's twins behind ptys, in this computer's time, as a rig of their own."""
         twins = SimulatedRig(self.config, speed=1.0)
-        plug_golden_unit(self.config.slots[slot], twins.worlds[slot])
+        plug_golden_unit(GOLDEN, self.config.slots[slot], twins.worlds[slot])
         text = self._file.read_text()
         with ExitStack() as hosting:
             sockets = Sockets(twins.hardware[slot])
@@ -306,20 +305,3 @@ class TwinRig(Rig):
         self._twins.probe.over = self.world(slot)
         clock = Clock(self.world(slot).time)
         return bench_on(self.config, slot, self._sockets[slot], self._sockets[SHARED], clock)
-
-
-def plug_golden_unit(slot: SlotConfig, world: World) -> None:
-    """Plug in a device whose every property is known, of the kind that the slot is for."""
-    match slot.kind:
-        case "laptop-adapter":
-            world.plug_adapter(
-                SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
-            )
-        case "lcd-monitor":
-            edid = build_edid(manufacturer="GLD", serial_text="GOLDEN-1", name="GOLDEN24")
-            world.plug_monitor(SimulatedMonitor(edid, time=world.time, rated_voltage_v=19.0))
-        case "usb-keyboard":
-            keys = LAYOUTS["iso-105"].usages
-            world.plug_keyboard(SimulatedKeyboard(world.time, keys=keys, serial_number="GOLDEN-1"))
-        case _ if world.hubs:
-            world.plug_keyboard(SimulatedKeyboard(world.time, serial_number="GOLDEN-2"))

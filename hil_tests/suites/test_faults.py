@@ -16,6 +16,8 @@ from drivers.capabilities import (
     PowerSupply,
 )
 from drivers.errors import BadReply, DriverError, NoReply, NotConnected
+from drivers.sim.lead import Fault
+from drivers.sim.onset import Onset
 from hil_tests.rigs.cables import exchange
 from hil_tests.rigs.measuring import agreed, feed_as_usual, show_white
 from hil_tests.rigs.qa import SlotQa
@@ -24,6 +26,7 @@ from hil_tests.rigs.twin_rig import Wire
 from station.simulate.world import World
 
 MOMENTS = 12
+LOOSE_LEAD = Fault("gain", Onset(), "voltage", 0.4)
 
 Measuring = PowerMeter | MainsMeter | LightMeter | ColourMeter
 
@@ -92,7 +95,7 @@ def test_two_meters_that_disagree_are_an_error_of_the_bench(
     feed_as_usual(bench, stated)
     both = its, bench.get("supply", DcInstrument)
     agreed(stated, meter, supply, *both)
-    world.loosen_lead()
+    world.add(LOOSE_LEAD, "meter")
     with pytest.raises(BadReply, match="a lead is loose"):
         agreed(stated, meter, supply, *both)
 
@@ -107,7 +110,7 @@ def test_a_golden_unit_is_not_judged_by_meters_that_disagree(
 ) -> None:
     if "supply" in bench.places or not isinstance(load, PowerMeter):
         pytest.skip("there is no golden unit between these two")
-    world.loosen_lead()
+    world.add(LOOSE_LEAD, "meter")
     with pytest.raises(BadReply, match="a lead is loose"):
         agreed(stated, meter, load, bench.get("meter", PowerMeter), bench.get("load", DcInstrument))
 

@@ -14,6 +14,8 @@ from drivers.capabilities import (
 )
 from drivers.errors import Refused
 from drivers.formats.key_legends import usage_name
+from drivers.sim.lead import Fault
+from drivers.sim.onset import Onset
 from drivers.sim.world import StiffSource
 from hil_tests.plugin import RecordValue
 from hil_tests.rigs.measuring import feed_as_usual, show_white, usual_v
@@ -116,7 +118,7 @@ def test_the_other_actuators_are_made_safe_all_the_same(
 def test_a_finger_that_does_not_move_is_seen_by_the_keyboard(
     actuator: KeyActuator, keyboard: KeySource, world: World
 ) -> None:
-    world.broken_fingers = {ENTER}
+    world.add(Fault("finger", Onset(), keys={ENTER}, does="nothing"))
     actuator.press([ENTER])
     assert _heard(keyboard, down=True) == set()
 

@@ -23,7 +23,7 @@ class Bounds(NamedTuple):
 
 
 class Demands:
-    """What a profile demands of a kind of equipment, from the files of a library."""
+    """The demands of a profile on a kind of equipment, from the files of a library."""
 
     def __init__(self, folders: Sequence[Path], equipment: str, profile: str) -> None:
         self._equipment = equipment

@@ -119,6 +119,19 @@ def read_changes(device: Device, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: read_value(name, raw, known[name]) for name, raw in values.items()}
 
 
+def read_given(twin: TwinClass, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings by which true figures are found, as `truth` takes them.
+
+    Raises `WrongParameter`.
+    """
+    known = get_type_hints(twin.truth, include_extras=True)
+    known.pop("return", None)
+    for name in values:
+        if name not in known:
+            raise WrongParameter(name, f"nothing depends on `{name}`; {suggest(name, known)}")
+    return {name: read_value(name, raw, known[name]) for name, raw in values.items()}
+
+
 def read_value(name: str, raw: Any, hint: Any) -> Any:
     """Return a parameter's value as its twin takes it. Raises `WrongParameter`."""
     try:

@@ -1,4 +1,4 @@
-"""What a run should end with, from the physical truth alone.
+"""Derive the verdicts that are right for a run from the physical truth alone.
 
 The evaluator knows the device's true figures over time, the limits of the profile, and what is
 wrong with the bench. It knows nothing of plans or verdicts: how they come about is what it checks.
@@ -113,7 +113,7 @@ def evaluate(
         operator="truthful" if truthful else "otherwise",
         defects=tuple(defects),
         near=tuple(near),
-        figures=staged.another().truth(**staged.scenario.given),
+        figures=staged.another().truth(**staged.given),
         expected=_expected(device, disturbed, truthful, stopped, can_pass),
     )
 
@@ -176,7 +176,7 @@ def _states(staged: Staged, where: Window) -> Iterator[Mapping[str, Any]]:
         levels = tuple(round(change.onset.level(at_s), 6) for change in changes)
         if levels not in seen:
             seen.add(levels)
-            yield _changed(staged.another(), changes, levels).truth(**staged.scenario.given)
+            yield _changed(staged.another(), changes, levels).truth(**staged.given)
 
 
 def _moments(changes: Iterable[Change], where: Window) -> Iterator[float]:

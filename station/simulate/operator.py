@@ -114,20 +114,22 @@ class SimulatedLine:
         self._folders = (SHIPPED, *folders)
         population = Population(folders)
         self._draw = draw or population.draw
-        self._kinds = {slot.name: slot.kind for slot in console.slots}
-        for kind in self._kinds.values():
-            population.of(kind)
-        self._chance = {name: Random(f"{seed}/{name}") for name in self._kinds}
+        self._slots = [slot.name for slot in console.slots]
+        if draw is None:
+            for slot in rig.config.slots.values():
+                for plan in slot.plans:
+                    population.of(plan.equipment)
+        self._chance = {name: Random(f"{seed}/{name}") for name in self._slots}
         self._runs: dict[str, _Watched] = {}
-        self._left: dict[str, int | None] = dict.fromkeys(self._kinds)
-        self._scanned = dict.fromkeys(self._kinds, 0)
+        self._left: dict[str, int | None] = dict.fromkeys(self._slots)
+        self._scanned = dict.fromkeys(self._slots, 0)
         self._done = threading.Condition()
 
     def begin(self, runs: int | None = None) -> None:
         """Scan the first device in every slot; `runs` in all, spread evenly, or without end."""
-        for number, slot in enumerate(self._kinds):
+        for number, slot in enumerate(self._slots):
             if runs is not None:
-                self._left[slot] = runs // len(self._kinds) + (number < runs % len(self._kinds))
+                self._left[slot] = runs // len(self._slots) + (number < runs % len(self._slots))
             self._next(slot)
 
     def take_over(self) -> None:
@@ -198,10 +200,10 @@ class SimulatedLine:
         """Plug the device in. It happens in the slot's thread, before anything is measured."""
         world, chance = self._rig.worlds[slot], self._chance[slot]
         world.unplug()
-        scenario = self._draw(self._kinds[slot], chance)
         config = self._rig.config.slots[slot]
-        staged = stage(scenario, world.time, chance, roles=(*config.roles, *config.shared))
         plan = next(one for one in config.plans if one.name == event.plan)
+        scenario = self._draw(plan.equipment, chance)
+        staged = stage(scenario, world.time, chance, roles=(*config.roles, *config.shared))
         person = Person(staged, world, lambda: setattr(self._rig.probe, "over", world))
         self._runs[slot] = _Watched(staged, person, plan)
         self._rig.bring(slot, staged, chance)

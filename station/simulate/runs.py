@@ -41,7 +41,7 @@ class NotSimulated(LookupError):
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be simulated. `told` are ratings instead of the worlds' own."""
+    """The kind, profile and seed of a simulation. `told` are ratings instead of the worlds' own."""
 
     equipment: str
     profile: str

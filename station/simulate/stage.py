@@ -16,7 +16,7 @@ from drivers.sim.place import Device
 from drivers.sim.world import SimulatedTime
 from records.toml.tables import suggest
 from station.simulate import tables
-from station.simulate.device import WrongParameter, build, read_changes
+from station.simulate.device import WrongParameter, build, read_changes, read_given
 from station.simulate.scenarios import Origin, Scenario, WorldError
 from station.simulate.spread import Unresolved, drawn
 from station.simulate.tables import DEVICE, AtRole, Exchanged, Swapped, kind_of
@@ -40,6 +40,7 @@ class Staged:
     device: Device
     happening: Happening
     thinks_s: float
+    given: Mapping[str, Any]
 
     def another(self) -> Device:
         """Return a new device with the same parameters, on which nothing has happened."""
@@ -86,6 +87,7 @@ class _Stage:
         self.wrong: list[str] = []
         self._scenario = scenario
         self._time = time
+        self._given: Mapping[str, Any] = {}
         self._chance = chance
         self._roles = roles
         self._nameplate = {
@@ -122,7 +124,16 @@ class _Stage:
         thinks_s = self._drawn(scenario.operator.thinks_s, scenario.origin)
         if self.wrong or device is None:
             raise WorldError(*self.wrong)
-        return Staged(scenario, self._nameplate, parameters, described, device, happening, thinks_s)
+        return Staged(
+            scenario,
+            self._nameplate,
+            parameters,
+            described,
+            device,
+            happening,
+            thinks_s,
+            self._given,
+        )
 
     def _drawn(self, raw: Any, origin: Origin) -> Any:
         nameplate = getattr(self, "_nameplate", {})
@@ -145,10 +156,11 @@ class _Stage:
 
     def _check_truth(self, device: Device) -> None:
         try:
-            known = device.truth(**self._scenario.given)
-        except TypeError as error:
+            self._given = read_given(self._scenario.twin, self._scenario.given)
+        except WrongParameter as error:
             self.wrong.append(self._scenario.origin.says(f"device.given: {error}"))
             return
+        known = device.truth(**self._given)
         for name, truth in self._scenario.truth.items():
             for of in filter(None, (truth.of, truth.when)):
                 if of not in known and of != NEVER:

@@ -23,6 +23,7 @@ from drivers.sim.world import Circuit, SimulatedTime
 
 Kind = TypeVar("Kind")
 
+MAINS_V, MAINS_HZ = 230.0, 50.0
 FORESEEN_S = 7200.0
 """Faults that come again and again are foreseen so far."""
 
@@ -195,6 +196,7 @@ class World:
         self._refresh()
         self.place.take_out()
         self.device = None
+        self.mains.voltage_v, self.mains.frequency_hz = MAINS_V, MAINS_HZ
 
     def bring(self, device: Device | None, happening: Happening, chance: Random) -> None:
         """Plug a device in, and let happen what is to happen from now on."""

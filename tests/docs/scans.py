@@ -1,12 +1,11 @@
 """The output of `pace rig scan` for a small bench, from its real code and simulated instruments."""
 
 from drivers.linux.discovery import Connector, Found, I2cAdapter, SerialPort, UsbPeripheral
-from drivers.sim.devices.laptop_adapter import AdapterCircuit
 from drivers.sim.hardware import SimulatedHardware
 from drivers.sim.instruments.mains.pzem004t import SimulatedPzem004t
 from drivers.sim.instruments.power.it8500 import SimulatedIt8500
 from drivers.sim.mains import MainsLine
-from drivers.sim.world import SimulatedTime
+from drivers.sim.world import Circuit, SimulatedTime
 from station.rig.scan import describe
 
 BENCH: tuple[Found, ...] = (
@@ -41,7 +40,7 @@ def scan(given: str) -> str:
         time=time,
         serial={
             "usb:1-1.1": SimulatedPzem004t(MainsLine(), time=time),
-            "usb:1-1.2": SimulatedIt8500(AdapterCircuit()),
+            "usb:1-1.2": SimulatedIt8500(Circuit()),
         },
     )
     command = "pace rig scan --identify" if given else "pace rig scan"

@@ -18,6 +18,7 @@ from station.rig.scan import describe
 from station.simulate.rig import SimulatedRig
 from tests.docs import instruments
 from tests.docs.pages import DOCS, ROOT, write_files
+from tests.station.worlds import in_slot
 
 PAGE = (DOCS / "how-to" / "add-an-instrument.md").read_text(encoding="utf-8")
 RIG = """
@@ -131,11 +132,13 @@ def test_the_scan_finds_it_on_a_bus(folder: Path, config: StationConfig) -> None
 def test_the_simulated_rig_has_its_twin(config: StationConfig) -> None:
     rig = SimulatedRig(config)
     world = rig.worlds["left"]
-    world.plug_keyboard(SimulatedKeyboard(world.time))
+    world.plug(SimulatedKeyboard(world.time))
     with ExitStack() as closing:
         light = config.slots["left"].roles["light"].open(rig.hardware["left"], closing)
         assert isinstance(light, LightMeter)
-        assert light.read_illuminance_lux() == pytest.approx(world.illuminance_lux(0), abs=1.0)
+        assert light.read_illuminance_lux() == pytest.approx(
+            in_slot(world, SimulatedKeyboard).illuminance_lux(0), abs=1.0
+        )
 
 
 def test_the_reference_describes_it(folder: Path) -> None:

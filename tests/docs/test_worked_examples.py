@@ -26,9 +26,7 @@ def judged(config: StationConfig, adapter: dict[str, Any], folder: Path) -> RunR
     """Return a station's record of one adapter, by this configuration."""
     rig = SimulatedRig(config)
     world = rig.worlds["small"]
-    world.plug_adapter(
-        SimulatedAdapter(world.time, rated_voltage_v=12.0, rated_current_a=1.5, **adapter)
-    )
+    world.plug(SimulatedAdapter(world.time, rated_voltage_v=12.0, rated_current_a=1.5, **adapter))
     outbox = Outbox(folder / "outbox.db")
     finished: SimpleQueue[RunRecord] = SimpleQueue()
 

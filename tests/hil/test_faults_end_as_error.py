@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from drivers.sim.lead import Fault
+from drivers.sim.onset import Onset
 from hil_tests.described import SIMULATED
 from hil_tests.rigs import qa
 from hil_tests.rigs.rig import RigBench
@@ -136,7 +138,9 @@ def test_an_instrument_that_hangs_within_a_step_ends_the_run_as_an_error(
 
 @pytest.mark.parametrize("before", [1, 2, 3, 4, 5])
 def test_two_meters_that_disagree_end_the_run_as_an_error(rig: TwinRig, before: int) -> None:
-    record = _run(rig, "adapter-1", before=before, break_it=rig.world("adapter-1").loosen_lead)
+    loose = Fault("gain", Onset(), "voltage", 0.4)
+    world = rig.world("adapter-1")
+    record = _run(rig, "adapter-1", before=before, break_it=lambda: world.add(loose, "meter"))
     assert not _failed(record)
     assert record.verdict is Verdict.ERROR, record.steps
 

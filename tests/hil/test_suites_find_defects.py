@@ -8,16 +8,17 @@ DEFECTS = """
 import itertools
 import pytest
 from drivers.sim.devices.laptop_adapter import SimulatedAdapter
+from drivers.sim.lead import Fault
+from drivers.sim.onset import Onset
 from drivers.sim.world import StiffSource
 
 @pytest.fixture(autouse=True)
 def defect(request, rig_slot, bench, world):
     name = request.node.originalname
     if "gives_the_volts" in name:
-        world.meters[0].voltage_gain = 1.02
+        world.add(Fault("gain", Onset(), "voltage", 1.02), "meter")
     elif "sinks_the_amperes" in name:
-        world.meters[0].current_gain = 1.02
-        request.addfinalizer(lambda: setattr(world.meters[0], "current_gain", 1.0))
+        world.add(Fault("gain", Onset(), "current", 1.02), "meter")
     elif "is_off_gives_nothing" in name:
         world.circuit.source = StiffSource(12.0)
     elif "repeats_itself" in name:
@@ -29,18 +30,17 @@ def defect(request, rig_slot, bench, world):
         world.circuit.solve = wandering
         request.addfinalizer(lambda: world.circuit.__dict__.pop("solve"))
     elif "delivers" in name:
-        world.unplug()
-        world.plug_adapter(SimulatedAdapter(
+        world.plug(SimulatedAdapter(
             world.time, rated_voltage_v=19.5, rated_current_a=3.33, open_voltage_v=19.1))
     elif "draws_what_it_drew" in name:
-        world.loosen_lead()
+        world.add(Fault("gain", Onset(), "voltage", 0.4), "meter")
     elif "every_finger" in name:
-        world.broken_fingers = {0x28}
+        world.add(Fault("finger", Onset(), keys={0x28}, does="nothing"))
     elif "off_means_off_at_the_port" in name:
         world.vbus.welded = True
         request.addfinalizer(lambda: setattr(world.vbus, "welded", False))
     elif "sensor_see_the_same" in name:
-        world.dead_sensors = True
+        world.add(Fault("gain", Onset(), "light", 0.0))
 """
 
 IMPORTING = "--import-mode=importlib"

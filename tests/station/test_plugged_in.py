@@ -38,6 +38,7 @@ from station.simulate.rig import SimulatedRig
 from tests.drivers.linux.recorded_udev import RecordedUdev, usb
 from tests.host_agent.rig import eventually
 from tests.station.hosts import runs_waiting
+from tests.station.worlds import in_slot
 
 ISO = LAYOUTS["iso-105"].usages
 ONE = PluggedDevice("1209:7002", "ACME", "Keyboard", "KB-1")
@@ -123,16 +124,13 @@ class Bench:
         self, device: PluggedDevice = ONE, slot: str = "left", *, just_now: bool = True
     ) -> None:
         world = self.rig.worlds[slot]
-        if world.keyboard is None:
-            world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
+        if world.device is None:
+            world.plug(SimulatedKeyboard(world.time, keys=ISO))
         self.cables.do(lambda: self.service.plugged(slot, device, just_now=just_now))
 
     def pull(self, slot: str = "left") -> None:
         world = self.rig.worlds[slot]
-        if (keyboard := world.keyboard) is not None:
-            world.usb.unplug(world.usb_port)
-            world.circuit.sinks.remove(keyboard)
-            world.keyboard = None
+        world.unplug()
         self.cables.do(lambda: self.service.unplugged(slot))
 
     def pass_time(self, seconds: float) -> None:
@@ -415,7 +413,7 @@ def test_from_udevs_event_to_a_record_with_the_watchs_own_thread(bench: Bench) -
     gone = threading.Event()
     bench.service.listen(lambda notice: gone.set() if notice == PluggedNotice("right") else None)
     with watching(bench.config, bench.service, udev):
-        world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
+        world.plug(SimulatedKeyboard(world.time, keys=ISO))
         udev.plug(keyboard)
         record = bench.record(slot="right")
         assert (record.device.asset_tag, record.verdict) == ("KB-9", Verdict.PASS)
@@ -430,7 +428,7 @@ def test_the_watch_ends_while_what_it_began_goes_on(bench: Bench) -> None:
     udev = RecordedUdev()
     with watching(bench.config, bench.service, udev):
         world = bench.rig.worlds["right"]
-        world.plug_keyboard(SimulatedKeyboard(world.time, keys=ISO))
+        world.plug(SimulatedKeyboard(world.time, keys=ISO))
         udev.plug(usb(world.usb_port, "1209:7002", serial=b"KB-9"))
         gate.reached()
     gate.open()
@@ -540,10 +538,10 @@ def test_pulled_while_a_question_waits_it_is_an_error_whatever_the_answer(
             bench.pull()
             bench.service.answer(slot, answer)
         elif asked == "keyboard.begin":
-            assert world.keyboard is not None
+            keyboard = in_slot(world, SimulatedKeyboard)
             for usage in sorted(ISO):
-                world.time.then(0.03, partial(world.keyboard.press, usage))
-                world.time.then(0.03, partial(world.keyboard.release, usage))
+                world.time.then(0.03, partial(keyboard.press, usage))
+                world.time.then(0.03, partial(keyboard.release, usage))
             bench.service.answer(slot, "y")
         else:
             bench.service.answer(slot, "y")

@@ -7,10 +7,13 @@ simulated rig.
 from collections.abc import Callable
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
 from drivers.formats.key_layouts import LAYOUTS
+from drivers.sim.devices.keyboard import SimulatedKeyboard
+from drivers.sim.devices.monitor import SimulatedMonitor
 from records import Phrase, RunRecord, Verdict, words
 from records.words import po
 from station.compose import DEMO_RIG
@@ -21,11 +24,10 @@ from station.engine.plan import PlannedStep
 from station.engine.prompts import Operator, Prompter
 from station.engine.run import run
 from station.rig.config import StationConfig, load, open_bench
-from station.simulate.population import ISO, SPACE, E, adapter, keyboard, monitor
 from station.simulate.rig import SimulatedRig
-from station.simulate.world import World
 from tests.station.benches import make_draft, make_plan, said
 from tests.station.engine.libraries import key_function_plan
+from tests.station.worlds import ISO, SPACE, E, Plug, a, in_slot
 
 SLOTS = {
     "laptop-adapter-65w": "adapter-1",
@@ -33,7 +35,6 @@ SLOTS = {
     "usb-keyboard": "keyboard-1",
     "usb-keyboard-by-hand": "keyboard-1",
 }
-Plug = Callable[[World, Random], None]
 
 
 class Hands(Operator):
@@ -70,13 +71,13 @@ class Hands(Operator):
         return self.run(self.plan.steps[0], one)
 
     def pull(self) -> None:
-        world = self.world
-        if world.keyboard is not None:
-            world.usb.unplug(world.usb_port)
-        for device in (world.keyboard, world.monitor):
-            if device is not None:
-                world.circuit.sinks.remove(device)
-        world.keyboard = world.monitor = None
+        self.world.unplug()
+
+    @property
+    def lit(self) -> frozenset[str]:
+        """Return the lamps of a keyboard that are lit; none without one."""
+        keyboard = self.world.plugged(SimulatedKeyboard)
+        return keyboard.leds if keyboard is not None else frozenset()
 
     def ask(self, asks: Phrase, *choices: Choice) -> str:
         about = asks.id
@@ -90,17 +91,17 @@ class Hands(Operator):
 
     def _usual(self, about: str, keys: list[str]) -> str:
         if about == "keyboard.lamp_lit":
-            return "y" if self.world.keyboard and self.world.keyboard.leds == {"caps"} else "n"
+            return "y" if self.lit == {"caps"} else "n"
         if about.startswith("keyboard.led."):
-            lit = self.world.keyboard.leds if self.world.keyboard else frozenset()
-            return "y" if lit == {about.rpartition(".")[2]} else "n"
+            return "y" if self.lit == {about.rpartition(".")[2]} else "n"
         no = ("keyboard.held", "keyboard.go_on", "display.picture_faults", "display.lit")
         return "n" if about in no else keys[0]
 
     def _act(self, about: str) -> None:
         if about == "display.probe_here":
             self.rig.probe.over = self.world
-        if about == "keyboard.begin" and (board := self.world.keyboard) is not None:
+        board = self.world.plugged(SimulatedKeyboard)
+        if about == "keyboard.begin" and board is not None:
             for usage in sorted(LAYOUTS["iso-105"].usages & board.keys):
                 self.world.time.then(0.03, partial(board.press, usage))
                 self.world.time.then(0.03, partial(board.release, usage))
@@ -112,15 +113,25 @@ def demo() -> StationConfig:
 
 
 HAND, KEYS, LCD = "usb-keyboard-by-hand", "usb-keyboard", "lcd-monitor"
+
+
+def keyboard(**defects: Any) -> Plug:
+    return a("usb-keyboard", **defects)
+
+
+def monitor(**defects: Any) -> Plug:
+    return a("lcd-monitor", **defects)
+
+
 DARK = monitor(backlight_dead=True)
 PIXELS = ["bright_pixels.black", *(f"dark_pixels.{n}" for n in ("white", "red", "green", "blue"))]
 ASKED: list[tuple[str, Plug, str, str]] = [
-    (KEYS, keyboard(stuck_keys=[SPACE]), "keyboard.stuck_keys", "keyboard.held"),
-    (KEYS, keyboard(dead_keys=[E]), "keyboard.every_key", "keyboard.press"),
+    (KEYS, keyboard(stuck_keys=["Space"]), "keyboard.stuck_keys", "keyboard.held"),
+    (KEYS, keyboard(dead_keys=["E"]), "keyboard.every_key", "keyboard.press"),
     (KEYS, keyboard(led_dead=["caps"]), "keyboard.leds", "keyboard.lamp_lit"),
-    (HAND, keyboard(stuck_keys=[SPACE]), "keyboard.stuck_keys", "keyboard.held"),
+    (HAND, keyboard(stuck_keys=["Space"]), "keyboard.stuck_keys", "keyboard.held"),
     (HAND, keyboard(), "keyboard.every_key_by_hand", "keyboard.begin"),
-    (HAND, keyboard(dead_keys=[E]), "keyboard.every_key_by_hand", "keyboard.go_on"),
+    (HAND, keyboard(dead_keys=["E"]), "keyboard.every_key_by_hand", "keyboard.go_on"),
     *(
         (HAND, keyboard(), "keyboard.leds_by_eye", f"keyboard.led.{name}")
         for name in ("num", "caps", "scroll")
@@ -130,7 +141,7 @@ ASKED: list[tuple[str, Plug, str, str]] = [
         for name in ("brightness_sweep", "luminance", "uniformity", "contrast", "backlight")
     ),
     (LCD, monitor(ddc_mute=True), "display.luminance", "display.brightest"),
-    (LCD, monitor(dim_zone=(8, 0.3)), "display.uniformity", "display.dark_zone"),
+    (LCD, monitor(dim_zone=[8, 0.3]), "display.uniformity", "display.dark_zone"),
     (LCD, monitor(), "display.colour", "display.probe_here"),
     *((LCD, monitor(), "display.pixel_faults", f"display.{name}") for name in PIXELS),
     (LCD, monitor(), "display.pixel_faults", "display.picture_faults"),
@@ -240,7 +251,7 @@ def test_a_display_that_is_pulled_while_it_wakes_up_is_an_error(demo: StationCon
         (KEYS, keyboard(), "keyboard.plugged"),
         (HAND, keyboard(), "keyboard.plugged"),
         (LCD, monitor(), "display.plugged"),
-        ("laptop-adapter-65w", adapter(), "adapter.plugged"),
+        ("laptop-adapter-65w", a("laptop-adapter"), "adapter.plugged"),
     ],
 )
 @pytest.mark.parametrize("after_s", [0.0, 1.5])
@@ -281,8 +292,7 @@ def test_a_display_whose_light_comes_back_while_it_is_asked_about_is_an_error(
 ) -> None:
     hands = Hands(demo, LCD)
     DARK(hands.world, Random(1))
-    dark = hands.world.monitor
-    assert dark is not None
+    dark = in_slot(hands.world, SimulatedMonitor)
     hands.at["display.lit"] = lambda: setattr(dark, "backlight_dead", False)
     record = hands.run_until_the_end_of("display.luminance")
     assert record.verdict is Verdict.ERROR
@@ -293,8 +303,7 @@ def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationCo
     """An operator may have lifted something off the keyboard, and says No because it is gone."""
     hands = Hands(demo, KEYS)
     keyboard()(hands.world, Random(1))
-    board = hands.world.keyboard
-    assert board is not None
+    board = in_slot(hands.world, SimulatedKeyboard)
     board.press(SPACE)
     hands.at["keyboard.held"] = partial(board.release, SPACE)
     record = hands.run_until_the_end_of("keyboard.stuck_keys")
@@ -305,8 +314,7 @@ def test_a_key_that_comes_up_while_it_is_asked_about_is_an_error(demo: StationCo
 def test_keys_that_are_pressed_before_no_is_said_have_answered(demo: StationConfig) -> None:
     hands = Hands(demo, HAND)
     keyboard()(hands.world, Random(1))
-    board = hands.world.keyboard
-    assert board is not None
+    board = in_slot(hands.world, SimulatedKeyboard)
 
     def press_the_last() -> None:
         board.keys = ISO

@@ -43,11 +43,11 @@ from station.rig.config import StationConfig, load
 from station.rig.rehearsal import Nowhere
 from station.service import SHUT_DOWN, StationService
 from station.service.runs import SOFTWARE
-from station.simulate.population import ADAPTERS
 from station.simulate.rig import SimulatedRig
 from tests.host_agent.rig import eventually
 from tests.station.benches import make_draft
 from tests.station.hosts import Host, runs_waiting
+from tests.station.worlds import a
 
 NOBODY = BrokerAddress(host="127.0.0.1", port=1)
 LABELS = """
@@ -85,7 +85,7 @@ class Station:
     def __init__(self, config: StationConfig, path: Path, outbox: type[Outbox] = Outbox) -> None:
         self.rig = SimulatedRig(config)
         for world in self.rig.worlds.values():
-            ADAPTERS[0].plug(world, Random(1))
+            a("laptop-adapter")(world, Random(1))
         self.outbox = outbox(path)
         self.service = StationService(
             config,
@@ -596,13 +596,13 @@ from station.console import SlotNotice
 from station.engine.events import Measured
 from station.delivery.outbox import Outbox
 from station.service import StationService
-from station.simulate.population import ADAPTERS
+from tests.station.worlds import a
 from station.simulate.rig import SimulatedRig
 
 config = load(Path(sys.argv[1]))
 rig = SimulatedRig(config, speed=50.0)
 for world in rig.worlds.values():
-    ADAPTERS[0].plug(world, Random(1))
+    a("laptop-adapter")(world, Random(1))
 outbox = Outbox(Path(sys.argv[2]))
 service = StationService(
     config, rig.hardware, outbox, new_clock=lambda slot: Clock(rig.worlds[slot].time, speed=50.0)

@@ -15,12 +15,13 @@ from typing import Any
 from drivers.formats import edid
 from drivers.formats.key_layouts import LAYOUTS
 from drivers.sim.devices.keyboard import SimulatedKeyboard
-from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.languages.smbus import SimulatedSmbusChip
 from drivers.sim.languages.usb_hub import SimulatedHub, SimulatedVbus
+from drivers.sim.lead import Fault
 from drivers.sim.linux.usb import SimulatedUsbBackend
+from drivers.sim.onset import Onset
 from drivers.sim.world import SimulatedTime
-from virtual_rig.far_ends.eye import Eye, WatchedMonitor
+from virtual_rig.far_ends.eye import Eye, on_the_glass
 from virtual_rig.far_ends.scripted import ScriptedDevice
 from virtual_rig.far_ends.wiring import BENCH_SPEED, FarEnds, RigError
 
@@ -62,7 +63,7 @@ class Control:
         self._keyboards[port] = keyboard
         if slot:
             with self._ends.lock:
-                self._ends.seat_keyboard(slot, keyboard)
+                self._ends.seat(slot, keyboard)
 
     def offer_scripted(
         self,
@@ -143,17 +144,14 @@ class Control:
 
     # The other devices under test
 
-    def plug_adapter(self, slot: str, **settings: Any) -> None:
-        world = self._ends.world(slot)
-        with self._ends.lock:
-            world.plug_adapter(SimulatedAdapter(world.time, **settings))
+    def plug_device(self, slot: str, **parameters: Any) -> None:
+        """Replace the slot's device: it has these parameters, as a world file names them.
 
-    def plug_monitor(self, slot: str, *, edid: str = "", **settings: Any) -> None:
-        """Replace the slot's monitor. `edid` is in hexadecimal, `settings` are its twin's."""
-        world = self._ends.world(slot)
+        All others are those of the golden unit.
+        """
+        self._ends.world(slot)
         with self._ends.lock:
-            world.unplug()
-            self._ends.plug_monitor(world, bytes.fromhex(edid), **settings)
+            self._ends.plug_anew(slot, **parameters)
 
     def real_edids(self, count: int) -> list[str]:
         """Of real monitors, in hexadecimal: sound ones of one or two blocks, spread over what there
@@ -168,10 +166,14 @@ class Control:
 
     def count_dots(self, slot: str, *, bright: bool) -> int:
         """Count the pixels of the slot's monitor that are brighter, or darker, than the picture."""
-        monitor = self._ends.world(slot).monitor
-        if not isinstance(monitor, WatchedMonitor):
-            raise RigError(f"nobody could look at a monitor in slot {slot}")
-        return monitor.picture().dots(bright=bright)
+        device = self._ends.world(slot).device
+        seen = device.seen if device is not None else {}
+        if "bright_pixels" not in seen:
+            raise RigError(f"nobody could look at a screen in slot {slot}")
+        picture = on_the_glass(
+            self._eye(), bright_pixels=seen["bright_pixels"], dark_pixels=seen["dark_pixels"]
+        )
+        return picture.dots(bright=bright)
 
     # The screen
 
@@ -186,10 +188,13 @@ class Control:
     # The bench
 
     def break_finger(self, slot: str, usage: int) -> None:
-        self._ends.world(slot).broken_fingers.add(usage)
+        """Break the actuator's finger over a key."""
+        broken = Fault("finger", Onset(), keys={usage}, does="nothing")
+        self._ends.world(slot).add(broken)
 
     def loosen_lead(self, slot: str) -> None:
-        self._ends.world(slot).loosen_lead()
+        """Take the meter's sense lead off its terminal."""
+        self._ends.world(slot).add(Fault("gain", Onset(), "voltage", 0.4), "meter")
 
     def fixed_ports(self) -> list[str]:
         """Return the USB/IP ports of the fixed devices, in the order in which to attach them."""

@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-from drivers.sim.devices.monitor import SimulatedMonitor
+from drivers.sim.light import Scene
+from drivers.sim.place import Display
 from virtual_rig.qemu.qmp import Qmp
 
 GAMMA = 2.2
@@ -113,34 +114,40 @@ class Eye:
         return self._picture.level(zone)
 
 
-class WatchedMonitor(SimulatedMonitor):
-    """A monitor that shows, zone by zone, what the guest really puts out."""
+class Eyed(Protocol):
+    """Has an eye on the guest's screen, or none yet."""
 
-    def __init__(self, edid: bytes, *, eye: Eye | None = None, **settings: Any) -> None:
-        super().__init__(edid, **settings)
-        self.eye = eye
+    eye: Eye | None
+
+
+class Watched:
+    """The light of a display that shows, zone by zone, what the guest really puts out."""
+
+    def __init__(self, ends: Eyed, light: Scene, display: Display) -> None:
+        self._ends = ends
+        self._light = light
+        self._display = display
 
     def illuminance_lux(self, zone: int) -> float:
         self._look(zone)
-        return super().illuminance_lux(zone)
+        return self._light.illuminance_lux(zone)
 
     def chromaticity(self, zone: int) -> tuple[float, float]:
         self._look(zone)
-        return super().chromaticity(zone)
-
-    def picture(self) -> Picture:
-        """Return the picture on its glass: the guest's screen, but for pixels always on or off."""
-        if self.eye is None:
-            raise ValueError("nobody looks at this monitor")
-        sent = self.eye.look()
-        shown = bytearray(sent.rgb_rows)
-        faulty = [b"\xff\xff\xff"] * self.bright_pixels + [bytes(3)] * self.dark_pixels
-        for number, colour in enumerate(faulty, start=1):
-            row = number * sent.height_px // (len(faulty) + 1)
-            at = 3 * (row * sent.width_px + row)  # along the diagonal, no two in one row
-            shown[at : at + 3] = colour
-        return sent._replace(rgb_rows=bytes(shown))
+        return self._light.chromaticity(zone)
 
     def _look(self, zone: int) -> None:
-        if self.eye is not None:
-            self.show_level(*self.eye.level(zone))
+        if self._ends.eye is not None:
+            self._display.show_level(*self._ends.eye.level(zone))
+
+
+def on_the_glass(eye: Eye, *, bright_pixels: int, dark_pixels: int) -> Picture:
+    """Return the guest's screen as a display shows it with pixels that are always on, or off."""
+    sent = eye.look()
+    shown = bytearray(sent.rgb_rows)
+    faulty = [b"\xff\xff\xff"] * bright_pixels + [bytes(3)] * dark_pixels
+    for number, colour in enumerate(faulty, start=1):
+        row = number * sent.height_px // (len(faulty) + 1)
+        at = 3 * (row * sent.width_px + row)  # along the diagonal, no two in one row
+        shown[at : at + 3] = colour
+    return sent._replace(rgb_rows=bytes(shown))

@@ -12,21 +12,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drivers.buses import ByteStream, I2cBus
-from drivers.capabilities import MainsMeter, Monitor
 from drivers.errors import NotConnected
 from drivers.formats import serial_ports
-from drivers.sim.devices.edid_memory import build_edid
-from drivers.sim.devices.keyboard import SimulatedKeyboard
-from drivers.sim.devices.laptop_adapter import SimulatedAdapter
 from drivers.sim.hardware import I2cDevice, SerialDevice, SimulatedI2cBus
 from drivers.sim.linux.usb_device import SimulatedUsbDevice
+from drivers.sim.place import Device
 from station.rig.config import StationConfig
 from station.rig.tables import InstrumentTable
 from station.rig.wires import Chip
+from station.simulate.golden import golden_unit
 from station.simulate.rig import SimulatedRig
+from station.simulate.scenarios import WorldError
 from station.simulate.world import World
 from virtual_rig.far_ends.cdc_acm import SimulatedCdcAcm
-from virtual_rig.far_ends.eye import Eye, WatchedMonitor
+from virtual_rig.far_ends.eye import Eye, Watched
 from virtual_rig.far_ends.i2c_tiny_usb import SimulatedI2cTinyUsb
 from virtual_rig.far_ends.usbip import UsbIpServer
 
@@ -38,6 +37,7 @@ BENCH_SPEED = 10.0
 two commands; instruments that drop what comes too soon must not see that. And
 a display is awake in a fifth of a second."""
 LONGEST_ANSWER = 65536
+GOLDEN = Path(__file__).parents[2] / "hil_tests" / "golden"
 
 
 class RigError(Exception):
@@ -189,6 +189,8 @@ class FarEnds:
         self.config = config
         self.wiring = wire(config)
         self.rig = SimulatedRig(config, speed=BENCH_SPEED)
+        for world in self.rig.worlds.values():
+            world.usb_port = ""  # the guest is the computer
         self.usbip = UsbIpServer()
         self.lock = threading.RLock()
         self.eye: Eye | None = None
@@ -209,11 +211,16 @@ class FarEnds:
         for port, device in self.fixed.items():
             self.usbip.offer(port, device)
 
-    def seat_keyboard(self, slot: str, keyboard: SimulatedKeyboard) -> None:
-        """Do what `World.plug_keyboard` does, but for the cable: that goes to the guest."""
+    def seat(self, slot: str, device: Device) -> None:
+        """Plug a device into a slot, but for its USB cable: that goes to the guest.
+
+        Where light sensors look at it, they see what the guest's screen shows.
+        """
         world = self.world(slot)
-        world.keyboard = keyboard
-        world.circuit.sinks.append(keyboard)
+        world.plug(device)
+        if world.place.display is not None and world.place.light is not None:
+            world.place.light = Watched(self, world.place.light, world.place.display)
+            self.rig.probe.over = world
 
     def world(self, slot: str) -> World:
         if slot not in self.rig.worlds:
@@ -221,29 +228,30 @@ class FarEnds:
         return self.rig.worlds[slot]
 
     def plug_golden_units(self) -> None:
-        """Plug in a good adapter and a good monitor, where the rig has a place for them."""
+        """Plug in the golden unit of each slot, but where a test puts one into a USB port."""
         for name, slot in self.config.slots.items():
-            world = self.world(name)
-            if any(issubclass(table.kind, MainsMeter) for table in slot.roles.values()):
-                world.plug_adapter(
-                    SimulatedAdapter(world.time, rated_voltage_v=19.5, rated_current_a=3.33)
-                )
-            if any(issubclass(table.kind, Monitor) for table in slot.roles.values()):
-                self.plug_monitor(world)
-                self.rig.probe.over = world
+            if name in self.wiring.devices.values():
+                continue
+            for plan in slot.plans[:1]:
+                device = golden_unit(GOLDEN, plan.equipment, self.world(name).time)
+                if device is not None:
+                    self.seat(name, device)
 
-    def plug_monitor(self, world: World, edid: bytes = b"", **settings: Any) -> None:
-        """Plug in a monitor that shows the guest's screen: by default the golden unit."""
-        golden = build_edid(name="GOLDEN24", serial_text="G-0002")
-        settings = {"time": world.time, "rated_voltage_v": 19.0} | settings
-        world.plug_monitor(WatchedMonitor(edid or golden, eye=self.eye, **settings))
+    def plug_anew(self, slot: str, **parameters: Any) -> None:
+        """Replace a slot's device by one with these parameters; others are the golden unit's."""
+        kind = self.config.slots[slot].plans[0].equipment
+        time = self.world(slot).time
+        try:
+            device = golden_unit(GOLDEN, kind, time, parameters)
+        except WorldError as error:
+            raise RigError(str(error)) from error
+        if device is None:
+            raise RigError(f"there is no golden {kind}")
+        self.seat(slot, device)
 
     def open_eye(self, eye: Eye) -> None:
         """Let the light sensors see the guest's screen from now on."""
         self.eye = eye
-        for world in self.rig.worlds.values():
-            if isinstance(world.monitor, WatchedMonitor):
-                world.monitor.eye = eye
 
     def close(self) -> None:
         for line in self.lines.values():

@@ -43,7 +43,7 @@ class Bench(Control):
             chattering_keys=chattering_keys,
         )
         self._ends.usbip.offer(PORT, keyboard)
-        self._ends.seat_keyboard(SLOT, keyboard)
+        self._ends.seat(SLOT, keyboard)
         self._seated = True
         return keyboard
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from drivers.buses import Time
 from drivers.sim.colour import D65, Xy
 from drivers.sim.devices.key_matrix import MODIFIERS, KeyMatrix
+from drivers.sim.devices.key_taps import Figure, taps_heard
 from drivers.sim.devices.keyboard_descriptors import (
     BOOT_ENDPOINT,
     BOOT_REPORT_DESCRIPTOR,
@@ -270,47 +271,34 @@ class SimulatedKeyboard(UsbFunction):
         return {"lamps": " ".join(sorted(self.leds))}
 
     def truth(
-        self, *, worn_keys: Iterable[Key] = (), taps: int = 10, presses: int = 2
-    ) -> Mapping[str, float | bool | tuple[int, int]]:
+        self,
+        *,
+        worn_keys: Iterable[Key] = (),
+        taps: int = 10,
+        presses: int = 2,
+        chords: Iterable[Iterable[Key]] = (),
+    ) -> Mapping[str, Figure]:
         """Return its figures. Keys that miss taps, or bounce at times, may show or not.
 
-        Each key is pressed `presses` times, and each of `worn_keys` then `taps` times more.
+        Each key is pressed `presses` times, each of `worn_keys` then `taps` times more, and at last
+        the keys of each of `chords` together.
         `silent_keys` send nothing, `missing_keys` not what is on their cap.
         """
-        dead = self.dead_keys & self.keys
-        swapped = {*self.swapped_keys, *self.swapped_keys.values()} & self.keys - dead
-        missed = {usage for usage, nth in self.misses.items() if nth > 0} & self.keys - dead
-        each = {usage for usage in missed if self.misses[usage] <= presses}
-        always = {usage for usage in missed if self.misses[usage] == 1}
-        bouncing = self.chattering_keys & self.keys - dead
-        late = {usage for usage, late_s in self.releases_late_s.items() if late_s > 0} & self.keys
-        worn = frozenset(worn_keys)
-        every, once = self.chatter_every, presses // self.chatter_every
         return {
             "enumerates": self.enumerates,
             "idle_a": self.idle_a,
-            "stuck_keys": len(self._stuck & self.keys),
-            "silent_keys": (len(dead | always), len(dead | missed)),
-            "missing_keys": (len(dead | swapped | each), len(dead | swapped | missed)),
-            "wrong_keys": len(swapped),
-            "unreleased_keys": (0, len(late)),
-            "extra_downs_once": (once * len(bouncing), presses * len(bouncing | late)),
-            "extra_downs": (
-                taps // every * len(bouncing & worn),
-                taps * len((bouncing | late) & worn),
-            ),
-            "taps_lost": (
-                taps * len((dead | always) & worn),
-                taps * len((dead | missed | late) & worn),
-            ),
-            "ghost_keys": (0, len(self.keys)) if self._ghosts else 0,
             "caps_lamp_lux": 0.0 if "caps" in self.led_dead else self.led_lux,
             **{f"{name}_lamp": name not in self.led_dead for name in ("num", "caps", "scroll")},
+            "ghost_keys": len(self._ghosts(chords)),
+            **taps_heard(self, frozenset(worn_keys), taps, presses),
         }
 
-    @property
-    def _ghosts(self) -> bool:
-        return not self._matrix.diodes and not self._blocking
+    def _ghosts(self, chords: Iterable[Iterable[int]]) -> set[int]:
+        """Return the keys that appear by themselves when these are pressed together."""
+        if self._blocking:
+            return set()
+        held = [self.keys.intersection(chord) for chord in chords]
+        return {key for chord in held for key in self._matrix.seen(chord) - chord}
 
     # Firmware
 

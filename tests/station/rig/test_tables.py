@@ -282,7 +282,7 @@ def test_a_hub_is_closed_after_the_run(config: StationConfig) -> None:
 def test_a_keyboard_is_given_back_to_the_kernel_after_the_run(config: StationConfig) -> None:
     rig = SimulatedRig(config)
     world = rig.worlds["left"]
-    world.plug_keyboard(SimulatedKeyboard(world.time))
+    world.plug(SimulatedKeyboard(world.time))
     table = config.slots["left"].roles["keyboard"]
     for _ in range(2):  # what the first run does not give back, the second cannot have
         with ExitStack() as closing:

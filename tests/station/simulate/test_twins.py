@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from drivers.buses import Time
+from drivers.sim.lead import Fault
+from drivers.sim.onset import Onset
 from drivers.sim.world import Circuit, Resistor
 from station.rig.config import ConfigError, StationConfig, load
 from station.rig.tables import InstrumentTable
@@ -115,7 +117,17 @@ def test_an_instrument_that_no_twin_speaks_like_is_told_in_one_line(tmp_path: Pa
         SimulatedRig(load(path))
 
 
-def test_a_loose_lead_is_one_of_the_meters_that_the_file_names(tmp_path: Path) -> None:
-    _, rig = rig_with(tmp_path, 'driver = "ka3000", port = "/dev/s"')
-    meters = rig.worlds["left"].meters
-    assert [type(one).__name__ for one in meters] == ["SimulatedIna219"]
+def test_a_fault_is_at_the_role_that_it_names(tmp_path: Path) -> None:
+    config, rig = rig_with(tmp_path, 'driver = "ka3000", port = "/dev/s"')
+    world = rig.worlds["left"]
+    world.circuit.sinks.append(Resistor(10.0))
+    world.add(Fault("gain", Onset(), "voltage", 0.4), "meter")
+    roles, hardware = config.slots["left"].roles, rig.hardware["left"]
+    with ExitStack() as closing:
+        supply, meter = (roles[r].open(hardware, closing) for r in ("supply", "meter"))
+        supply.set_voltage(5.0)
+        supply.set_current_limit(1.0)
+        supply.switch(on=True)
+        assert supply.read().voltage_v == pytest.approx(5.0, abs=0.05)
+        assert meter.read().voltage_v == pytest.approx(2.0, abs=0.05)
+    assert world.circuit.voltage_v == pytest.approx(5.0, abs=0.05)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.sim.devices.edid_memory import build_edid
+from drivers.sim.devices.monitor import SimulatedMonitor
 from drivers.sim.world import SimulatedTime
-from virtual_rig.far_ends.eye import Eye, Picture, WatchedMonitor, parse_ppm
+from virtual_rig.far_ends.eye import Eye, Picture, Watched, on_the_glass, parse_ppm
 
 
 class Painted(Eye):
@@ -22,6 +23,18 @@ class Painted(Eye):
 
     def level(self, zone: int) -> tuple[float, float, float]:
         return self.picture.level(zone)
+
+
+class Looking:
+    """Far ends with an eye on the guest's screen, or without."""
+
+    def __init__(self, eye: Eye | None) -> None:
+        self.eye = eye
+
+
+def watched(eye: Eye) -> Watched:
+    monitor = SimulatedMonitor(build_edid(), time=SimulatedTime())
+    return Watched(Looking(eye), monitor, monitor)
 
 
 def plain(red: int, green: int, blue: int) -> Picture:
@@ -62,29 +75,22 @@ def test_there_are_nine_zones() -> None:
 
 
 def test_a_watched_monitor_is_as_bright_as_what_it_is_sent() -> None:
-    time = SimulatedTime()
-    seen = [
-        WatchedMonitor(build_edid(), eye=Painted(plain(v, v, v)), time=time).illuminance_lux(4)
-        for v in (0, 64, 128, 255)
-    ]
+    seen = [watched(Painted(plain(v, v, v))).illuminance_lux(4) for v in (0, 64, 128, 255)]
     assert all(darker < brighter for darker, brighter in pairwise(seen))
 
 
 def test_a_monitor_without_an_eye_shows_what_it_was_told() -> None:
-    monitor = WatchedMonitor(build_edid(), time=SimulatedTime())
+    monitor = SimulatedMonitor(build_edid(), time=SimulatedTime())
     monitor.show_level(1.0, 0.0, 0.0)
-    x, y = monitor.chromaticity(4)
+    x, y = Watched(Looking(None), monitor, monitor).chromaticity(4)
     assert x > y
 
 
 @pytest.mark.parametrize(("bright", "dark"), [(0, 0), (3, 0), (0, 5), (1, 1)])
 def test_faulty_pixels_are_counted_on_a_screen_that_shows_them(bright: int, dark: int) -> None:
-    settings = {"bright_pixels": bright, "dark_pixels": dark}
-
     def seen(*colour: int) -> tuple[int, int]:
         eye = Painted(plain(*colour))
-        monitor = WatchedMonitor(build_edid(), eye=eye, time=SimulatedTime(), **settings)
-        shown = monitor.picture()
+        shown = on_the_glass(eye, bright_pixels=bright, dark_pixels=dark)
         return shown.dots(bright=True), shown.dots(bright=False)
 
     assert seen(0, 0, 0) == (bright, 0)

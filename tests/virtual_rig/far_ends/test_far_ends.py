@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drivers.sim.devices.keyboard import SimulatedKeyboard
 from drivers.sim.hardware import SerialDevice
 from drivers.sim.linux.usb_device import Setup, Stall
 from station.rig import config
@@ -176,10 +177,9 @@ def test_a_keyboard_in_a_slots_port_draws_from_the_slots_supply(
 ) -> None:
     world = ends.world("keyboard")
     control.offer_keyboard("3-7", layout="iso-105")
-    assert world.keyboard is not None
-    assert world.keyboard in world.circuit.sinks
+    assert world.circuit.sinks == [world.plugged(SimulatedKeyboard)]
     control.pull("3-7")
-    assert world.keyboard is None
+    assert world.device is None
     assert world.circuit.sinks == []
 
 

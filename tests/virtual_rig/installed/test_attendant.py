@@ -71,7 +71,7 @@ def test_a_keyboard_that_was_plugged_in_is_there_at_the_next_power_on(ends: FarE
     assert "3-7" not in bench.plugged_ports()
     keyboard = bench.seat("A-1")
     assert bench.plugged_ports() == [*bench.fixed_ports(), "3-7"]
-    assert bench.world.keyboard is keyboard
+    assert bench.world.device is keyboard
     bench.unseat()
     assert "3-7" not in bench.plugged_ports()
 
