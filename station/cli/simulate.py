@@ -18,6 +18,7 @@ def add(verbs: Any) -> None:
     simulate = add_verb(
         verbs, "simulate", "the same station, on simulated instruments and devices", _simulate
     )
+    simulate.set_defaults(refuse=simulate.error)
     simulate.add_argument("--config", type=Path, help="a station.toml; default: the demo's rig")
     simulate.add_argument("--seed", type=int, default=1, help="which devices come along")
     simulate.add_argument(
@@ -58,9 +59,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
     if chosen.equipment or chosen.world:
         return _worlds(chosen)
     if chosen.data is None:
-        return complain(
-            "name --equipment for one kind in worlds, or --data for a whole station with records"
-        )
+        chosen.refuse("name --equipment for one kind in worlds, or --data for a whole station")
     from station.compose import Simulation, simulate_station
     from station.delivery.outbox import OutboxError
     from station.process import ScreenFailed

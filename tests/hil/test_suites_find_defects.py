@@ -40,7 +40,7 @@ def defect(request, rig_slot, bench, world):
         world.vbus.welded = True
         request.addfinalizer(lambda: setattr(world.vbus, "welded", False))
     elif "sensor_see_the_same" in name:
-        world.add(Fault("gain", Onset(), "light", 0.0))
+        world.place.light = None
 """
 
 IMPORTING = "--import-mode=importlib"
