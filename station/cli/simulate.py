@@ -10,7 +10,7 @@ from station.cli.arguments import add_verb, complain, count, speed
 if TYPE_CHECKING:
     from station.engine.library import Library
     from station.simulate.runs import Asked
-    from station.simulate.scenarios import Scenario
+    from station.simulate.scenarios.files import Scenario
 
 
 def add(verbs: Any) -> None:
@@ -64,7 +64,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
     from station.delivery.outbox import OutboxError
     from station.process import ScreenFailed
     from station.rig.config import ConfigError
-    from station.simulate.scenarios import WorldError
+    from station.simulate.scenarios.files import WorldError
 
     try:
         return simulate_station(
@@ -92,7 +92,7 @@ def _worlds(chosen: argparse.Namespace) -> int:
     from station.compose import DEMO_RIG
     from station.rig.config import load
     from station.simulate.runs import Simulation, in_turn, line, sentence
-    from station.simulate.stage import check
+    from station.simulate.scenarios.stage import check
 
     try:
         scenarios = _scenarios(chosen)
@@ -119,7 +119,7 @@ def _worlds(chosen: argparse.Namespace) -> int:
 def _scenarios(chosen: argparse.Namespace) -> "list[Scenario]":
     """Return the cases of all world files. Raises `LookupError` and `MistakesInFile`."""
     from records.toml.tables import suggest
-    from station.simulate.scenarios import load, world_of
+    from station.simulate.scenarios.files import load, world_of
 
     paths = chosen.world or [world_of(chosen.equipment, chosen.folder)]
     found = [

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from drivers.sim.place import Device
 from station.simulate.demands import Bounds, Demands
-from station.simulate.stage import Staged
-from station.simulate.tables import Answer, Sees, Truth
+from station.simulate.scenarios.stage import Staged
+from station.simulate.scenarios.tables import Answer, Sees, Truth
 from station.simulate.world import Change, grown
 
 PASS, FAIL, ERROR, ABORTED, INCOMPLETE = "pass", "fail", "error", "aborted", "incomplete"

@@ -9,8 +9,8 @@ from typing import Any
 from drivers.buses import Time
 from drivers.sim.place import Device
 from station.rig.config import SlotConfig
-from station.simulate.scenarios import Placed, load
-from station.simulate.stage import stage
+from station.simulate.scenarios.files import Placed, load
+from station.simulate.scenarios.stage import stage
 from station.simulate.world import World
 
 

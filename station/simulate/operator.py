@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from records import RunRecord
+from records import RunRecord, Verdict
 from station.console import CannotKeep, CommandRefused, Console, Notice, SlotNotice
 from station.engine.events import (
     Answered,
     Asked,
     Event,
+    Identifying,
+    NotStarted,
     Question,
     RunFinished,
     RunStarted,
@@ -20,19 +22,20 @@ from station.engine.events import (
     StepStarted,
 )
 from station.engine.library import SHIPPED
-from station.engine.plan import Plan
 from station.simulate.demands import Demands
 from station.simulate.evaluate import Outlook, Window, evaluate
 from station.simulate.person import Person
 from station.simulate.population import Population
 from station.simulate.rig import SimulatedRig
-from station.simulate.scenarios import Scenario
-from station.simulate.stage import Staged, stage
+from station.simulate.scenarios.files import Scenario
+from station.simulate.scenarios.stage import Staged, stage
 from station.simulate.world import World
 
 log = logging.getLogger(__name__)
 
 CANNOT_KEEP_S = 2.0
+RUNNERS_OWN = "bench."
+"""Steps of the runner itself begin like this."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,12 @@ class Finished:
 
 @dataclass
 class _Watched:
-    """The run of a slot that is under way."""
+    """The run of a slot that is under way; before it the label may be read."""
 
     staged: Staged
     person: Person
-    plan: Plan
+    equipment: str
+    started: bool = False
     windows: list[Window] = field(default_factory=list)
     began: tuple[str, str, float] | None = None
     asked: Question | None = None
@@ -63,23 +67,24 @@ class _Watched:
     def note(self, event: Event, world: World) -> str:
         """Note when tests begin and end; return the name of the test that begins, or nothing."""
         if isinstance(event, StepStarted):
-            planned = self.plan.steps[event.number]
-            self.began = (planned.test or planned.use, planned.use, world.now_s)
-            return self.began[0]
+            test = event.title.id.removeprefix(f"{self.equipment}.")
+            self.began = (test, event.step, world.now_s)
+            return test
         if isinstance(event, StepFinished) and self.began is not None:
             self.windows.append(Window(*self.began, world.now_s))
             self.began = None
         return ""
 
-    def finished(self, record: RunRecord, folders: tuple[Path, ...]) -> Finished:
+    def finished(self, record: RunRecord, demands: Demands) -> Finished:
         """Return the run with what is true of it."""
-        plan = self.plan
+        tests = [one for one in record.steps if not one.test.startswith(RUNNERS_OWN)]
+        lacking = [one for one in tests if not one.step and one.verdict is Verdict.NOT_TESTED]
         outlook = evaluate(
             self.staged,
-            Demands(folders, plan.equipment, plan.profile),
+            demands,
             self.windows,
-            planned={one.test or one.use: one.use for one in plan.steps},
-            can_pass=not plan.incomplete,
+            planned={one.test: one.step for one in tests if one.step},
+            can_pass=not any(one.required.rank for one in lacking),
         )
         return Finished(self.staged, outlook, record)
 
@@ -146,10 +151,19 @@ class SimulatedLine:
         if not isinstance(notice, SlotNotice):
             return
         slot, event = notice.slot, notice.event
-        if isinstance(event, RunStarted):
-            self._bring(slot, event)
-        elif (watched := self._runs.get(slot)) is not None:
-            self._watch(slot, watched, event)
+        match event:
+            case Identifying():  # its label is read before it is plugged in
+                self._bring(slot, event.device.kind)
+            case NotStarted():
+                self._runs.pop(slot, None)
+            case RunStarted():
+                if slot not in self._runs or self._runs[slot].started:
+                    self._bring(slot, event.device.kind)
+                self._runs[slot].started = True
+            case _ if slot in self._runs:
+                self._watch(slot, self._runs[slot], event)
+            case _:
+                pass
 
     def _watch(self, slot: str, watched: _Watched, event: Event) -> None:
         test = watched.note(event, self._rig.worlds[slot])
@@ -164,12 +178,16 @@ class SimulatedLine:
                 watched.person.act(watched.asked, key)
             case RunFinished(record=record):
                 with self._done:
-                    self.finished.append(watched.finished(record, self._folders))
+                    self.finished.append(watched.finished(record, self._demands(slot)))
                     self._done.notify_all()
                 if self.running:
                     threading.Thread(target=self._next, args=(slot,), daemon=True).start()
             case _:
                 pass
+
+    def _demands(self, slot: str) -> Demands:
+        plan = self._rig.config.slots[slot].plans[0]
+        return Demands(self._folders, self._runs[slot].equipment, plan.profile)
 
     def _next(self, slot: str) -> None:
         """Scan the next device, once the slot is free."""
@@ -196,16 +214,15 @@ class SimulatedLine:
             else:
                 return
 
-    def _bring(self, slot: str, event: RunStarted) -> None:
+    def _bring(self, slot: str, equipment: str) -> None:
         """Plug the device in. It happens in the slot's thread, before anything is measured."""
         world, chance = self._rig.worlds[slot], self._chance[slot]
         world.unplug()
         config = self._rig.config.slots[slot]
-        plan = next(one for one in config.plans if one.name == event.plan)
-        scenario = self._draw(plan.equipment, chance)
+        scenario = self._draw(equipment, chance)
         staged = stage(scenario, world.time, chance, roles=(*config.roles, *config.shared))
         person = Person(staged, world, lambda: setattr(self._rig.probe, "over", world))
-        self._runs[slot] = _Watched(staged, person, plan)
+        self._runs[slot] = _Watched(staged, person, equipment)
         self._rig.bring(slot, staged, chance)
 
 

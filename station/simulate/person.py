@@ -9,8 +9,9 @@ from typing import Any
 from drivers.sim.keys import USAGES
 from station.engine.events import Choice, Question
 from station.engine.prompts import NO, YES
-from station.simulate.stage import Staged
-from station.simulate.tables import Answer, Sees
+from station.simulate.label import line_for
+from station.simulate.scenarios.stage import Staged
+from station.simulate.scenarios.tables import Answer, Sees
 from station.simulate.world import World
 
 TYPING_S = 0.03
@@ -43,12 +44,14 @@ class Person:
         """Return the key of the person's answer, after some thought."""
         if self._staged.thinks_s > 0:
             self._world.time.sleep(self._staged.thinks_s)
+        if not question.choices:
+            return line_for(question, self._staged.label)
         told = answer_to(question.about, self._staged.scenario.operator.answers)
         return key_of(told, self.sees(), question.choices)
 
     def act(self, question: Question, key: str) -> None:
         """Do what an answer promises: the first of a question's answers is the one that does."""
-        if key != question.choices[0].key:
+        if not question.choices or key != question.choices[0].key:
             return
         for pattern, action in self._staged.scenario.operator.does.items():
             if fnmatchcase(question.about, pattern):

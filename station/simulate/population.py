@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from station.simulate.scenarios import Scenario, load, world_of
+from station.simulate.scenarios.files import Scenario, load, world_of
 
 
 class Population:

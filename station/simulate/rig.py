@@ -22,7 +22,7 @@ from drivers.sim.world import Circuit
 from station.rig.config import ConfigError, StationConfig
 from station.rig.tables import InstrumentTable
 from station.rig.wires import Chip, SerialPort, VideoOutput
-from station.simulate.stage import Staged
+from station.simulate.scenarios.stage import Staged
 from station.simulate.twins import twin_of
 from station.simulate.world import Probe, World
 

@@ -27,8 +27,8 @@ from station.simulate.demands import Demands
 from station.simulate.evaluate import ON_EDGE, PASS, Outlook, Window, evaluate
 from station.simulate.person import Person
 from station.simulate.rig import SimulatedRig
-from station.simulate.scenarios import Scenario
-from station.simulate.stage import Staged, stage
+from station.simulate.scenarios.files import Scenario
+from station.simulate.scenarios.stage import Staged, stage
 
 SOFTWARE = "pace station simulate"
 NOT_OF_A_TEST = ("bench.",)

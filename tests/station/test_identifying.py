@@ -13,6 +13,7 @@ from drivers.buses import Hardware
 from drivers.capabilities import Monitor
 from drivers.errors import NoReply
 from drivers.sim.devices.edid_memory import build_edid
+from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, Verdict
 from station.console import Notice, PluggedDevice, SlotNotice
 from station.delivery.broker import BrokerAddress
@@ -26,9 +27,10 @@ from station.rig.tables import InstrumentTable
 from station.service import StationService
 from station.service.identifying import FILE, Labels, said_by_display, said_by_usb
 from station.simulate.label import line_for
-from station.simulate.population import CASES, LABELS
 from station.simulate.rig import SimulatedRig
+from station.simulate.scenarios.stage import stage
 from tests.host_agent.rig import eventually
+from tests.station.worlds import a, scenario
 
 RIG = """
 station = "pi-1"
@@ -41,7 +43,7 @@ meter = { driver = "ina228", bus = 1, address = 0x40, shunt_ohm = 0.005 }
 load = { driver = "it8500", port = "/dev/b" }
 """
 NO_MAINS = "\n".join(line for line in RIG.splitlines() if not line.startswith("mains_meter"))
-LABEL = LABELS["laptop-adapter"]
+LABEL = stage(scenario("laptop-adapter"), SimulatedTime(), Random(1)).label
 YES = {"identify.remembered": "y", "identify.changed": "y", "identify.cannot_pass": "y"}
 
 
@@ -53,7 +55,7 @@ class Bench:
         nobody = BrokerAddress(host="127.0.0.1", port=1)
         self.config = msgspec.structs.replace(load(path), broker=nobody)
         self.rig = SimulatedRig(self.config)
-        CASES["laptop-adapter"][0].plug(self.rig.worlds["left"], Random(1))
+        a("laptop-adapter")(self.rig.worlds["left"], Random(1))
         self.outbox = Outbox(folder / "outbox.db")
         self.file = folder / FILE
         self.label = dict(LABEL)

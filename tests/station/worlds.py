@@ -7,8 +7,8 @@ from random import Random
 from typing import Any, TypeVar
 
 from drivers.formats.key_layouts import LAYOUTS
-from station.simulate.scenarios import Placed, Scenario, load, world_of
-from station.simulate.stage import stage
+from station.simulate.scenarios.files import Placed, Scenario, load, world_of
+from station.simulate.scenarios.stage import stage
 from station.simulate.world import World
 
 ISO = LAYOUTS["iso-105"].usages

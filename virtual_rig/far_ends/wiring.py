@@ -22,7 +22,7 @@ from station.rig.tables import InstrumentTable
 from station.rig.wires import Chip
 from station.simulate.golden import golden_unit
 from station.simulate.rig import SimulatedRig
-from station.simulate.scenarios import WorldError
+from station.simulate.scenarios.files import WorldError
 from station.simulate.world import World
 from virtual_rig.far_ends.cdc_acm import SimulatedCdcAcm
 from virtual_rig.far_ends.eye import Eye, Watched

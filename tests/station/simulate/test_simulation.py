@@ -24,7 +24,7 @@ from station.simulate.evaluate import BAD, GOOD
 from station.simulate.operator import Finished, SimulatedLine, judge
 from station.simulate.population import Population
 from station.simulate.rig import SimulatedRig
-from station.simulate.scenarios import Scenario
+from station.simulate.scenarios.files import Scenario
 from tests.host_agent.rig import eventually
 from tests.station.benches import make_draft
 from tests.station.worlds import ISO, cases

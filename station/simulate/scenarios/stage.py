@@ -15,11 +15,11 @@ from drivers.sim.onset import Onset
 from drivers.sim.place import Device
 from drivers.sim.world import SimulatedTime
 from records.toml.tables import suggest
-from station.simulate import tables
-from station.simulate.device import WrongParameter, build, read_changes, read_given
-from station.simulate.scenarios import Origin, Scenario, WorldError
-from station.simulate.spread import Unresolved, drawn
-from station.simulate.tables import DEVICE, AtRole, Exchanged, Swapped, kind_of
+from station.simulate.scenarios import tables
+from station.simulate.scenarios.device import WrongParameter, build, read_changes, read_given
+from station.simulate.scenarios.files import Origin, Scenario, WorldError
+from station.simulate.scenarios.spread import Unresolved, drawn
+from station.simulate.scenarios.tables import DEVICE, AtRole, Exchanged, Swapped, kind_of
 from station.simulate.world import Change, Happening
 
 NEVER = "never"
@@ -41,6 +41,15 @@ class Staged:
     happening: Happening
     thinks_s: float
     given: Mapping[str, Any]
+
+    @property
+    def label(self) -> dict[str, str]:
+        """Return what is printed on the device, by the name of the rating."""
+        printed = {
+            name: f"{value:g}" if isinstance(value, float | int) else str(value)
+            for name, value in self.nameplate.items()
+        }
+        return printed | dict(self.scenario.label)
 
     def another(self) -> Device:
         """Return a new device with the same parameters, on which nothing has happened."""

@@ -13,8 +13,8 @@ import msgspec
 
 from records.toml.lines import Document, read
 from records.toml.tables import MistakesInFile, suggest
-from station.simulate.device import TwinClass, find_device
-from station.simulate.tables import (
+from station.simulate.scenarios.device import TwinClass, find_device
+from station.simulate.scenarios.tables import (
     KINDS,
     Answer,
     AnyFault,
@@ -24,7 +24,7 @@ from station.simulate.tables import (
     kind_of,
 )
 
-SHIPPED = Path(__file__).parent / "worlds"
+SHIPPED = Path(__file__).parents[1] / "worlds"
 MOST_PARENTS = 8
 NO_SUCH_KIND = "a table is not a table"
 """The complaint about a fault of an unknown kind, which `_wrong_kinds` says better."""
@@ -74,6 +74,7 @@ class Scenario:
     origin: Origin
     given: Mapping[str, Any]
     nameplate: Mapping[str, Any]
+    label: Mapping[str, str]
     parameters: Mapping[str, Placed]
     faults: tuple[Placed, ...]
     truth: Mapping[str, Truth]
@@ -205,6 +206,7 @@ def _scenarios(chain: list[_File], folders: Sequence[Path]) -> Iterator[Scenario
         raise WorldError(named.document.says(str(error.args[0]), "device", "twin")) from error
     equipment = next((one.table.equipment for one in reversed(chain) if one.table.equipment), "")
     nameplate: dict[str, Any] = {}
+    label: dict[str, str] = {}
     given: dict[str, Any] = {}
     truth: dict[str, Truth] = {}
     parameters: dict[str, Placed] = {}
@@ -213,6 +215,7 @@ def _scenarios(chain: list[_File], folders: Sequence[Path]) -> Iterator[Scenario
     for file in chain:
         table, origin = file.table, Origin(file.document, ())
         nameplate |= table.nameplate
+        label |= table.label
         given |= table.device.given
         truth |= table.truth
         operator = _together(operator, table.operator)
@@ -230,6 +233,7 @@ def _scenarios(chain: list[_File], folders: Sequence[Path]) -> Iterator[Scenario
             twin=twin,
             origin=origin,
             given=given,
+            label=label | (case.label if case else {}),
             nameplate=nameplate | (case.nameplate if case else {}),
             parameters=parameters
             | (_placed(case.parameters, origin.at("parameters")) if case else {}),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 
 from drivers.sim.onset import Onset
-from station.simulate.spread import Amount
+from station.simulate.scenarios.spread import Amount
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Roles = Text | tuple[Text, ...]
@@ -255,17 +255,23 @@ class Case(Table, frozen=True, kw_only=True):
     weight: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     source: str = ""
     nameplate: dict[str, Any] = {}
+    label: dict[str, str] = {}
     parameters: dict[str, Any] = {}
     fault: tuple[AnyFault, ...] = ()
     operator: Operator = Operator()
 
 
 class WorldFile(Table, frozen=True, kw_only=True):
-    """A world: one kind of equipment, or what differs from the world that it is `based_on`."""
+    """A world: one kind of equipment, or what differs from the world that it is `based_on`.
+
+    `label` is printed on the device besides its nameplate, such as its model, or otherwise than
+    that: what an operator types who is asked for it.
+    """
 
     equipment: str = ""
     based_on: str = ""
     nameplate: dict[str, Any] = {}
+    label: dict[str, str] = {}
     device: DeviceTable = DeviceTable()
     truth: dict[str, Truth] = {}
     operator: Operator = Operator()
