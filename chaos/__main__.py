@@ -60,10 +60,14 @@ def _tried(name: str, rounds: int, seed: int, folder: Path) -> Tally:
             if line is None or kind.fresh:
                 lines.close()
                 tally.verdicts += 0 if line is None else _shown(line)
-                line = lines.enter_context(running(folder / str(number), chance))
-                if kind.disk_mib:
-                    line.mount(kind.disk_mib)
-                line.up()
+                line = lines.enter_context(
+                    running(
+                        folder / str(number),
+                        chance,
+                        disk_mib=kind.disk_mib,
+                        on_postgres=kind.on_postgres,
+                    )
+                )
             began_s = time.monotonic()
             stuck = _round(kind, line, tally)
             tally.rounds += 1

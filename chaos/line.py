@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chaos import held, witness
 from chaos.audit import NEVER_FINISHED, Audit, Place, audit
+from chaos.postgres import Server
 from chaos.proxy import Proxy
 from chaos.services import Service
 
@@ -43,6 +44,7 @@ class Line:
         self.stations: tuple[str, ...] = (STATION,)
         self.destroyed: dict[str, Place] = {}
         self.forked = False
+        self.backups = 0
         self._mounted: list[Path] = []
         for one in (self.station_data, self.host_data, folder / "broker"):
             one.mkdir(parents=True)
@@ -68,7 +70,7 @@ class Line:
             one.up()
 
     def end(self) -> None:
-        for one in self.services[::-1]:
+        for one in (self.station, self.host, self.broker):
             one.end()
         for proxy in self.proxies:
             proxy.close()
@@ -169,6 +171,16 @@ class Line:
 
         return Service("host-2", command, data, self.folder / "host-2.log")
 
+    def pace_host(self, *words: str) -> int:
+        """Run a command of the host's, as a person would; return its exit code."""
+        command = [sys.executable, "-m", "host_agent", *words]
+        config = ["--config", str(self.folder / "pace-host.toml"), "--data", str(self.host_data)]
+        with self.host.log.open("ab") as log:
+            done = subprocess.run(
+                [*command, *config], stdout=log, stderr=log, cwd=ROOT, check=False
+            )
+        return done.returncode
+
     def note_places(self) -> None:
         """Remember where each record stands that is at the station alone, before it is harmed.
 
@@ -225,13 +237,30 @@ class Line:
 
 
 @contextlib.contextmanager
-def running(folder: Path, chance: Random, *, database: str = "") -> Iterator[Line]:
-    """Yield a line that is ended afterwards, whatever happened."""
-    line = Line(folder, chance, database=database)
-    try:
+def running(
+    folder: Path, chance: Random, *, disk_mib: int = 0, on_postgres: bool = False
+) -> Iterator[Line]:
+    """Yield a line that runs, and is ended afterwards, whatever happened.
+
+    `disk_mib`: station and host have small disks of their own. `on_postgres`: the host keeps its
+    records in a server of its own, which is one of the line's services.
+    """
+    with contextlib.ExitStack() as ending:
+        database = ""
+        if on_postgres:
+            folder.mkdir(parents=True)
+            server = Server(folder / "postgres.log")
+            ending.callback(server.end)
+            server.service.up()
+            database = server.new_database()
+        line = Line(folder, chance, database=database)
+        ending.callback(line.end)
+        if on_postgres:
+            line.services.insert(0, server.service)
+        if disk_mib:
+            line.mount(disk_mib)
+        line.up()
         yield line
-    finally:
-        line.end()
 
 
 def _free_port() -> int:

@@ -6,6 +6,7 @@ After a kind has done its harm the harness heals the line, and waits for it to c
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from chaos import postgres
 from chaos.kinds import clocks, disks, kills, network, old_data, power, queues, restores, rot
 from chaos.line import Line
 
@@ -19,6 +20,7 @@ class Kind(NamedTuple):
 
     `short`: it is part of the short form. `fresh`: each round has a line of its own. `disk_mib`:
     station and host have small disks of their own. `missing` says what a machine lacks for it.
+    `on_postgres`: the host's database is a server's.
     """
 
     inflict: Callable[[Line], None]
@@ -27,6 +29,7 @@ class Kind(NamedTuple):
     fresh: bool = False
     disk_mib: int = 0
     missing: Callable[[], str] = _nothing
+    on_postgres: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -34,9 +37,11 @@ KINDS: Mapping[str, Kind] = {
     "kill-host": Kind(kills.host),
     "kill-broker": Kind(kills.broker),
     "kill-all": Kind(kills.everything, short=True),
+    "kill-postgres": Kind(kills.with_postgres, on_postgres=True, missing=postgres.missing),
     "power-station": Kind(power.station, missing=power.missing, short=True),
     "power-host": Kind(power.host, missing=power.missing),
     "rot-station": Kind(rot.station, fresh=True, short=True),
+    "rot-host": Kind(restores.rotten_host, commands=1),
     "full-station": Kind(disks.full_station, disk_mib=48, missing=disks.no_mount),
     "full-host": Kind(disks.full_host, disk_mib=48, missing=disks.no_mount),
     "read-only-station": Kind(disks.read_only_station, disk_mib=48, missing=disks.no_mount),

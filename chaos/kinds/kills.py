@@ -29,6 +29,12 @@ def everything(line: Line) -> None:
     _while_testing(line, lambda line: line.services)
 
 
+def with_postgres(line: Line) -> None:
+    """Kill the host or its PostgreSQL server, or both at once."""
+    chosen = line.chance.sample([line.services[0], line.host], line.chance.randint(1, 2))
+    _while_testing(line, lambda line: chosen)
+
+
 def _while_testing(line: Line, choose: Callable[[Line], list[Service]]) -> None:
     for _ in range(line.chance.randint(1, 3)):
         line.test(DEVICES)

@@ -4,24 +4,47 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
-from chaos.line import Line
+from chaos.kinds import rot
+from chaos.line import Line, NotReady
 from chaos.services import Service
 
 DEVICES = 16
 
 
 def host(line: Line) -> None:
-    """Put back the host's folder as it was before the last devices: one command, the copy."""
+    """Back the host up while it works, and put that back after more devices: `restore`."""
+    backup = _with_a_backup(line)
+    line.host.down(line.chance.choice([signal.SIGKILL, signal.SIGTERM]))
+    _restore(line, backup)
+
+
+def rotten_host(line: Line) -> None:
+    """Change bits of the host's database; where `verify` finds damage, `restore` a backup."""
+    backup = _with_a_backup(line)
+    line.host.down(line.chance.choice([signal.SIGKILL, signal.SIGTERM]))
+    rot.flip(line.host_data, ("host.db", "host.db-wal"), line.chance)
+    if line.pace_host("verify") != 0:
+        _restore(line, backup)
+
+
+def _with_a_backup(line: Line) -> Path:
+    """Return a backup from the middle of some devices, all of which are at the host."""
+    line.backups += 1
+    backup = line.folder / f"backup-{line.backups}"
     line.test(DEVICES)
     line.wait_shown(line.now().shown + DEVICES // 2)
-    line.host.down(line.chance.choice([signal.SIGKILL, signal.SIGTERM]))
-    line.keep_copy(line.host_data)
-    line.host.up()
+    if line.pace_host("backup", str(backup)) != 0:
+        raise NotReady(f"the backup failed: see {line.host.log}")
     line.wait(lambda: not line.now().busy, "the runs end")
     line.settle()
-    line.host.down()
-    line.put_back(line.host_data)
+    return backup
+
+
+def _restore(line: Line, backup: Path) -> None:
+    if line.pace_host("restore", "--force", str(backup)) != 0:
+        raise NotReady(f"the restore failed: see {line.host.log}")
 
 
 def station(line: Line) -> None:

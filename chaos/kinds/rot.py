@@ -1,6 +1,7 @@
 """Bits that change in the station's files while it is off, records waiting in them."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -16,12 +17,11 @@ def station(line: Line) -> None:
     line.wait_shown(line.now().shown + DEVICES // 2)
     line.station.down(line.chance.choice([signal.SIGKILL, signal.SIGTERM]))
     line.note_places()
-    flip(line.station_data, line.chance)
+    flip(line.station_data, ("outbox.db", "outbox.db-wal", "outbox.head"), line.chance)
 
 
-def flip(folder: Path, chance: Random) -> None:
+def flip(folder: Path, names: Sequence[str], chance: Random) -> None:
     """Change up to eight bits, each of a file by its size."""
-    names = ("outbox.db", "outbox.db-wal", "outbox.head")
     files = [path for name in names if (path := folder / name).exists() and path.stat().st_size]
     for _ in range(chance.randint(1, 8)):
         path = chance.choices(files, [one.stat().st_size for one in files])[0]

@@ -29,7 +29,6 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a line that was killed, came to rest with a clean audit, and ended."""
     folder = tmp_path_factory.mktemp("line") / "line"
     with running(folder, Random(1)) as line:
-        line.up()
         KINDS["kill-all"].inflict(line)
         line.heal()
         line.test(DEVICES)
