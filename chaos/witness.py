@@ -47,7 +47,7 @@ class Witness:
                     connected=notice.connected,
                     waiting=notice.waiting,
                     rejected=notice.rejected,
-                    troubles=list(notice.troubles),
+                    troubles=[one.id for one in notice.troubles],
                 )
             case _:
                 pass
