@@ -8,8 +8,18 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import codec, ingest, report, scpi, screen, sequencer, signing, slots, start
+from benchmarks import (
+    codec,
+    report,
+    scpi,
+    screen,
+    sequencer,
+    signing,
+    slots,
+    start,
+)
 from benchmarks.children import Trouble
+from benchmarks.host import filters, ingest
 from benchmarks.pairs import Patience
 from benchmarks.results import Note, Result
 
@@ -24,6 +34,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "codec": codec.measure,
     "signing": signing.measure,
     "ingest": ingest.measure,
+    "filters": filters.measure,
 }
 PAIRS = 7
 

@@ -17,7 +17,7 @@ from host_agent.store.evidence.standing import Event, Evidence, Flag, Standing
 from host_agent.store.keeping import Kept
 from host_agent.store.quarantine import Quarantine, Quarantined, Which
 from host_agent.store.reading import Counts, Reading, StationSummary, StoredRun
-from host_agent.store.searching import RunFilter
+from host_agent.store.searching.runs import RunFilter
 
 __all__ = [
     "Checked",

@@ -9,7 +9,7 @@ from host_agent.columns import RunSummary
 from host_agent.store import schema
 from host_agent.store.care.intact import Intact, damage
 from host_agent.store.quarantine import NUMBER_IN_QUARANTINE
-from host_agent.store.searching import SUMMARY, Searching, summary_of
+from host_agent.store.searching.runs import SUMMARY, Searching, summary_of
 from records import SlotState
 
 

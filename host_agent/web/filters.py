@@ -16,7 +16,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import QueryParameter, SkipValidation
 
 from host_agent.store import RunFilter, Store
-from host_agent.store.searching import CHOICES, VERDICTS
+from host_agent.store.searching.facets import CHOICES, VERDICTS
 from host_agent.text import utc_text
 from records import tags
 from records.words import Phrase, Value, language
@@ -131,6 +131,8 @@ def provide_asked(
     for name, value in request.query_params.multi_items():
         if name not in FILTERS and name not in _BESIDES:
             raise wrong_name(name, FILTERS)
+        if "\0" in value:  # PostgreSQL takes none, and no text has one
+            raise wrong_value(name, value.replace("\0", "\N{REPLACEMENT CHARACTER}"), ())
         if name in FILTERS and (stripped := tags.strip(value)):
             given.setdefault(name, []).append(stripped)
     return _asked(given, store, request.app.state.manner.zone)

@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.types import ExceptionHandlersMap
 
 from host_agent.store import Event, RunFilter, RunSummary, Store
-from host_agent.store.searching import VERDICTS
+from host_agent.store.searching.facets import VERDICTS
 from host_agent.text import printable
 from host_agent.web.api import Before, TheAsked, TheProgress, TheStore, find_run, health_of, plan_of
 from host_agent.web.filters import SHOWN_CHOICES, TRUTHS, Asked, WrongAddress

@@ -1,7 +1,8 @@
 """Finds runs by what is asked for, and says what can be asked for. Any number of threads may read.
 
-A filter is held against the narrow table `searched`, which the lane that derives fills, and against
-`runs` itself for the few that are not derived yet: so that a filter without hits reads no records.
+First `facets` says whether there can be any. Then a filter is held against the narrow table
+`searched`, which the lane that derives fills, and against `runs` itself for the few that are not
+derived yet: so that a filter without hits reads no records.
 """
 
 import threading
@@ -14,35 +15,20 @@ import sqlalchemy as sa
 from host_agent.columns import RunSummary
 from host_agent.store import schema
 from host_agent.store.database import Database
+from host_agent.store.searching.facets import (
+    CHOICES,
+    MARGINAL,
+    Combination,
+    Combinations,
+    Units,
+    Wanted,
+)
 from records import Verdict
 from records.verdicts import OF_A_RUN
 
-MARGINAL = "marginal"
-VERDICTS = (Verdict.PASS.value, MARGINAL, *(one.value for one in OF_A_RUN[1:]))
-"""The words for a verdict that a filter takes: a marginal run is a pass as well."""
 
-CHOICES = ("station", "slot", "kind", "plan", "profile")
-"""The columns of which a filter takes only values that a run has."""
-
-
-class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs that are wanted: of each filter one of its values; an empty one means any.
-
-    `asset_tag` is compared as a whole; `unit` is a part of an asset tag or a serial number, in
-    either case. Runs that began at `begin` or later and before `end`, as `text.utc_text` has them.
-    """
-
-    station: tuple[str, ...] = ()
-    slot: tuple[str, ...] = ()
-    kind: tuple[str, ...] = ()
-    plan: tuple[str, ...] = ()
-    profile: tuple[str, ...] = ()
-    verdict: tuple[str, ...] = ()
-    simulated: tuple[bool, ...] = ()
-    asset_tag: tuple[str, ...] = ()
-    unit: tuple[str, ...] = ()
-    begin: str = ""
-    end: str = ""
+class RunFilter(Wanted, frozen=True, kw_only=True):
+    """The runs that are wanted, as conditions of a query."""
 
     def __bool__(self) -> bool:
         return self != _ANY
@@ -71,9 +57,9 @@ class Searching(Database):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._choices: dict[str, set[str]] = {name: set() for name in CHOICES}
-        self._choices_of = 0  # the last run whose values are among them
-        self._choices_lock = threading.Lock()
+        self._combinations = Combinations()
+        self._units = Units()
+        self._facets_lock = threading.Lock()
 
     def latest_runs(
         self, which: RunFilter, *, limit: int, before: int | None = None
@@ -90,10 +76,12 @@ class Searching(Database):
             derived = _derived(connection)
             fresh = query.where(runs.id > derived, *which.conditions(runs))
             found = [summary_of(row) for row in connection.execute(fresh)]
-            if len(found) < limit:
+            if len(found) < limit and self._may_have(connection, which, derived):
                 ids = sa.select(of.run_id).where(of.run_id <= derived, *which.conditions(of))
                 if before is not None:
                     ids = ids.where(of.run_id < before)
+                if (few := self._few(connection, which, derived)) is not None:
+                    ids = ids.where(of.run_id.in_(few))
                 ids = ids.order_by(of.run_id.desc()).limit(limit - len(found))
                 rest = sa.select(*SUMMARY).where(runs.id.in_(ids)).order_by(runs.id.desc())
                 found += [summary_of(row) for row in connection.execute(rest)]
@@ -128,28 +116,55 @@ class Searching(Database):
 
         What was read once is remembered: each row is looked at once in the life of a host.
         """
-        runs, of = schema.runs.c, schema.searched.c
-        names = sa.select(schema.stations.c.station)
-        with self._choices_lock, self._engine.connect() as connection:
+        runs = schema.runs.c
+        with self._engine.connect() as connection:
             derived = _derived(connection)
-            if derived < self._choices_of:  # the tables are being made again
-                self._choices_of = 0
-                self._choices = {name: set() for name in CHOICES}
-            new = sa.select(*(of[name] for name in CHOICES)).distinct()
-            new = new.where(of.run_id > self._choices_of, of.run_id <= derived)
-            for row in connection.execute(new):
-                for name, value in zip(CHOICES, row, strict=True):
-                    self._choices[name].add(value)
-            self._choices_of = derived
             fresh = sa.select(*(runs[name] for name in CHOICES)).distinct()
             rows = connection.execute(fresh.where(runs.id > derived)).all()
-            stations = set(connection.execute(names).scalars())
-            known = {
-                name: {*self._choices[name], *(row[place] for row in rows)}
-                for place, name in enumerate(CHOICES)
-            }
+            stations = set(connection.execute(sa.select(schema.stations.c.station)).scalars())
+            with self._facets_lock:
+                self._refresh(connection, derived)
+                known = {
+                    name: {*self._combinations.values(name), *(row[place] for row in rows)}
+                    for place, name in enumerate(CHOICES)
+                }
         known["station"] |= stations
         return {name: sorted(one for one in values if one) for name, values in known.items()}
+
+    def _may_have(self, connection: sa.Connection, which: RunFilter, derived: int) -> bool:
+        """Return False if certainly no run up to `derived` is wanted."""
+        with self._facets_lock:
+            self._refresh(connection, derived)
+            return self._combinations.may_have(which)
+
+    def _few(self, connection: sa.Connection, which: RunFilter, derived: int) -> list[int] | None:
+        """Return the runs with a wanted part of a tag; None where they are not few, or any do."""
+        if not which.unit:
+            return None
+        of = schema.searched.c
+        with self._facets_lock:
+            units = self._units
+            if derived < units.last:
+                units = self._units = Units()
+            if derived > units.last:
+                new = sa.select(of.run_id, of.unit).order_by(of.run_id)
+                new = new.where(of.run_id > units.last, of.run_id <= derived)
+                rows = connection.execute(new).all()
+                units.add(derived, [(run_id, unit) for run_id, unit in rows])
+            return units.with_parts([one.casefold() for one in which.unit])
+
+    def _refresh(self, connection: sa.Connection, derived: int) -> None:
+        """Take in the combinations of runs that were derived since the last time."""
+        known = self._combinations
+        if derived < known.last:  # the tables are being made again
+            known = self._combinations = Combinations()
+        if derived > known.last:
+            of = schema.searched.c
+            columns = [of[name] for name in Combination._fields]
+            day = sa.func.substr(of.started_at, 1, len("2026-11-29"))
+            new = sa.select(*columns, day).distinct()
+            new = new.where(of.run_id > known.last, of.run_id <= derived)
+            known.add(derived, connection.execute(new))
 
 
 def _derived(connection: sa.Connection) -> int:
