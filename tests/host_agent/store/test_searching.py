@@ -1,4 +1,4 @@
-"""What is remembered of runs rules out none that is wanted, and finds each part of a tag."""
+"""The memory of what runs have rules out none that is wanted, and finds each part of a tag."""
 
 from typing import Any
 
