@@ -1,4 +1,7 @@
-"""Figures of limits that follow a curve, by name. Each segment says which text it comes from.
+"""Figures of limits that follow a curve, by name. Each segment says which texts it comes from.
+
+None of the marks' own texts was at hand for III to V: each figure was read in two secondary texts
+that do not copy each other, and they agree. All sources were read in November 2026.
 
 A curve's parameters are the ratings that it needs, by their names in the equipment file. It returns
 its figure in the unit of the measurement, or None where its text says nothing.
@@ -18,7 +21,8 @@ def level_3_efficiency(*, output_w: float) -> float | None:
     """Return the least average efficiency in % of an adapter that is marked III.
 
     Source: sunny-euro.com, "Efficiency Level VI", table of levels: up to 1 W 0.49 times the watts,
-    above it 0.09 ln + 0.49, 84 % from 49 to 250 W.
+    above it 0.09 ln + 0.49, 84 % from 49 to 250 W. Second source: the Australian MEPS of AS/NZS
+    4665, which mark III stands for, quoted at bbs4.angui.org, thread 1296, table 1: the same.
     """
     if output_w > HIGHEST_W:
         return None
@@ -31,7 +35,9 @@ def level_4_efficiency(*, output_w: float) -> float | None:
     """Return the least average efficiency in % of an adapter that is marked IV.
 
     Source: sunny-euro.com, "Efficiency Level VI", table of levels: up to 1 W 0.5 times the watts,
-    to 51 W 0.09 ln + 0.5, 85 % to 250 W.
+    to 51 W 0.09 ln + 0.5, 85 % to 250 W. Second source: the US act EISA 2007, which mark IV stands
+    for, quoted at phihongusa.com, "EISA": the same; so has stage 1 of Regulation (EC) 278/2009,
+    quoted at cgets.net, college 3077.
     """
     if output_w > HIGHEST_W:
         return None
@@ -45,6 +51,8 @@ def level_5_efficiency(*, output_v: float, output_a: float, output_w: float) -> 
 
     Source: btt-lab.com, news 745, table 5 ("High efficiency" performance mark V, for AS/NZS 4665):
     up to 1 W, to 49 W, to 250 W; with figures of its own for less than 6 V and more than 0.55 A.
+    Second source: stage 2 of Regulation (EC) 278/2009, quoted at cgets.net, college 3077: the same
+    formulas, of which the middle one goes to 51 W there, half a point below 87 % at the most.
     """
     if output_w > HIGHEST_W:
         return None
@@ -62,7 +70,8 @@ def level_6_efficiency(*, output_v: float, output_a: float, output_w: float) -> 
 
     Source: Regulation (EU) 2019/1782, annex II, table of active efficiency, at legislation.gov.uk,
     whose figures are those of Level VI: up to 1 W, to 49 W, above it; with figures of its own for
-    less than 6 V and at least 0.55 A. Nothing is said here above 250 W.
+    less than 6 V and at least 0.55 A. Second source: sustainability.stackexchange.com, question
+    10535, which quotes a maker: the same. Nothing is said here above 250 W.
     """
     if output_w > HIGHEST_W:
         return None

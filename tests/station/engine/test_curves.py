@@ -78,5 +78,7 @@ def test_the_segments_meet_within_a_point(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_every_curve_names_its_source(name: str) -> None:
-    assert "Source: " in (CURVES[name].__doc__ or "")
+def test_every_curve_names_two_sources(name: str) -> None:
+    said = CURVES[name].__doc__ or ""
+    assert said.count("Source: ") == 1
+    assert said.count("Second source: ") == 1
