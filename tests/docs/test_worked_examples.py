@@ -61,7 +61,7 @@ def test_the_plan_of_the_page_tells_good_adapters_from_bad_ones(
     record = judged(load(tmp_path / "station.toml"), adapter, tmp_path)
     assert record.verdict is verdict, record
     assert record.plan == "router-adapter-12v"
-    assert record.profile == "Accra workshop, 2026-11, altered by the site: 1 limit"
+    assert (record.profile, record.altered_by_site) == ("Accra workshop, 2026-11", 1)
 
 
 def test_the_rig_of_the_page_can_be_simulated(tmp_path: Path) -> None:

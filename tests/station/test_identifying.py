@@ -204,7 +204,7 @@ def test_a_disk_that_takes_no_record_is_told_after_the_questions(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*given: object) -> RunRecord:
-        raise OutboxError("disk full")
+        raise OutboxError("outbox.no_room", place="/data")
 
     monkeypatch.setattr(bench.outbox, "begin", full)
     last = bench.test()[-1]

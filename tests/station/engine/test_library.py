@@ -4,14 +4,27 @@ The shipped files are held to account here, too: where their figures come from, 
 """
 
 import shutil
+import tomllib
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
 
+import msgspec
 import pytest
 
 from records import Basis
 from station.engine import library
 from station.engine.library import SHIPPED, LibraryError, load, read
 from station.engine.library.files import Files
+from station.engine.library.tables import (
+    Entry,
+    Equipment,
+    FromCurve,
+    Limit,
+    Profile,
+    Rating,
+    Row,
+)
 from tests.station.engine.libraries import EVERYTHING, everything, shipped
 
 FOLDERS = ("equipment", "profiles", "sites")
@@ -366,3 +379,34 @@ def test_copies_of_the_shipped_files_are_what_is_tested_here(copied: Path) -> No
     assert names <= {path.name for path in (copied / "equipment").iterdir()}
     shutil.rmtree(copied / "equipment")
     assert any("no test" in said for said in mistakes(copied))
+
+
+def _keys(raw: object, kind: object, seen: dict[str, set[str]]) -> None:
+    """Collect the keys that a file uses of each table, after the types that read it."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, UnionType):
+        kind = get_args(kind)[0]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        assert isinstance(raw, dict)
+        types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        seen.setdefault(kind.__name__, set()).update(raw)
+        for key, value in raw.items():
+            _keys(value, types[key], seen)
+    elif isinstance(raw, list):
+        for one in raw:
+            _keys(one, get_args(kind)[0], seen)
+    elif isinstance(raw, dict) and get_args(kind):
+        for one in raw.values():
+            _keys(one, get_args(kind)[1], seen)
+
+
+def test_the_files_of_these_tests_use_every_key_that_there_is() -> None:
+    """A feature of the files that no file of these tests uses would be tested by nobody."""
+    used: dict[str, set[str]] = {}
+    for sort, kind in (("equipment", Equipment), ("profiles", Profile), ("sites", Profile)):
+        for path in (EVERYTHING / sort).glob("*.toml"):
+            if path.name != "sources.toml":
+                _keys(tomllib.loads(path.read_text()), kind, used)
+    for kind in (Equipment, Entry, Rating, Profile, Limit, Row, FromCurve):
+        assert used.get(kind.__name__, set()) == set(kind.__struct_fields__), kind.__name__

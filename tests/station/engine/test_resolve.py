@@ -471,6 +471,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "lcd-monitor": {},
     "usb-keyboard": {"layout": "iso-105"},
     "laptop": LAPTOP,
+    "dock": {"output_v": 20.0, "output_a": 4.5, "efficiency_mark": "VI"},
 }
 
 
