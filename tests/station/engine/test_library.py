@@ -408,5 +408,6 @@ def test_the_files_of_these_tests_use_every_key_that_there_is() -> None:
         for path in (EVERYTHING / sort).glob("*.toml"):
             if path.name != "sources.toml":
                 _keys(tomllib.loads(path.read_text()), kind, used)
-    for kind in (Equipment, Entry, Rating, Profile, Limit, Row, FromCurve):
-        assert used.get(kind.__name__, set()) == set(kind.__struct_fields__), kind.__name__
+    every = (Equipment, Entry, Rating, Profile, Limit, Row, FromCurve)
+    for one in every:
+        assert used.get(one.__name__, set()) == set(one.__struct_fields__), one.__name__
