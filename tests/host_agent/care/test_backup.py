@@ -102,7 +102,10 @@ def test_what_came_after_the_backup_is_asked_for_by_position(tmp_path: Path) -> 
     assert due.request.records == (Wanted(chain="bench-1-1", first=3, last=5),)
 
 
-@pytest.mark.parametrize("name", ["host.db", f"attachments/{pieces.SHA256}", "manifest.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["host.db", pytest.param(f"attachments/{pieces.SHA256}", id="attachment"), "manifest.json"],
+)
 @pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
 def test_a_damaged_backup_is_named_and_never_restored(
     data: Path, tmp_path: Path, name: str, how: str, capsys: pytest.CaptureFixture[str]
