@@ -34,12 +34,14 @@ def main() -> int:
         tally = _tried(name, share, chosen.seed, folder / name)
         tallies.append(tally)
         print(f"{name}: {tally}", file=sys.stderr, flush=True)
-    took_s = round(time.monotonic() - started_s, 1)
+    told = report.circumstances(rounds, chosen.seed, round(time.monotonic() - started_s, 1))
     if chosen.json:
-        print(json.dumps(report.as_data(tallies, seed=chosen.seed, took_s=took_s)))
+        print(json.dumps(report.as_data(tallies, **told)))
     else:
         print(report.as_text(tallies))
-        print(f"seed {chosen.seed}, {took_s} s")
+        print("; ".join(f"{name} {value}" for name, value in told.items()))
+    if chosen.write:
+        report.write(tallies, told)
     good = all(one.good for one in tallies)
     if good and not chosen.keep:
         shutil.rmtree(folder)
@@ -51,6 +53,9 @@ def main() -> int:
 def _tried(name: str, rounds: int, seed: int, folder: Path) -> Tally:
     kind, tally = KINDS[name], Tally(name)
     chance = Random(f"{seed}/{name}")
+    if not rounds:
+        tally.skipped = "there are fewer rounds than kinds"
+        return tally
     if lacks := kind.missing():
         tally.skipped = lacks
         return tally
@@ -122,6 +127,7 @@ def _chosen() -> argparse.Namespace:
     )
     parser.add_argument("--short", action="store_true", help="one round of each quick kind")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--write", action="store_true", help=f"into {report.DOCUMENT.name}, too")
     parser.add_argument("--keep", action="store_true", help="keep files and logs")
     return parser.parse_args()
 

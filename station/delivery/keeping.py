@@ -56,7 +56,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     days: float = 31.0
     mib: float = 512.0
     attachments_mib: float = 2048.0
-    least_free_mib: float = 64.0
+    least_free_mib: float = 64.0  # docs/reliability.md says what it is made of
 
     def __post_init__(self) -> None:
         for name in ("days", "mib", "attachments_mib", "least_free_mib"):

