@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from records.signing import digest, header_of
+from records.signing import NotGenuine, digest, header_of
 
 Place = tuple[str, int]
 """A chain and a position in it."""
@@ -50,12 +50,15 @@ class Gap(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The contents of a host. `others` are plans, events, and records under a second signature."""
+    """The contents of a host. `others` are plans, events, and records under a second signature.
+
+    `quarantined` are messages that contradict a record which is there: they are links of a chain.
+    """
 
     runs: Sequence[HeldRun]
     others: Sequence[bytes] = ()
     findings: Sequence[Gap] = ()
-    quarantined: frozenset[str] = frozenset()
+    quarantined: Sequence[bytes] = ()
 
 
 class Audit(NamedTuple):
@@ -188,11 +191,17 @@ def _chains(held: Held, named: Mapping[str, Sequence[Gap]]) -> tuple[list[str], 
             unnamed.append(f"{what} at {chain}:{position}, and the host does not name it")
 
     digests: set[str] = set()
-    for message in (*(run.message for run in held.runs), *held.others):
+    runs = (run.message for run in held.runs)
+    for message in (*runs, *held.others, *held.quarantined):
         signature, newline, _ = message.partition(b"\n")
         if not newline or message.startswith(b"{"):
             continue
-        header, own = header_of(signature), digest(message)
+        try:
+            header, own = header_of(signature), digest(message)
+        except NotGenuine:
+            if message not in held.quarantined:
+                unnamed.append(f"a signature does not read: {signature[:40]!r}")
+            continue
         digests.add(own)
         before = links[header.chain].get(header.position)
         if before is not None and before[0] != own:

@@ -45,13 +45,13 @@ class Host:
                 )
             ).all()
             its_poison = connection.execute(
-                sa.select(poison.record_id).where(poison.station.in_(stations))
+                sa.select(poison.payload).where(poison.station.in_(stations))
             ).scalars()
             return Held(
                 [_run(*row) for row in its_runs],
                 [_message(*row) for row in its_others],
                 [Gap(*row) for row in its_findings],
-                frozenset(its_poison),
+                list(its_poison),
             )
 
     def ids(self) -> set[str]:

@@ -76,6 +76,23 @@ def test_a_dropped_row_is_lost_and_leaves_a_gap_that_nobody_names(
     assert bool(found.unnamed) is not last_of_all
 
 
+def test_a_message_in_the_quarantine_is_a_link_and_no_record(story: Story) -> None:
+    gone = story.runs.pop(2)
+    held = story.held()._replace(quarantined=[gone.message])
+    found = audit(story.seen, held)
+    assert [gone.record_id in one for one in found.lost] == [True]
+    assert found.unnamed == ()
+
+
+def test_a_signature_that_does_not_read_is_told_unless_it_is_in_the_quarantine(
+    story: Story,
+) -> None:
+    story.others.append(b'?\n{"other":1}')
+    assert "does not read" in audit(story.seen, story.held()).unnamed[0]
+    poison = [story.others.pop()]
+    assert audit(story.seen, story.held()._replace(quarantined=poison)).clean
+
+
 def test_a_lost_plan_is_a_gap(story: Story) -> None:
     story.others.pop()
     found = audit(story.seen, story.held())
