@@ -23,18 +23,22 @@ def shown(scene: Scene, words: Language, width: int, height: int) -> list[str]:
     return [strip.text for strip in paint(scene, words, width, height)]
 
 
+@pytest.mark.parametrize("right_to_left", [False, True], ids=["ltr", "rtl"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_every_text_on_the_screen_is_in_a_catalogue(scene: Scene) -> None:
+def test_every_text_on_the_screen_is_in_a_catalogue(scene: Scene, right_to_left: bool) -> None:
     if scene.name in KEYBOARD:
         return
-    for row in shown(scene, pseudo(), 80, 24):
+    for row in shown(scene, pseudo(right_to_left=right_to_left), 80, 24):
         assert not LETTERS.findall(VALUES.sub("", row)), row
 
 
+@pytest.mark.parametrize("right_to_left", [False, True], ids=["ltr", "rtl"])
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_sentence_a_third_longer_is_not_cut(scene: Scene, size: tuple[int, int]) -> None:
-    seen = "\n".join(shown(scene, pseudo(), *size))
+def test_a_sentence_a_third_longer_is_not_cut(
+    scene: Scene, size: tuple[int, int], right_to_left: bool
+) -> None:
+    seen = "\n".join(shown(scene, pseudo(right_to_left=right_to_left), *size))
     cut = [row for row in seen.splitlines() if "…" in row or row.count(OPEN) != row.count(CLOSE)]
     assert seen.count(OPEN) == seen.count(CLOSE), cut
 
