@@ -94,12 +94,15 @@ class KeySet(Record, frozen=True):
 
 
 class SlotState(Record, frozen=True):
-    """The state of a slot, for people who are not at the station."""
+    """The state of a slot, for people who are not at the station.
+
+    `step` is the title of the step that goes on; stations of version 0.1 say it in English.
+    """
 
     slot: str
     asset_tag: str = ""
     plan: str = ""
-    step: str = ""
+    step: str | Phrase = ""
     verdict: Verdict | None = None  # of the last run, while nothing is running
 
 

@@ -15,9 +15,9 @@ from records.words import po
 
 ROOT = Path(__file__).parents[1]
 CATALOGUES = (ROOT / "records" / "words" / "en.po", ROOT / "host_agent" / "web" / "words" / "en.po")
+FIRMWARE = ROOT / "station" / "firmware"
 PROGRAMS = ("station", "records", "host_agent", "hil_tests")
 DIALOGUES = {
-    "station/firmware/sim_ps2.py": "the test of a board chooses its mouse by what it is called",
     "hil_tests/kernel/test_kernel_devices.py": "a printer says so of itself",
     "hil_tests/kernel/test_kernel_i2c.py": "the bytes of an EDID, in hexadecimal",
     "hil_tests/kernel/test_kernel_keyboard.py": "what libusb says while the kernel forgets",
@@ -79,7 +79,9 @@ def expected(node: ast.AST) -> Iterator[ast.Constant]:
 
 
 def modules(*folders: str) -> list[Path]:
-    return sorted(path for name in folders for path in (ROOT / name).rglob("*.py"))
+    """Return the modules of folders; those that run on fixture boards know no catalogue."""
+    found = [path for name in folders for path in (ROOT / name).rglob("*.py")]
+    return sorted(path for path in found if FIRMWARE not in path.parents)
 
 
 def parsed(path: Path) -> ast.Module:

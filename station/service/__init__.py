@@ -344,7 +344,7 @@ class StationService:
                 self._began_s[slot] = time.monotonic()
                 self._states[slot] = msgspec.structs.replace(state, verdict=None)
             case StepStarted(title=title):
-                self._states[slot] = msgspec.structs.replace(state, step=title.words)
+                self._states[slot] = msgspec.structs.replace(state, step=title)
             case NotStarted():
                 self._states[slot] = SlotState(slot=slot)
             case RunFinished(record=record):

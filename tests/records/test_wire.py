@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records import (
+    Phrase,
     Receipt,
     Rejected,
     RunRecord,
@@ -49,12 +50,18 @@ def test_a_receipt_survives_the_wire(
 
 
 def test_the_last_will_and_a_busy_station_survive_the_wire() -> None:
-    busy = SlotState(slot="left", asset_tag="A-1", plan="p", step="Idle")
+    busy = SlotState(slot="left", asset_tag="A-1", plan="p", step=Phrase("title.adapter.mains"))
     for state in (
         StationState(station="pi", online=False),
         StationState(station="pi", online=True, waiting=3, slots=(busy,)),
     ):
         assert decode_state(encode(state)) == state
+
+
+def test_the_step_of_a_station_of_version_0_1_is_read_as_it_was_said() -> None:
+    sent = b'{"schema":"pace.state/1","station":"pi","online":true,'
+    state = decode_state(sent + b'"slots":[{"slot":"left","step":"Overload"}]}')
+    assert state.slots[0].step == "Overload"
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_more_runs_than_a_page_holds_are_turned_to(client: Client, store: Store)
 
 def test_stations_are_shown_with_what_they_do(client: Client, store: Store) -> None:
     slots = (
-        SlotState(slot="A", asset_tag="AT-7", plan="laptop", step="Overload"),
+        SlotState(slot="A", asset_tag="AT-7", plan="laptop", step=Phrase("title.adapter.overload")),
         SlotState(slot="B", asset_tag="AT-6", verdict=Verdict.FAIL),
         SlotState(slot="C"),
     )
@@ -145,7 +145,7 @@ def test_stations_are_shown_with_what_they_do(client: Client, store: Store) -> N
     }
     store.keep(Sorted([], states, []))
     seen = page(client, "/").text
-    assert "bench-1 online 3 waiting A AT-7 Overload B AT-6 FAIL C free" in seen
+    assert "bench-1 online 3 waiting A AT-7 Overload and recovery B AT-6 FAIL C free" in seen
     assert "bench-2 offline since 2026-11-22 12:00:00" in seen
 
 
