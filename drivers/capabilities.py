@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 from drivers.board_readings import AtxLevels, AtxStart, AtxStop, Flicker, Ps2Clock, Ps2Frame, Sound
+from drivers.rated import Rated
 
 
 class Identity(NamedTuple):
@@ -87,7 +88,7 @@ class PortState(NamedTuple):
     device: bool
 
 
-class Instrument(ABC):
+class Instrument(Rated, ABC):
     """Anything on the bench that the record must name."""
 
     under_test: ClassVar[bool] = False
@@ -114,13 +115,30 @@ class DcInstrument(Instrument):
     max_a: float
     """The most amperes that it may be given or set to."""
 
+    def lift_power(self, voltage_v: float, current_a: float, power_w: float | None = None) -> Power:
+        """Return one sample with its causes of error. Without its own watts they are V × A."""
+        volts, amperes = self.lift("voltage_v", voltage_v), self.lift("current_a", current_a)
+        if power_w is None:
+            return Power(volts, amperes, volts * amperes)
+        return Power(volts, amperes, self.lift("power_w", power_w))
+
 
 class PowerMeter(DcInstrument):
+    quantities: ClassVar[tuple[str, ...]] = ("voltage_v", "current_a", "power_w")
+
     @abstractmethod
     def read(self) -> Power: ...
 
 
 class MainsMeter(Instrument):
+    quantities: ClassVar[tuple[str, ...]] = (
+        "voltage_v",
+        "current_a",
+        "power_w",
+        "frequency_hz",
+        "power_factor",
+    )
+
     power_resolution_w: float
 
     @abstractmethod
@@ -128,6 +146,8 @@ class MainsMeter(Instrument):
 
 
 class LightMeter(Instrument):
+    quantities: ClassVar[tuple[str, ...]] = ("illuminance_lux",)
+
     @abstractmethod
     def read_illuminance_lux(self) -> float:
         """Return the illuminance. Raises `BadReply` if saturated in the least sensitive setting."""
@@ -136,6 +156,8 @@ class LightMeter(Instrument):
 class LightArray(Instrument):
     """Light meters that look at the zones of a screen, left to right, top to bottom."""
 
+    quantities: ClassVar[tuple[str, ...]] = ("illuminance_lux",)
+
     zones: int
 
     @abstractmethod
@@ -143,6 +165,8 @@ class LightArray(Instrument):
 
 
 class ColourMeter(Instrument):
+    quantities: ClassVar[tuple[str, ...]] = ("x", "y", "illuminance_lux")
+
     @abstractmethod
     def read_colour(self) -> Colour: ...
 

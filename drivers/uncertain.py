@@ -121,7 +121,7 @@ def _sum(one: Uncertain, by_one: float, other: float, by_other: float) -> Moves:
 
 def standard_uncertainty(value: object) -> float | None:
     """Return the standard uncertainty; None where it is not known: never 0 for want of a cause."""
-    return value.standard if isinstance(value, Uncertain) and value.moves else None
+    return (value.standard or None) if isinstance(value, Uncertain) else None
 
 
 def mean(values: Iterable[float]) -> float:
@@ -136,6 +136,28 @@ def mean(values: Iterable[float]) -> float:
     if not all(isinstance(one, Uncertain) for one in taken):
         return math.fsum(taken) / len(taken)  # one without causes leaves the whole without
     return reduce(add, taken[1:], taken[0]) / len(taken)
+
+
+def repeated(values: Iterable[float]) -> float:
+    """Return the mean of readings of one thing that does not change.
+
+    Noise goes down with their number. Resolution does not: a display that shows the same each time
+    is wrong by the same each time.
+    """
+    taken = list(values)
+    found = mean(taken)
+    if not isinstance(found, Uncertain):
+        return found
+    steps: dict[tuple[str, int], list[Cause]] = {}
+    for cause in found.moves:
+        if cause.kind == RESOLUTION:
+            steps.setdefault((cause.quantity, id(cause.owner)), []).append(cause)
+    moves = {cause: move for cause, move in found.moves.items() if cause.kind != RESOLUTION}
+    for causes in steps.values():
+        first = causes[0]
+        same = Cause(RESOLUTION, first.quantity, first.owner, rectangular=True)
+        moves[same] = sum(abs(found.moves[cause]) for cause in causes)
+    return Uncertain(found, moves)
 
 
 def at_least(value: float, least: float) -> float:
@@ -242,6 +264,7 @@ class Channel:
 
     def _cause(self, term: Term) -> Cause:
         if term.shared is not None:
+            term.shared.owner = term.shared.owner or self._owner
             return term.shared
         rectangular = term.coverage is None
         return Cause(term.kind, self._quantity, self._owner, rectangular=rectangular)

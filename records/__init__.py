@@ -4,6 +4,7 @@ run.py         what a station says about a device, and how a verdict is conclude
 messages.py    what else they tell each other
 reading.py     records of every version
 signing.py     signatures, chain.py what chains of them show, keys.py whose they are
+rules.py       how a limit is applied to an uncertain value
 judging.py     what contradicts itself
 """
 

@@ -11,6 +11,7 @@ from math import isclose, isfinite
 from typing import Any, NamedTuple
 
 from records import version_1
+from records.rules import decide, rule
 from records.run import LONGEST_SERIES, Measurement, RunRecord, StepRecord
 from records.verdicts import OF_A_RUN, Verdict
 
@@ -139,7 +140,7 @@ def _of_a_measurement(step: StepRecord, one: Measurement, place: str) -> Iterato
     if one.verdict is Verdict.FAIL and step.verdict in _PASSING:
         text = f"it failed, and its step is {step.verdict}"
         yield Contradiction("fail_in_a_pass", place, text)
-    if one.marginal and one.verdict is not Verdict.PASS:
+    if one.marginal and (one.verdict is None or (one.verdict is not Verdict.PASS and not one.rule)):
         yield Contradiction("marginal", place, "it is marginal, and did not pass")
     yield from _of_its_limit(one, place)
     yield from _of_its_uncertainty(one, place)
@@ -154,13 +155,25 @@ def _of_its_limit(one: Measurement, place: str) -> Iterator[Contradiction]:
         yield Contradiction("limit", place, why)
         return
     try:
-        verdict = one.limit.judge(one.value)
+        by = rule(one.rule)
+    except ValueError:
+        return  # a rule of a later version
+    try:
+        decided = decide(one.limit, one.value, one.expanded_uncertainty, by)
     except TypeError as error:
         yield Contradiction("limit", place, str(error))
         return
-    if one.verdict is not None and one.verdict is not verdict and one.rule in ("", "simple"):
-        text = f"{one.value} is {one.verdict}, and by its limit {one.limit} it is {verdict}"
+    if one.verdict is None:
+        return
+    if decided.verdict is None:
+        text = f"it is {one.verdict}, and its limit {one.limit} is not decided: {decided.why}"
+        yield Contradiction("not_decided", place, text)
+    elif one.verdict is not decided.verdict:
+        text = f"{one.value} is {one.verdict}, and by its limit {one.limit} it is {decided.verdict}"
         yield Contradiction("outside_its_limit", place, text)
+    elif one.rule and one.marginal is not decided.marginal:
+        text = f"{one.value} is marginal by its rule" if decided.marginal else "it is not marginal"
+        yield Contradiction("marginal", place, text)
 
 
 def _of_its_uncertainty(one: Measurement, place: str) -> Iterator[Contradiction]:

@@ -1,6 +1,6 @@
 """Judge a value by the limit that says where it comes from."""
 
-from math import isfinite
+from math import inf, isfinite
 
 import msgspec
 
@@ -17,9 +17,12 @@ class Basis(OpenEnum):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Inclusive bounds, or an exact value; `guard` is the margin inside them called marginal.
+    """Inclusive bounds, or an exact value.
 
-    `min`, `max` and `guard` are in `unit`. `source` names the document and clause of the figure.
+    `min`, `max` and `uncertainty` are in `unit`. `source` names the document and clause of the
+    figure. `uncertainty` is what the limit needs: with a larger expanded uncertainty (k = 2), or
+    an unknown one, it is not decided (`records.rules`). None asks for none. `guard` is of older
+    records alone: the margin inside the bounds that was called marginal then.
     """
 
     basis: Basis
@@ -29,6 +32,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max: float | None = None
     equals: bool | int | float | str | None = None
     guard: float = 0.0
+    uncertainty: float | None = None
 
     def judge(self, value: Value) -> Verdict:
         """Return PASS or FAIL. Raises `TypeError` for a value that this cannot be compared with."""
@@ -42,26 +46,20 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         too_high = self.max is not None and not value <= self.max
         return Verdict.FAIL if too_low or too_high else Verdict.PASS
 
-    def is_marginal(self, value: Value) -> bool:
-        """Return whether a value that passes does so within the guard band."""
-        if self.equals is not None or isinstance(value, str | bool) or not self.guard:
-            return False
-        near_low = self.min is not None and value < self.min + self.guard
-        near_high = self.max is not None and value > self.max - self.guard
-        return near_low or near_high
-
     def mistake(self) -> str:
         """Return why nothing can be judged by this, in words; empty where all is well."""
-        low, high, guard, equals = self.min, self.max, self.guard, self.equals
+        low, high, equals = self.min, self.max, self.equals
         if equals is not None and (low is not None or high is not None):
             return "a limit has either `equals` or bounds, not both"
-        if equals is not None and guard:
-            return "`guard` needs bounds: nothing is near `equals`"
+        if equals is not None and self.uncertainty is not None:
+            return "`uncertainty` needs bounds: `equals` is exact"
+        if self.uncertainty is not None and not 0 < self.uncertainty < inf:
+            return "`uncertainty` is a number above 0"
         if equals is None and low is None and high is None:
             return "a limit needs `min`, `max` or `equals`"
-        figures = [one for one in (guard, low, high, equals) if isinstance(one, float)]
-        if guard < 0 or not all(isfinite(one) for one in figures):
-            return "the figures of a limit are numbers, and `guard` is not negative"
+        figures = [one for one in (low, high, equals) if isinstance(one, float)]
+        if not all(isfinite(one) for one in figures):
+            return "the figures of a limit are numbers"
         if low is not None and high is not None and low > high:
             return f"min {low:g} is above max {high:g}"
         if self.basis is Basis.SOURCE and not self.source.strip():

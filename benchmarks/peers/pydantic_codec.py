@@ -44,7 +44,7 @@ class PlainLimit(Record):
     min: float | None = None
     max: float | None = None
     equals: bool | int | float | str | None = None
-    guard: float = 0.0
+    uncertainty: float | None = None
 
 
 class CheckedLimit(PlainLimit):
@@ -54,9 +54,9 @@ class CheckedLimit(PlainLimit):
             raise ValueError("a limit needs `min`, `max` or `equals`")
         if self.equals is not None and (self.min is not None or self.max is not None):
             raise ValueError("a limit has either `equals` or bounds, not both")
-        figures = (self.equals, self.min, self.max, self.guard)
-        if any(isinstance(one, float) and not isfinite(one) for one in figures) or self.guard < 0:
-            raise ValueError("the figures of a limit are finite, and `guard` is not negative")
+        figures = (self.equals, self.min, self.max, self.uncertainty)
+        if any(isinstance(one, float) and not isfinite(one) for one in figures):
+            raise ValueError("the figures of a limit are finite")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
         if self.basis is Basis.SOURCE and not self.source:

@@ -34,7 +34,7 @@ def measurement(number: int) -> Measurement:
         unit="V",
         min=18.5,
         max=20.5,
-        guard=0.1,
+        uncertainty=0.1,
     )
     return Measurement(
         name=f"voltage_{number}",

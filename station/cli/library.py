@@ -169,8 +169,8 @@ def _test(test: "ResolvedTest") -> Iterator[str]:
     for name, value in test.settings.items():
         yield f"{name} = {_shown(value)}{_at(test.origins[f'settings.{name}'])}"
     for name, limit in test.limits.items():
-        guard = f", marginal within {limit.guard:g}" if limit.guard else ""
-        yield f"{name} {limit}{guard}{_at(test.origins[f'limits.{name}'])}"
+        needs = f", needs U ≤ {limit.uncertainty:g}" if limit.uncertainty else ""
+        yield f"{name} {limit}{needs}{_at(test.origins[f'limits.{name}'])}"
         yield f"  {limit.basis.value}: {limit.source}"
     for name, reason in test.waived.items():
         yield f"{name} is not judged: {reason}{_at(test.origins[f'limits.{name}'])}"

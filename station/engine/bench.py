@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from drivers.capabilities import Actuator, Instrument
 from drivers.errors import DriverError, NotConnected
 from drivers.formats.text import clean
+from drivers.uncertain import Ranges
 from records import Asked, InstrumentUsed, Phrase
 from station.engine.clock import Clock
 from station.engine.prompts import Heard, Operator
@@ -46,6 +48,8 @@ class Place:
     `open` builds the driver, which verifies who answers, and leaves with the stack what gives
     back what it holds.
     A `device` is the device under test itself: it is opened when a step first needs it.
+    `accuracies` are those of its quantities, from data sheet, file and certificate; None leaves
+    them to the driver.
     `shares` names what it has in common with other roles: bus, hub, mains. `dead_man`: it lets go
     of the device by itself when the station falls silent.
     """
@@ -55,6 +59,8 @@ class Place:
     open: Callable[[ExitStack], Instrument]
     device: bool = False
     calibrated_until: str = ""
+    certificate: str = ""
+    accuracies: Mapping[str, Ranges] | None = None
     shared: SharedLock | None = None
     shares: tuple[str, ...] = ()
     dead_man: bool = False
@@ -93,6 +99,8 @@ class Bench:
     operator: Operator
     instruments: dict[str, InstrumentUsed] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    roles: dict[int, str] = field(default_factory=dict)
+    """The role of each instrument that was opened, and of its parts, by their `id`."""
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
     _remarks: list[Phrase] = field(default_factory=list)
     _failed: dict[str, InstrumentUsed] = field(default_factory=dict)
@@ -124,6 +132,23 @@ class Bench:
         """
         failed = (one for name, one in self._failed.items() if name not in self.instruments)
         return (*self.instruments.values(), *failed)
+
+    @property
+    def accuracies(self) -> dict[str, Mapping[str, Ranges]]:
+        """Return the accuracies of each role's quantities, as far as they are known."""
+        return {
+            name: place.kind.accuracies({}) if place.accuracies is None else place.accuracies
+            for name, place in self.places.items()
+            if issubclass(place.kind, Instrument)
+        }
+
+    def expired(self, today: date) -> tuple[str, ...]:
+        """Return the roles whose calibration is over on this day."""
+        return tuple(
+            name
+            for name, place in self.places.items()
+            if place.calibrated_until and date.fromisoformat(place.calibrated_until) < today
+        )
 
     def open_own(self, names: AbstractSet[str]) -> None:
         """Open every instrument of these roles that is neither shared nor the device."""
@@ -200,6 +225,9 @@ class Bench:
                     )
                     raise
                 self._open[name] = (instrument, closing.pop_all())
+            if place.accuracies is not None:
+                instrument.rate(place.accuracies)
+            self.roles |= {id(one): name for one in (instrument, *instrument.parts)}
             who = instrument.identity
             self.instruments[name] = InstrumentUsed(
                 role=name,
@@ -209,6 +237,7 @@ class Bench:
                 serial_number=clean(who.serial_number),
                 firmware=clean(who.firmware),
                 calibrated_until=place.calibrated_until,
+                certificate=place.certificate,
                 shares=place.shares,
                 dead_man=place.dead_man,
             )

@@ -12,6 +12,7 @@ import records
 from records import Phrase, Value
 from station.engine.clock import Cancelled, Clock
 from station.engine.events import Answered, Asked, Choice, Event, Question
+from station.engine.uncertainty import plain_values
 
 YES = Choice("y", "answer.yes")
 NO = Choice("n", "answer.no")
@@ -34,11 +35,11 @@ class Operator(ABC):
 
     def confirm(self, about: str, /, **values: Value) -> bool:
         """Ask for yes or no, and return whether it was yes. `about` is the id of the question."""
-        return self.ask(Phrase(about, values), YES, NO) == YES.key
+        return self.ask(Phrase(about, plain_values(values)), YES, NO) == YES.key
 
     def count(self, about: str, /, **values: Value) -> int:
         """Ask how many there are; nine stands for nine or more."""
-        return int(self.ask(Phrase(about, values), *DIGITS))
+        return int(self.ask(Phrase(about, plain_values(values)), *DIGITS))
 
 
 class Heard(Operator):

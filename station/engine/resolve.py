@@ -306,8 +306,8 @@ class _Resolver:
             source = self.kind.sources[one.limit.source]
             figures = {"min": bounds[0], "max": bounds[1], "equals": one.limit.equals}
             said: dict[str, Any] = {key: one for key, one in figures.items() if one is not None}
-            if one.limit.guard:  # a default that is spelt out must not change the hash
-                said["guard"] = one.limit.guard
+            if one.limit.uncertainty is not None:
+                said["uncertainty"] = one.limit.uncertainty
             basis = Basis(source.basis)
             return one, Limit(basis=basis, source=source.text, unit=step.units[name], **said)
         return None, _together(whys)

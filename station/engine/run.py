@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from math import isfinite
 
 import msgspec
 
@@ -13,6 +12,7 @@ from records.run import NOT_SAFE, not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE, OPEN
 from station.engine.bench import Bench, BenchNotSafe, Lacks, SharedLock
 from station.engine.clock import Cancelled, Clock
+from station.engine.deciding import Judge, worst_of, writable, written
 from station.engine.events import (
     Acquired,
     Event,
@@ -30,6 +30,7 @@ from station.engine.step import BenchFault, Learned, NotApplicable
 
 Stepping = Generator[Event, None, StepRecord]
 NOT_REACHED = Phrase("run.not_reached")
+NEVER_MEASURED = "run.never_measured"
 
 
 def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, None]:
@@ -53,7 +54,8 @@ def run(plan: Plan, bench: Bench, draft: RunRecord) -> Generator[Event, None, No
         done.append((yield from _open_bench(plan, bench)))
         yield Found(draft.device, bench.used())
         if done[0].verdict is Verdict.PASS:
-            yield from _run_steps(plan, bench, draft.device, done, learned)
+            judge = _judge(plan, bench, draft)
+            yield from _run_steps(plan, bench, draft.device, done, learned, judge)
         now = bench.clock.now()
         done.extend(not_reached(plan.steps[len(done) - 1 :], now))
         done.extend(_record_untested(one, now) for one in plan.untested)
@@ -124,17 +126,29 @@ def _record(
     )
 
 
+def _judge(plan: Plan, bench: Bench, draft: RunRecord) -> Judge:
+    """Return the judge of a run. A date means something only while the clock is believed."""
+    expired = bench.expired(draft.started_at.date()) if draft.clock_synchronised else ()
+    return Judge(plan.rule, bench.roles, bench.accuracies, expired, remarks_only=draft.remarks_only)
+
+
 def _run_steps(
-    plan: Plan, bench: Bench, device: Device, done: list[StepRecord], learned: list[Learned]
+    plan: Plan,
+    bench: Bench,
+    device: Device,
+    done: list[StepRecord],
+    learned: list[Learned],
+    judge: Judge,
 ) -> Generator[Event, None, None]:
     """Run the steps, until one stops the run."""
     for number, planned in enumerate(plan.steps):
         known = (len(learned), len(bench.used()))
-        record = yield from _run_step(number, planned, bench, learned)
+        record = yield from _run_step(number, planned, bench, learned, judge)
         done.append(record)
         if known != (len(learned), len(bench.used())):
             yield Found(_describe(device, learned), bench.used())
-        well = record.verdict in (Verdict.PASS, Verdict.SKIPPED)
+        undecided = record.verdict is Verdict.NOT_TESTED and record.reason == judge.reason()
+        well = record.verdict in (Verdict.PASS, Verdict.SKIPPED) or undecided
         if _has_stopped(bench.clock, done) or (planned.stop_on_fail and not well):
             return
 
@@ -203,7 +217,9 @@ def _open_bench(plan: Plan, bench: Bench) -> Stepping:
     return (yield from _finish(record))
 
 
-def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Learned]) -> Stepping:
+def _run_step(
+    number: int, planned: PlannedStep, bench: Bench, learned: list[Learned], judge: Judge
+) -> Stepping:
     clock, step = bench.clock, planned.step
     started_at, start_s = clock.now(), clock.monotonic()
     taken: list[Measurement] = []
@@ -212,6 +228,8 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
     yield StepStarted(number, planned.name, planned.use)
     try:
         clock.check()
+        if not judge.begin(planned):
+            raise _Undecided
         locks = bench.shared_by(step)
         if locks:
             yield from _acquire(bench, locks)
@@ -220,7 +238,7 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
             try:
                 for item in items:
                     if isinstance(item, Reading):
-                        taken.append(measurement := _judge(item, planned))
+                        taken.append(measurement := judge.measurement(item, planned))
                         yield Measured(measurement)
                     elif isinstance(item, Shown):
                         yield item
@@ -228,12 +246,15 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
                         learned.append(item)
             finally:
                 items.close()
-        verdict, reason = _judge_all(planned, taken)
+        verdict, reason = _judge_all(planned, taken, judge)
+    except _Undecided:
+        verdict, reason = Verdict.NOT_TESTED, judge.reason()
     except NotApplicable as why:
-        verdict, reason = Verdict.SKIPPED, _written(why.phrase)
+        verdict, reason = Verdict.SKIPPED, written(why.phrase)
         if taken:
-            verdict, missed = _judge_all(planned, taken)
-            reason = _as(missed, reason) if missed else reason
+            verdict, missed = _judge_all(planned, taken, judge)
+            never = missed is not None and missed.id == NEVER_MEASURED
+            reason = _as(missed, reason) if missed and never else reason
     except Cancelled:
         verdict, reason = Verdict.ABORTED, clock.reason
     except Exception as error:
@@ -244,19 +265,24 @@ def _run_step(number: int, planned: PlannedStep, bench: Bench, learned: list[Lea
         at_fault=tuple(sorted(at_fault)),
         measurements=tuple(taken),
         asked=tuple(bench.asked),
+        proof=judge.proof(planned, verdict),
     )
     return (yield from _finish(record))
 
 
-def _judge_all(planned: PlannedStep, taken: list[Measurement]) -> tuple[Verdict, Phrase | None]:
+class _Undecided(Exception):
+    """The bench can decide no limit of a step: it is not done, and the device not touched."""
+
+
+def _judge_all(
+    planned: PlannedStep, taken: list[Measurement], judge: Judge
+) -> tuple[Verdict, Phrase | None]:
     """Return the verdict of the worst measurement. A limit that was never measured is an error."""
-    verdict = Verdict.worst(m.verdict for m in taken if m.verdict)
+    verdict = worst_of(taken, judge.undecided)
     missed = planned.limits.keys() - {m.name for m in taken}
     if missed and verdict is not Verdict.FAIL:  # after a failure there may be nothing more
-        return Verdict.ERROR, Phrase(
-            "run.never_measured", {"measurements": ", ".join(sorted(missed))}
-        )
-    return verdict, None
+        return Verdict.ERROR, Phrase(NEVER_MEASURED, {"measurements": ", ".join(sorted(missed))})
+    return verdict, judge.reason()
 
 
 def _as(missed: Phrase, why: Phrase) -> Phrase:
@@ -311,47 +337,6 @@ def _make_safe(plan: Plan, bench: Bench) -> Stepping:
     return (yield from _finish(record))
 
 
-def _judge(reading: Reading, planned: PlannedStep) -> Measurement:
-    name, value = reading
-    if not _is_recordable(value):
-        raise ValueError(f"{name} is {value!r}")
-    unit = planned.step.units[name]
-    limit = planned.limits.get(name)
-    if limit is None:
-        return Measurement(name=name, value=value, unit=unit)
-    return Measurement(
-        name=name,
-        value=value,
-        unit=unit,
-        limit=limit,
-        verdict=(verdict := limit.judge(value)),
-        marginal=verdict is Verdict.PASS and limit.is_marginal(value),
-    )
-
-
-def _is_recordable(value: object) -> bool:
-    """Tell whether a record can hold the value, and the host's database, too."""
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, str):
-        return _writable(value) == value
-    return isinstance(value, int) and -(2**63) <= value < 2**63
-
-
-def _writable(text: str) -> str:
-    """Return the text so that it can be recorded: no half surrogate pair, and no U+0000."""
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
-
-
-def _written(phrase: Phrase) -> Phrase:
-    """Return a phrase so that it can be recorded."""
-    values = {
-        name: _writable(value) if isinstance(value, str) else value
-        for name, value in phrase.values.items()
-    }
-    return Phrase(_writable(phrase.id), values, _writable(phrase.text))
-
-
 def _blame(error: Exception) -> frozenset[str]:
     """Return the roles at fault. A fault of this program names none: it may be any role's."""
     if isinstance(error, DriverError | BenchFault | BenchNotSafe):
@@ -362,12 +347,12 @@ def _blame(error: Exception) -> frozenset[str]:
 def _explain(error: Exception) -> Phrase:
     """Return the bench's fault in its own words, and ours with its type: it is to read as a bug."""
     if isinstance(error, BenchNotSafe):
-        return Phrase(NOT_SAFE, text=_writable(str(error)))
+        return Phrase(NOT_SAFE, text=writable(str(error)))
     if isinstance(error, BenchFault):
-        return _written(error.phrase)
+        return written(error.phrase)
     if isinstance(error, DriverError):
-        said = _writable(str(error)) or type(error).__name__
+        said = writable(str(error)) or type(error).__name__
         if roles := ", ".join(sorted(error.roles)):
             return Phrase("bench.driver_error", {"roles": roles}, said)
         return Phrase("bench.driver_fault", text=said)
-    return Phrase("run.program_fault", text=_writable(repr(error)))
+    return Phrase("run.program_fault", text=writable(repr(error)))

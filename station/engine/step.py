@@ -39,6 +39,7 @@ import msgspec
 from records import Phrase, Proof, Reading, Value
 from records.toml.tables import convert, suggest
 from station.engine.events import Shown
+from station.engine.uncertainty import plain_values
 
 STEPS = Path(__file__).parents[1] / "steps"
 
@@ -55,7 +56,7 @@ class NotApplicable(Exception):
     """
 
     def __init__(self, id: str, **values: Value) -> None:
-        self.phrase = Phrase(id, values)
+        self.phrase = Phrase(id, plain_values(values))
         super().__init__(str(self.phrase))
 
 
@@ -71,7 +72,7 @@ class BenchFault(Exception):
     def __init__(
         self, id: str, *, roles: AbstractSet[str] = frozenset(), text: str = "", **values: Value
     ) -> None:
-        self.phrase = Phrase(id, values, text)
+        self.phrase = Phrase(id, plain_values(values), text)
         super().__init__(str(self.phrase))
         self.roles = frozenset(roles)
 
@@ -100,6 +101,7 @@ Yields = Generator[Yielded, None, None]
 """The result of a step function, in its signature."""
 
 StepFunction = Callable[..., Yields]
+OnPaper = Callable[..., Mapping[str, float]]
 
 
 class Role(NamedTuple):
@@ -125,6 +127,9 @@ class Step:
         self.roles: dict[str, Role] = {
             p.name: _role(hints[p.name]) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD
         }
+        self.paper: OnPaper | None = None
+        """The way from readings to its measurements, for `station.engine.paper`."""
+
         self.roles_used = frozenset(self.roles) - {"clock"}
         """The roles behind the step's verdict. An operator can be wrong, the clock cannot."""
         self.settings = msgspec.defstruct(
@@ -153,6 +158,11 @@ class Step:
 
     def __call__(self, *roles: Any, **settings: Any) -> Yields:
         return self.function(*roles, **settings)
+
+    def on_paper(self, function: OnPaper) -> OnPaper:
+        """Say how the measurements come from readings; see `station.engine.paper`."""
+        self.paper = function
+        return function
 
 
 def _module_of(function: StepFunction) -> str:

@@ -23,6 +23,7 @@ import msgspec
 from drivers.buses import Hardware, Time
 from drivers.capabilities import Instrument
 from drivers.wiring import At, Between, Claims, Named, OneOf, Parts, Written
+from station.rig.accuracy import AccuracyTable, CertificateTable
 from station.rig.wires import I2C, REQUIRED, WIRES, Key, Wire
 
 Mark = TypeVar("Mark")
@@ -31,6 +32,19 @@ COMMON = (
     Key(
         "calibrated_until",
         Annotated[date | None, "the day until which its calibration holds; goes into every record"],
+        None,
+    ),
+    Key(
+        "accuracy",
+        Annotated[
+            dict[str, AccuracyTable],
+            "its limits by quantity, such as `voltage_v`, where the data sheet gives none",
+        ],
+        {},
+    ),
+    Key(
+        "certificate",
+        Annotated[CertificateTable | None, "its certificate, in place of the data sheet"],
         None,
     ),
     Key(
@@ -43,7 +57,9 @@ COMMON = (
         (),
     ),
 )
-"""The keys that every instrument's table may have."""
+"""The keys that every instrument's table may have; those of `OF_METERS` if it measures."""
+
+OF_METERS = ("accuracy", "certificate")
 
 
 class Whole(NamedTuple):
@@ -156,7 +172,13 @@ def _derived(kind: type, fixed: tuple[tuple[str, Any], ...]) -> Schema:
     of_wire = found["wire"].keys if "wire" in found else ()
     if fixed:
         build = functools.partial(build, **dict(fixed))
-    return Schema(kind, build, (*of_wire, *keys, *COMMON), settings=tuple(settings), **found)
+    return Schema(kind, build, (*of_wire, *keys, *_common(kind)), settings=tuple(settings), **found)
+
+
+def _common(kind: type) -> tuple[Key, ...]:
+    """Return the keys of every instrument; only one that measures has an accuracy."""
+    measures = issubclass(kind, Instrument) and bool(kind.quantities)
+    return tuple(key for key in COMMON if measures or key.name not in OF_METERS)
 
 
 def meaning(hint: Any) -> str:

@@ -128,6 +128,8 @@ def place_of(table: InstrumentTable, hardware: Hardware, lock: SharedLock | None
         open=open_it,
         device=table.device,
         calibrated_until=until.isoformat() if until else "",
+        certificate=table.certificate,
+        accuracies=table.accuracies(),
         shared=lock,
         shares=table.shares(),
         dead_man=table.dead_man,

@@ -15,9 +15,11 @@ from drivers.capabilities import Instrument
 from drivers.errors import DriverError
 from drivers.find import name_of
 from drivers.formats import usb_ports
+from drivers.uncertain import Ranges
 from drivers.wiring import Named, OneOf, Written
 from records.toml.tables import inside, mistakes, suggest
 from station.engine.step import BenchFault
+from station.rig.accuracy import CertificateTable, accuracies, accuracy_mistakes
 from station.rig.rehearsal import Nowhere, StandIn
 from station.rig.schema import Schema, Whole, mark_of, unwrapped, without_none
 from station.rig.wires import I2C, Key, Place, SerialPort, UsbPort, Usual, hubs_of
@@ -68,6 +70,18 @@ class InstrumentTable:
     def calibrated_until(self) -> date | None:
         until: date | None = self.values.get("calibrated_until")
         return until
+
+    @property
+    def certificate(self) -> str:
+        """Return the number and date of its certificate; empty without one."""
+        found: CertificateTable | None = self.values.get("certificate")
+        return str(found) if found is not None else ""
+
+    def accuracies(self) -> Mapping[str, Ranges]:
+        """Return what is known of its quantities: by data sheet, file and certificate."""
+        if not issubclass(self.kind, Instrument):
+            return NOTHING
+        return accuracies(self.kind, self.values)
 
     def places(self) -> tuple[Place, ...]:
         """Return where the instrument and its parts are connected."""
@@ -188,6 +202,7 @@ def read(
                 found += str(error).splitlines()
         elif key.name in given:
             found += _more_mistakes(key, value, where)
+    found += accuracy_mistakes(schema.kind, given, place)
     parts: tuple[InstrumentTable, ...] = ()
     if not found and schema.parts is not None:
         parts = tuple(

@@ -1,11 +1,13 @@
 """Mains adapters: what they deliver, at what cost, cold, hot and abused."""
 
-from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers.capabilities import ElectronicLoad, MainsMeter, Power, PowerMeter
+from drivers.extremes import span
+from drivers.uncertain import ROOT_12, mean, repeated, spread
 from records import Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import (
     BenchFault,
@@ -27,6 +29,7 @@ OUTPUT = frozenset({"load", "meter"})
 PLUGGED = Doubt("adapter.plugged", "adapter.not_plugged", OUTPUT)
 
 DEAD_V = 1.0
+POLL_S = 0.1
 COMES_BACK_S = 5.0  # Delta ADP-40 data sheet: turn-on within 2 to 5 s
 
 
@@ -92,9 +95,7 @@ class _LoadBench(NamedTuple):
         """
         if sample.voltage_v < DEAD_V:
             must_stay_silent(
-                self.ask_when_dead(sample).voltage_v >= DEAD_V,
-                "adapter.came_back",
-                roles=OUTPUT,
+                self.ask_when_dead(sample).voltage_v >= DEAD_V, "adapter.came_back", roles=OUTPUT
             )
 
     def ask_when_dead(self, sample: Power) -> Power:
@@ -120,17 +121,11 @@ def _alike(a: Power, b: Power, absolute: float, relative: float) -> bool:
 def _compare(meter: Power, load: Power, wanted_a: float) -> None:
     if abs(load.voltage_v - meter.voltage_v) > 0.3 + 0.03 * meter.voltage_v:
         raise BenchFault(
-            "adapter.lead_broken",
-            roles=OUTPUT,
-            meter_v=meter.voltage_v,
-            load_v=load.voltage_v,
+            "adapter.lead_broken", roles=OUTPUT, meter_v=meter.voltage_v, load_v=load.voltage_v
         )
     if abs(load.current_a - meter.current_a) > 0.05 + 0.03 * meter.current_a:
         raise BenchFault(
-            "adapter.current_differs",
-            roles=OUTPUT,
-            meter_a=meter.current_a,
-            load_a=load.current_a,
+            "adapter.current_differs", roles=OUTPUT, meter_a=meter.current_a, load_a=load.current_a
         )
     if load.voltage_v > 3.0 and load.current_a < 0.95 * wanted_a - 0.02:
         raise BenchFault(
@@ -182,6 +177,15 @@ def no_load(
     yield Reading("no_load_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
 
 
+@no_load.on_paper
+def _no_load(told: Paper, *, rated_voltage_v: float, **others: Any) -> dict[str, float]:
+    voltage_v = told("meter", "voltage_v", rated_voltage_v)
+    return {
+        "no_load_voltage": voltage_v,
+        "no_load_deviation": _deviation_percent(voltage_v, rated_voltage_v),
+    }
+
+
 @step(no_load_power="W")
 def no_load_power(
     load: ElectronicLoad,
@@ -202,7 +206,14 @@ def no_load_power(
     load.switch(on=False)
     clock.sleep(settle_s)
     taken = [mains_meter.read_mains().power_w for _ in clock.every(1.0, samples)]
-    yield Reading("no_load_power", fmean(taken))
+    yield Reading("no_load_power", repeated(taken))
+
+
+@no_load_power.on_paper
+def _no_load_power(told: Paper, *, samples: int, **others: Any) -> dict[str, float]:
+    power_w = told.edge("no_load_power", 0.1)
+    taken = [told("mains_meter", "power_w", power_w) for _ in range(samples)]
+    return {"no_load_power": repeated(taken)}
 
 
 @step(
@@ -260,8 +271,29 @@ def load_points(
         deviation = _deviation_percent(sample.voltage_v, rated_voltage_v)
         yield Reading(f"deviation_{percent}", deviation)
         yield Reading(f"efficiency_{percent}", efficiency)
-    yield Reading("average_efficiency", fmean(efficiencies))
-    yield Reading("regulation", 100 * (max(voltages_v) - min(voltages_v)) / rated_voltage_v)
+    yield Reading("average_efficiency", mean(efficiencies))
+    yield Reading("regulation", 100 * span(voltages_v) / rated_voltage_v)
+
+
+@load_points.on_paper
+def _load_points(
+    told: Paper, *, rated_voltage_v: float, rated_current_a: float, **others: Any
+) -> dict[str, float]:
+    """Take the voltage as it may fall, and the least efficiency that passes."""
+    found: dict[str, float] = {}
+    voltages_v, efficiencies = [], []
+    for number, percent in enumerate(LOAD_POINTS_PERCENT):
+        regulated = 1 - told.edge("regulation", 5.0) / 100 * number / 3
+        voltage_v = told("meter", "voltage_v", rated_voltage_v * regulated)
+        out_w = voltage_v * told("meter", "current_a", rated_current_a * percent / 100)
+        in_w = 100 * float(out_w) / told.edge("average_efficiency", 85.0)
+        efficiencies.append(100 * out_w / told("mains_meter", "power_w", in_w))
+        voltages_v.append(voltage_v)
+        found[f"deviation_{percent}"] = _deviation_percent(voltage_v, rated_voltage_v)
+        found[f"efficiency_{percent}"] = efficiencies[-1]
+    found["average_efficiency"] = mean(efficiencies)
+    found["regulation"] = 100 * span(voltages_v) / rated_voltage_v
+    return found
 
 
 @step(hot_deviation="%", warm_up_change="%")
@@ -287,14 +319,20 @@ def hot(
     if cold.voltage_v >= DEAD_V:  # the operator is asked once
         bench.look_after(warm)
     else:
-        must_stay_silent(
-            warm.voltage_v >= DEAD_V,
-            "adapter.came_back_warm",
-            roles=OUTPUT,
-        )
+        must_stay_silent(warm.voltage_v >= DEAD_V, "adapter.came_back_warm", roles=OUTPUT)
     yield Reading("hot_deviation", _deviation_percent(warm.voltage_v, rated_voltage_v))
     change = 100 * (warm.voltage_v - cold.voltage_v) / rated_voltage_v
     yield Reading("warm_up_change", change)
+
+
+@hot.on_paper
+def _hot(told: Paper, *, rated_voltage_v: float, **others: Any) -> dict[str, float]:
+    cold_v = told("meter", "voltage_v", rated_voltage_v)
+    warm_v = told("meter", "voltage_v", 0.98 * rated_voltage_v)
+    return {
+        "hot_deviation": _deviation_percent(warm_v, rated_voltage_v),
+        "warm_up_change": 100 * (warm_v - cold_v) / rated_voltage_v,
+    }
 
 
 @step(overload_power="%", recovery_time="s", recovered_deviation="%")
@@ -326,11 +364,30 @@ def overload(
         if abs(_deviation_percent(meter.read().voltage_v, rated_voltage_v)) <= 5.0:
             back_s = elapsed_s
             break
-        clock.sleep(0.1)
+        clock.sleep(POLL_S)
     sample, _ = bench.read()
     bench.must_stay_dead(sample)
-    yield Reading("recovery_time", back_s)
+    yield Reading("recovery_time", _polled(back_s))
     yield Reading("recovered_deviation", _deviation_percent(sample.voltage_v, rated_voltage_v))
+
+
+@overload.on_paper
+def _overload(
+    told: Paper, *, rated_voltage_v: float, rated_current_a: float, **others: Any
+) -> dict[str, float]:
+    voltage_v = told("meter", "voltage_v", rated_voltage_v)
+    share = told.edge("overload_power", 160.0) / 100
+    current_a = told("meter", "current_a", rated_current_a * share)
+    return {
+        "overload_power": 100 * voltage_v * current_a / (rated_voltage_v * rated_current_a),
+        "recovery_time": _polled(told.edge("recovery_time", 5.0)),
+        "recovered_deviation": _deviation_percent(voltage_v, rated_voltage_v),
+    }
+
+
+def _polled(seconds: float) -> float:
+    """Return a time that was found by looking every `POLL_S`."""
+    return spread(seconds, POLL_S / ROOT_12, "polling")
 
 
 def _deviation_percent(voltage_v: float, rated_voltage_v: float) -> float:

@@ -1,8 +1,11 @@
 """Feeding the device under test from the bench's own supply."""
 
+from typing import Any
+
 from drivers.capabilities import PowerMeter, PowerSupply
 from records import Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
 
 
@@ -38,3 +41,14 @@ def powers_up(
         )
     yield Reading("supply_voltage", sample.voltage_v)
     yield Reading("supply_current", sample.current_a)
+
+
+@powers_up.on_paper
+def _powers_up(
+    told: Paper, *, voltage_v: float, current_limit_a: float, **others: Any
+) -> dict[str, float]:
+    current_a = told.edge("supply_current", current_limit_a)
+    return {
+        "supply_voltage": told("meter", "voltage_v", voltage_v),
+        "supply_current": told("meter", "current_a", current_a),
+    }

@@ -117,6 +117,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "library-keys": library.keys,
     "curves": lambda given: library.curves(),
     "limits": plans.limits,
+    "decided": plans.decided,
     "scan": scans.scan,
 }
 

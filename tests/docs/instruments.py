@@ -7,7 +7,7 @@ from pathlib import Path
 from drivers import capabilities as can
 from drivers import find
 from drivers.capabilities import Instrument
-from station.rig.schema import Schema, meaning, schema_of
+from station.rig.schema import COMMON, Schema, meaning, schema_of
 from station.rig.wires import I2C, REQUIRED, Key
 from tests.docs.toml_types import table, type_in_words, value_in_words
 
@@ -90,7 +90,7 @@ def _keys_of(schema: Schema) -> str:
         return text
     part = schema.parts.schema
     common = " and ".join(f"`{key.name}`" for key in (part.wire.keys if part.wire else ()))
-    part_rows = [_row(part, key) for key in part.keys if key.name != "calibrated_until"]
+    part_rows = [_row(part, key) for key in part.keys if key not in COMMON]
     part_rows.sort(key=lambda row: row[2] != "required")
     return (
         f"{text}\n\nEach of `{schema.parts.name}` is a table. What they have in common of {common}"

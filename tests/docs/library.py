@@ -46,7 +46,8 @@ MEANINGS: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
             "id": "the file's name without `.toml`",
             "title": "for people; goes into every record",
             "based_on": "a parent, whose words hold where this file has none",
-            "decision_rule": "how a limit is applied; every profile without a parent has one",
+            "decision_rule": "how a limit is applied to an uncertain value; every profile without a"
+            " parent has one",
             "require": "`[require.EQUIPMENT]`: the proof without which a run is INCOMPLETE",
             "depth": "`[depth.EQUIPMENT]`: how thorough a test is",
             "clause": "`[clause.EQUIPMENT]`: where your text asks for it; goes into every record",
@@ -63,7 +64,8 @@ MEANINGS: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
             "min": "the least that passes",
             "max": "the most that passes",
             "equals": "instead of bounds: the one value that passes",
-            "guard": "a pass within so much of a bound is marginal",
+            "uncertainty": "what it needs: with a larger U (k = 2), or an unknown one, it is not"
+            " decided; nothing needs none",
             "by": "the rating by which `rows` are chosen",
             "rows": "`{ to = …, max = … }`: bounds up to and with `to`; beyond the last, none",
             "curve": '`{ min = "NAME", add = … }`: a curve\'s figure, and `add` to it',

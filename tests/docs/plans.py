@@ -3,16 +3,22 @@
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
 import records
+from records.rules import rule
 from station.engine import library
 from station.engine import step as steps_module
 from station.engine.library import Layer
 from station.engine.library.kinds import Place
 from station.engine.library.tables import Limit
+from station.engine.paper import Outlook, outlook
+from station.engine.plan import Plan
 from station.engine.step import Step, step_modules
+from station.rig.config import load
+from station.rig.slots import StationConfig
 from tests.docs.toml_types import default_in_words, table, type_in_words
 
 SHIPPED = library.read()
@@ -63,11 +69,15 @@ def limits(equipment: str) -> str:
             for name in step.units:
                 rows += [
                     (clause, f"`{name}`{by}", _figure(limit, step.units[name]),
-                     f"{limit.guard:g} {step.units[name]}".strip() if limit.guard else "",
+                     _needs(limit, step.units[name]),
                      kind.sources[limit.source].basis, kind.sources[limit.source].text)
                     for limit in _that_judge(profile, place, step, name)
                 ]  # fmt: skip
-    return table(("clause", "measurement", "limit", "marginal within", "basis", "source"), rows)
+    return table(("clause", "measurement", "limit", "needs U ≤", "basis", "source"), rows)
+
+
+def _needs(limit: Limit, unit: str) -> str:
+    return f"{limit.uncertainty:g} {unit}".strip() if limit.uncertainty else ""
 
 
 def _that_judge(profile: Layer, place: Place, step: Step, name: str) -> list[Limit]:
@@ -102,3 +112,43 @@ def _figure(limit: Limit, unit: str) -> str:
 
 def _bounds(low: float | None, high: float | None, unit: str) -> str:
     return str(records.Limit(basis=records.Basis.GENERAL, unit=unit, min=low, max=high))
+
+
+ROOT = Path(__file__).parents[2]
+SENTENCES = {
+    "": "yes",
+    "limit.uncertainty_unknown": "no: unknown",
+    "limit.uncertainty_too_large": "no: U is too large",
+    "limit.guards_meet": "no: the guard bands meet",
+}
+
+
+def outlooks(config: StationConfig) -> Iterator[tuple[str, Plan, str, str, Outlook | None]]:
+    """Yield slot, plan, step and measurement of each limit of a rig, with its outlook."""
+    for slot in config.slots.values():
+        roles = [*slot.roles, *slot.shared]
+        accuracies = {role: config.instrument(slot.name, role).accuracies() for role in roles}
+        for plan in slot.plans:
+            for planned in plan.steps:
+                found = outlook(planned, accuracies, rule(plan.rule))
+                for name in planned.limits:
+                    yield slot.name, plan, planned.use, name, found.get(name)
+
+
+def decided(given: str) -> str:
+    """Return a table of the limits of a rig's file; plans and slots that agree share a row."""
+    config = load(ROOT / given)
+    rows: dict[tuple[str, ...], None] = {}
+    for _, plan, use, name, told in outlooks(config):
+        planned = next(one for one in plan.steps if one.use == use)
+        unit = planned.step.units[name]
+        limit = planned.limits[name]
+        shown = str(limit).replace("= True", "yes").replace("= False", "no")
+        where = f"`{use}`", f"`{name}`", shown
+        if told is None:
+            rows[(*where, "exact", "", "yes")] = None
+            continue
+        needs = f"{limit.uncertainty:g} {unit}".strip() if limit.uncertainty else ""
+        known = "unknown" if told.expanded is None else f"{told.expanded:.2g} {unit}".strip()
+        rows[(*where, known, needs, SENTENCES[told.why])] = None
+    return table(("step", "measurement", "limit", "U (k = 2)", "needs U ≤", "decided"), rows)

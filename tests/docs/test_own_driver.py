@@ -96,7 +96,7 @@ def test_the_check_knows_its_keys(folder: Path, config: StationConfig) -> None:
         load(path)
     assert caught.value.mistakes == (
         f"{path}: slots.left.roles.light: there is no key `adress`; known are"
-        " calibrated_until, in_common, mux",
+        " accuracy, calibrated_until, certificate, in_common, mux",
         f"{path}: slots.left.roles.light.address: 0x29 is not an address of this part: 0x23, 0x5c",
     )
 

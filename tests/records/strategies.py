@@ -43,7 +43,7 @@ def limits(draw: st.DrawFn) -> Limit:
         unit=unit,
         min=low if which != "max" else None,
         max=high if which != "min" else None,
-        guard=abs(draw(finite)),
+        uncertainty=draw(st.none() | st.floats(1e-9, 1e9)),
     )
 
 

@@ -80,9 +80,44 @@ def test_it_says_where_and_by_how_much() -> None:
     )
 
 
-def test_a_guarded_rule_may_be_stricter_than_the_bare_limit() -> None:
-    strict = changed(value=5.249, verdict=Verdict.FAIL, rule="guarded")
-    assert "outside_its_limit" not in whats(run(strict))
+KNOWN = {"standard_uncertainty": 0.01, "expanded_uncertainty": 0.02, "coverage_factor": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "verdict", "marginal"),
+    [
+        (5.245, "simple", Verdict.PASS, True),
+        (5.245, "guarded 1", Verdict.FAIL, True),
+        (5.235, "guarded 0.5", Verdict.PASS, False),
+        (5.245, "non-binary 1", Verdict.PASS, True),
+        (5.255, "non-binary 1", Verdict.FAIL, True),
+        (5.290, "guarded 1", Verdict.FAIL, False),
+    ],
+)
+def test_a_rule_is_applied_again_with_the_uncertainty_of_the_record(
+    value: float, rule: str, verdict: Verdict, marginal: bool
+) -> None:
+    facts = {**KNOWN, "value": value, "rule": rule, "verdict": verdict, "marginal": marginal}
+    one = msgspec.structs.replace(changed(**facts), verdict=verdict)
+    assert {found.place for found in contradictions(run(one)) if found.place} == set()
+    other = Verdict.PASS if verdict is Verdict.FAIL else Verdict.FAIL
+    assert "outside_its_limit" in whats(run(changed(**{**facts, "verdict": other})))
+    assert "marginal" in whats(run(changed(**{**facts, "marginal": not marginal})))
+
+
+def test_a_verdict_that_the_uncertainty_does_not_allow_is_named() -> None:
+    needs = msgspec.structs.replace(LIMIT, uncertainty=0.01)
+    unknown = {"standard_uncertainty": None, "expanded_uncertainty": None}
+    assert "not_decided" in whats(run(changed(rule="guarded 1", **unknown)))
+    assert "not_decided" in whats(run(changed(rule="simple", limit=needs, **unknown)))
+    near = changed(rule="simple", limit=needs, value=5.24, marginal=True, **KNOWN)
+    assert "not_decided" in whats(run(near))
+    clear = changed(rule="simple", limit=needs, value=5.0, **KNOWN)
+    assert "not_decided" not in whats(run(clear))
+
+
+def test_a_rule_of_a_later_version_is_not_judged_again() -> None:
+    assert whats(run(changed(rule="bayesian 0.95"))) == set()
 
 
 def test_a_run_of_version_1_is_judged_by_its_own_rule() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from records import Limit, LimitInFile, Value, Verdict
-from tests.records.strategies import finite, limit, limits, values
+from tests.records.strategies import limit, limits, values
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,6 @@ def test_a_limit_passes_only_what_lies_inside(one: Limit, value: Value) -> None:
     assert passed is (low <= value <= high)
 
 
-@given(finite, finite, finite.map(abs), finite)
-def test_marginal_is_inside_but_within_the_guard(
-    a: float, b: float, guard: float, value: float
-) -> None:
-    low, high = sorted((a, b))
-    one = limit(min=low, max=high, guard=guard)
-    if one.judge(value) is Verdict.PASS and guard:
-        near = value < low + guard or value > high - guard
-        assert one.is_marginal(value) is near
-
-
 @pytest.mark.parametrize(
     ("figures", "value"),
     [
@@ -88,18 +77,19 @@ def test_a_value_of_another_kind_is_nobodys_verdict(
     ("figures", "complaint"),
     [
         ({}, "needs `min`, `max` or `equals`"),
-        ({"guard": 1.0}, "needs `min`, `max` or `equals`"),
+        ({"uncertainty": 1.0}, "needs `min`, `max` or `equals`"),
+        ({"max": 1, "uncertainty": -0.1}, "above 0"),
         ({"equals": 1, "max": 2}, "not both"),
         ({"min": 2, "max": 1}, "min 2 is above max 1"),
-        ({"max": 1, "guard": -0.1}, "not negative"),
         ({"max": math.nan}, "numbers"),
         ({"min": -math.inf}, "numbers"),
         ({"max": math.inf}, "numbers"),
-        ({"max": 1, "guard": math.inf}, "numbers"),
-        ({"max": 1, "guard": math.nan}, "numbers"),
         ({"equals": math.nan}, "numbers"),
         ({"equals": math.inf}, "numbers"),
-        ({"equals": True, "guard": 1.0}, "`guard` needs bounds"),
+        ({"max": 1, "uncertainty": 0.0}, "`uncertainty` is a number above 0"),
+        ({"max": 1, "uncertainty": math.nan}, "`uncertainty` is a number above 0"),
+        ({"max": 1, "uncertainty": math.inf}, "`uncertainty` is a number above 0"),
+        ({"equals": 1, "uncertainty": 0.1}, "`uncertainty` needs bounds"),
         ({"max": 1, "basis": "source"}, "needs `source`"),
         ({"max": 1, "basis": "source", "source": " \t"}, "needs `source`"),
     ],

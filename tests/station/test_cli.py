@@ -196,7 +196,7 @@ def test_a_plan_is_explained_with_the_origin_of_each_value(
     shown = capsys.readouterr().out
     assert "rated_voltage_v = 19.5   [equipment/laptop-adapter.toml:" in shown
     assert "settle_s = 2   [default of adapter.no_load]" in shown
-    assert "average_efficiency ≥ 85 %, marginal within 1   [profiles/pace-key.toml:" in shown
+    assert "average_efficiency ≥ 85 %, needs U ≤ 1   [profiles/pace-key.toml:" in shown
     assert "Can end as PASS" in shown
     assert main(["plan", "explain", "laptop-adapter", *ADAPTER, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

@@ -26,7 +26,7 @@ from station.engine.run import run
 from station.rig.config import StationConfig, load, open_bench
 from station.simulate.rig import SimulatedRig
 from tests.station.benches import make_draft, make_plan, said
-from tests.station.engine.libraries import key_function_plan
+from tests.station.engine.libraries import key_function_plan, of_plain_numbers
 from tests.station.worlds import ISO, SPACE, E, Plug, a, in_slot
 
 SLOTS = {
@@ -58,7 +58,7 @@ class Hands(Operator):
             self.rig.hardware[""],
         )
         self.bench.operator = self
-        self.plan = key_function_plan(plan)
+        self.plan = of_plain_numbers(key_function_plan(plan))
 
     def run(self, *steps: PlannedStep) -> RunRecord:
         *_, last = run(make_plan(*steps), self.bench, make_draft())

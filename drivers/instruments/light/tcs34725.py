@@ -141,7 +141,11 @@ class Tcs34725(ColourMeter):
         )
         if min(x, y, z) < 0 or not y:
             raise BadReply(f"{self._chip.where}: no colour has X {x}, Y {y}, Z {z}: {counts}")
-        return Colour(x / (x + y + z), y / (x + y + z), y)
+        return Colour(
+            self.lift("x", x / (x + y + z)),
+            self.lift("y", y / (x + y + z)),
+            self.lift("illuminance_lux", y),
+        )
 
     def _fitting(self, counts: int, used: int) -> int:
         """Return the most sensitive range, by index, that this light is well below the end of."""

@@ -78,10 +78,11 @@ class Tsl2591(LightMeter):
             raise BadReply(f"{self._chip.where}: saturated, {counts}")
         if infrared > visible > 10:  # all light includes the infrared
             raise BadReply(f"{self._chip.where}: more infrared than light, {counts}")
-        if infrared >= visible:
-            return 0.0
         counts_per_lux = INTEGRATION_S * 1000 * GAINS[used].factor / DEVICE_FACTOR
-        return (visible - infrared) * (1 - infrared / visible) / counts_per_lux
+        if infrared >= visible:
+            return self.lift("illuminance_lux", 0.0, resolution=1 / counts_per_lux)
+        lux = (visible - infrared) * (1 - infrared / visible) / counts_per_lux
+        return self.lift("illuminance_lux", lux, resolution=1 / counts_per_lux)
 
     def _fitting(self, counts: int, used: int) -> int:
         """Return the highest gain, by index, at which this light is well below saturation."""

@@ -1,11 +1,13 @@
 """Vishay VEML7700, ambient light sensor on I²C. Datasheet: Vishay 84286; note: Vishay 84323."""
 
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, LightMeter
 from drivers.errors import BadReply, WrongDevice
 from drivers.languages.registers import Chip, Register
+from drivers.uncertain import GAIN, Accuracy, Ranges, Term
 from drivers.wiring import OneOf
 
 ADDRESSES = (0x10,)  # "Slave Address"
@@ -42,6 +44,10 @@ RANGES = (
 )
 FIRST = 2  # the brightness of a screen; in the dark it costs a tenth more, after it saves 1.6 s
 MOST_LUX = 140_000
+
+# The data sheet gives no tolerance of its output; a module maker's library says at most 10 %.
+TOLERANCE = Term(GAIN, gain=0.10)
+PLACE = "DFRobot_VEML7700: ALS output tolerance at most 10 %"
 
 
 def straighten(lux: float) -> float:
@@ -80,6 +86,11 @@ class Veml7700(LightMeter):
                 )
         self._range = FIRST
         self.identity = Identity("Vishay", "VEML7700")
+
+    @classmethod
+    def accuracies(cls, settings: Mapping[str, Any]) -> Mapping[str, Ranges]:
+        """Return the tolerance of its output; each reading has the resolution of its range."""
+        return {"illuminance_lux": (Accuracy(PLACE, (TOLERANCE,), up_to=MOST_LUX),)}
 
     def read_illuminance_lux(self) -> float:
         """Return the illuminance in lux.
@@ -143,7 +154,7 @@ class Veml7700(LightMeter):
                 f"{self._chip.where}: saturated, {counts} counts of {chosen.lux_per_count} lx"
                 f" (configuration {chosen.configuration:#06x})"
             )
-        return lux
+        return self.lift("illuminance_lux", lux, resolution=chosen.lux_per_count)
 
     def _fitting(self, counts: int, used: int) -> int:
         last = len(RANGES) - 1

@@ -4,12 +4,14 @@
 energy". Function 0x41, calibration, is not offered: it cannot be undone.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from drivers.buses import ByteStream, Time
 from drivers.capabilities import Identity, MainsMeter, MainsPower
 from drivers.errors import BadReply, Refused, WrongDevice
 from drivers.languages.modbus import ModbusRtu
+from drivers.uncertain import LIMIT, Accuracy, Ranges, Term
 from drivers.wiring import Between, OneOf
 
 MEASUREMENT = 0  # "2.3 Read the measurement result"; input registers, low word first
@@ -23,6 +25,16 @@ RANGES_A = (10.0, 100.0)  # "1.2": with its shunt, and with a transformer
 ATTEMPTS = 2  # of a question whose answer is damaged; without its mains it is silent for long
 
 POLL_S = 0.2  # it measures five times a second (mandulaj/PZEM-004T-v30, UPDATE_TIME)
+
+HALF_A_PER_CENT = (Term(LIMIT, gain=0.005),)  # "1.1" to "1.6": accuracy of V, A, W and Hz
+PLACE = "PZEM-004T V3.0 User Manual, 1"
+ACCURACIES: Mapping[str, Ranges] = {
+    "voltage_v": (Accuracy(PLACE, HALF_A_PER_CENT, 0.1),),
+    "current_a": (Accuracy(PLACE, HALF_A_PER_CENT, 0.001),),
+    "power_w": (Accuracy(PLACE, HALF_A_PER_CENT, 0.1),),
+    "frequency_hz": (Accuracy(PLACE, HALF_A_PER_CENT, 0.1),),
+    "power_factor": (Accuracy(PLACE, (Term(LIMIT, gain=0.01),), 0.01),),
+}
 
 
 class Pzem004t(MainsMeter):
@@ -83,6 +95,11 @@ class Pzem004t(MainsMeter):
             )
         self.identity = Identity("Peacefair", "PZEM-004T v3.0")
 
+    @classmethod
+    def accuracies(cls, settings: Mapping[str, Any]) -> Mapping[str, Ranges]:
+        """Return what the manual says."""
+        return ACCURACIES
+
     def read_mains(self) -> MainsPower:
         """Return RMS volts and amperes, active watts, hertz and power factor of one sample."""
         registers = self._read()
@@ -92,11 +109,11 @@ class Pzem004t(MainsMeter):
                 f"{self._modbus.where}: {current_a} A is beyond its range of {self._range_a} A"
             )
         return MainsPower(
-            voltage_v=registers[0] / 10,
-            current_a=current_a,
-            power_w=(registers[3] | registers[4] << 16) / 10,
-            frequency_hz=registers[7] / 10,
-            power_factor=registers[8] / 100,
+            voltage_v=self.lift("voltage_v", registers[0] / 10),
+            current_a=self.lift("current_a", current_a),
+            power_w=self.lift("power_w", (registers[3] | registers[4] << 16) / 10),
+            frequency_hz=self.lift("frequency_hz", registers[7] / 10),
+            power_factor=self.lift("power_factor", registers[8] / 100),
         )
 
     def read_energy_wh(self) -> float:

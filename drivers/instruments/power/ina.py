@@ -6,12 +6,13 @@ own power registers, and with the current's sign.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, Power, PowerMeter
 from drivers.errors import BadReply, NoReply, WrongDevice
 from drivers.languages.registers import Chip, Register
+from drivers.uncertain import GAIN, OFFSET, TEMPERATURE, Accuracy, Ranges, Term
 from drivers.wiring import Between
 
 ADDRESSES = range(0x40, 0x50)  # "Serial Bus Address": two pins, four levels each
@@ -20,8 +21,37 @@ RESET = 0x8000  # "Configuration Register", RST
 COUNTS = (1, 4, 16, 64, 128, 256, 512, 1024)  # the averages of all but the INA219: AVG
 LEAST_OHM, MOST_OHM = 1e-4, 10.0  # sanity: shunts on boards have 0.5 mΩ to 0.1 Ω
 
+MOST_PERCENT, MOST_PPM = 20.0, 1000.0  # sanity: of a shunt
+
 Address = Annotated[int, Between(ADDRESSES[0], ADDRESSES[-1])]
 Shunt = Annotated[float, Between(LEAST_OHM, MOST_OHM), "the shunt on the board"]
+Tolerance = Annotated[
+    float | None,
+    Between(0.0, MOST_PERCENT),
+    "of the shunt, in per cent; without it the accuracy of its current is unknown",
+]
+Drift = Annotated[float, Between(0.0, MOST_PPM), "of the shunt, where its tolerance is without it"]
+
+AWAY_K = 10.0  # proposal: rooms of 15 to 35 °C, and the data sheets' 25 °C
+
+
+class InaAccuracy(NamedTuple):
+    """The limits of one input: relative ones and volts, at 25 °C and for each kelvin from there."""
+
+    gain: float
+    gain_per_k: float
+    offset_v: float
+    offset_v_per_k: float
+
+    def terms(self, per_v: float = 1.0) -> tuple[Term, ...]:
+        """Return the limits as causes; `per_v` turns volts into the unit of the reading."""
+        terms = (
+            Term(GAIN, gain=self.gain),
+            Term(OFFSET, offset=self.offset_v * per_v),
+            Term(f"{TEMPERATURE} of the gain", gain=self.gain_per_k * AWAY_K),
+            Term(f"{TEMPERATURE} of the offset", offset=self.offset_v_per_k * AWAY_K * per_v),
+        )
+        return tuple(one for one in terms if one.gain or one.offset)
 
 
 class InaIdentity(NamedTuple):
@@ -88,6 +118,13 @@ class InaChip(NamedTuple):
     intact: int = 0
     """The flag that says that the chip's trim memory is undamaged; 0 for none."""
 
+    accuracy_of: str = ""
+    """The place of its limits in the data sheet."""
+
+    shunt_accuracy: InaAccuracy | None = None
+    bus_accuracy: InaAccuracy | None = None
+    """None where they are not known."""
+
 
 class InaScale(NamedTuple):
     """The calibration of one chip with one shunt."""
@@ -136,9 +173,22 @@ class InaMeter(PowerMeter):
     chip: ClassVar[InaChip]
 
     def __init__(
-        self, bus: I2cBus, address: int, scale: InaScale, *, time: Time, averages: int
+        self,
+        bus: I2cBus,
+        address: int,
+        scale: InaScale,
+        *,
+        time: Time,
+        averages: int,
+        shunt_tolerance_percent: float | None = None,
+        shunt_ppm_per_k: float = 0.0,
     ) -> None:
         chip = self.chip
+        if not 0 <= (shunt_tolerance_percent or 0.0) <= MOST_PERCENT:
+            raise ValueError(f"{chip.model}: a shunt within {shunt_tolerance_percent} %")
+        if not 0 <= shunt_ppm_per_k <= MOST_PPM:
+            raise ValueError(f"{chip.model}: a shunt that drifts {shunt_ppm_per_k} ppm/K")
+        self.rate(self._accuracies(scale.shunt_ohm, shunt_tolerance_percent, shunt_ppm_per_k))
         if averages not in chip.averages:
             known = list(chip.averages)
             raise ValueError(f"{chip.model}: {averages} averages, not one of {known}")
@@ -153,6 +203,34 @@ class InaMeter(PowerMeter):
         firmware = self._identify()
         self._reset()
         self.identity = Identity("Texas Instruments", chip.model, firmware=firmware)
+
+    @classmethod
+    def accuracies(cls, settings: Mapping[str, Any]) -> Mapping[str, Ranges]:
+        """Return those of volts and, where the shunt's tolerance is known, of amperes."""
+        return cls._accuracies(
+            settings.get("shunt_ohm", 0.0),
+            settings.get("shunt_tolerance_percent"),
+            settings.get("shunt_ppm_per_k", 0.0),
+        )
+
+    @classmethod
+    def _accuracies(
+        cls, shunt_ohm: float, tolerance_percent: float | None, ppm_per_k: float
+    ) -> Mapping[str, Ranges]:
+        chip, found = cls.chip, dict[str, Ranges]()
+        if chip.bus_accuracy is not None:
+            terms = chip.bus_accuracy.terms()
+            found["voltage_v"] = (Accuracy(chip.accuracy_of, terms, chip.bus_lsb_v),)
+        if chip.shunt_accuracy is not None and tolerance_percent is not None and shunt_ohm:
+            terms = (
+                *chip.shunt_accuracy.terms(1 / shunt_ohm),
+                Term("shunt", gain=tolerance_percent / 100),
+                Term(f"{TEMPERATURE} of the shunt", gain=ppm_per_k * 1e-6 * AWAY_K),
+            )
+            terms = tuple(one for one in terms if one.gain or one.offset)
+            step_a = chip.shunt_lsb_v / shunt_ohm
+            found["current_a"] = (Accuracy(chip.accuracy_of, terms, step_a),)
+        return found
 
     def read(self) -> Power:
         """Return one averaged sample in volts, amperes and watts.
@@ -219,8 +297,7 @@ class InaMeter(PowerMeter):
         if bus >= chip.bus_beyond:
             most_v = chip.bus_beyond * chip.bus_lsb_v
             raise BadReply(f"{at.where}: bus beyond {most_v:.4g} V ({told}, bus {bus:#x})")
-        voltage_v, current_a = bus * chip.bus_lsb_v, current * self._scale.current_lsb_a
-        return Power(voltage_v, current_a, voltage_v * current_a)
+        return self.lift_power(bus * chip.bus_lsb_v, current * self._scale.current_lsb_a)
 
     def _settings_are_kept(self, flags: int) -> bool:
         chip = self.chip

@@ -7,9 +7,12 @@ from drivers.errors import WrongDevice
 from drivers.instruments.power.ina import (
     RESET,
     Address,
+    Drift,
+    InaAccuracy,
     InaChip,
     InaMeter,
     Shunt,
+    Tolerance,
     calibrated,
 )
 from drivers.languages.registers import Register
@@ -47,6 +50,9 @@ CHIP = InaChip(
     calibration=CALIBRATION,
     calibration_mask=0xFFFE,  # "Calibration Register": bit 0 cannot be set
     calibration_scale=0.04096,  # "Programming the Calibration Register", equation 1
+    accuracy_of="SBOS448G, 7.5, INA219A, over temperature",
+    shunt_accuracy=InaAccuracy(0.01, 0.0, 200e-6, 0.1e-6),  # PGA ÷8
+    bus_accuracy=InaAccuracy(0.01, 0.0, 0.0, 0.0),
 )
 
 
@@ -68,9 +74,17 @@ class Ina219(InaMeter):
         shunt_ohm: Shunt,
         max_a: Annotated[float, Between(0.002, 3200.0), "the largest current it shall resolve"],
         averages: Annotated[int, OneOf(tuple(AVERAGES)), "samples in a reading"] = 16,
+        shunt_tolerance_percent: Tolerance = None,
+        shunt_ppm_per_k: Drift = 0.0,
     ) -> None:
         super().__init__(
-            bus, address, calibrated(CHIP, shunt_ohm, max_a), time=time, averages=averages
+            bus,
+            address,
+            calibrated(CHIP, shunt_ohm, max_a),
+            time=time,
+            averages=averages,
+            shunt_tolerance_percent=shunt_tolerance_percent,
+            shunt_ppm_per_k=shunt_ppm_per_k,
         )
 
     def _identify(self) -> str:

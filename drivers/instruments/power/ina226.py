@@ -6,10 +6,13 @@ from drivers.buses import I2cBus, Time
 from drivers.instruments.power.ina import (
     COUNTS,
     Address,
+    Drift,
+    InaAccuracy,
     InaChip,
     InaIdentity,
     InaMeter,
     Shunt,
+    Tolerance,
     calibrated,
 )
 from drivers.languages.registers import Register
@@ -40,6 +43,9 @@ CHIP = InaChip(
     calibration=Register(0x05),
     calibration_mask=0x7FFF,
     calibration_scale=0.00512,  # "Programming", equation 1
+    accuracy_of='SBOS547B, "Electrical Characteristics"',
+    shunt_accuracy=InaAccuracy(0.001, 50e-6, 10e-6, 0.1e-6),
+    bus_accuracy=InaAccuracy(0.001, 50e-6, 7.5e-3, 40e-6),
 )
 
 
@@ -57,7 +63,15 @@ class Ina226(InaMeter):
         shunt_ohm: Shunt,
         max_a: Annotated[float, Between(0.0006, 819.0), "the largest current it shall resolve"],
         averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
+        shunt_tolerance_percent: Tolerance = None,
+        shunt_ppm_per_k: Drift = 0.0,
     ) -> None:
         super().__init__(
-            bus, address, calibrated(CHIP, shunt_ohm, max_a), time=time, averages=averages
+            bus,
+            address,
+            calibrated(CHIP, shunt_ohm, max_a),
+            time=time,
+            averages=averages,
+            shunt_tolerance_percent=shunt_tolerance_percent,
+            shunt_ppm_per_k=shunt_ppm_per_k,
         )

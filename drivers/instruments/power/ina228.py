@@ -6,11 +6,14 @@ from drivers.buses import I2cBus, Time
 from drivers.instruments.power.ina import (
     COUNTS,
     Address,
+    Drift,
+    InaAccuracy,
     InaChip,
     InaIdentity,
     InaMeter,
     InaScale,
     Shunt,
+    Tolerance,
     check_shunt,
 )
 from drivers.languages.registers import Register
@@ -43,6 +46,8 @@ CHIP = InaChip(
     calibration=Register(0x02),
     latch=0x8000,  # ALATCH; other than the calibration it is lost in a brown-out
     intact=0x0001,  # MEMSTAT
+    accuracy_of='SBOS886, "Features"; its limits for the bus are not known here',
+    shunt_accuracy=InaAccuracy(0.0005, 20e-6, 1e-6, 0.01e-6),
 )
 
 
@@ -59,8 +64,18 @@ class Ina228(InaMeter):
         time: Time,
         shunt_ohm: Shunt,
         averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
+        shunt_tolerance_percent: Tolerance = None,
+        shunt_ppm_per_k: Drift = 0.0,
     ) -> None:
         check_shunt(CHIP, shunt_ohm)
         lsb_a = CHIP.shunt_lsb_v / shunt_ohm
         scale = InaScale(shunt_ohm, lsb_a * FULL_SCALE, lsb_a, SHUNT_CAL)
-        super().__init__(bus, address, scale, time=time, averages=averages)
+        super().__init__(
+            bus,
+            address,
+            scale,
+            time=time,
+            averages=averages,
+            shunt_tolerance_percent=shunt_tolerance_percent,
+            shunt_ppm_per_k=shunt_ppm_per_k,
+        )

@@ -3,7 +3,15 @@
 from typing import Annotated
 
 from drivers.buses import I2cBus, Time
-from drivers.instruments.power.ina import COUNTS, Address, InaChip, InaIdentity, InaMeter, InaScale
+from drivers.instruments.power.ina import (
+    COUNTS,
+    Address,
+    InaAccuracy,
+    InaChip,
+    InaIdentity,
+    InaMeter,
+    InaScale,
+)
 from drivers.languages.registers import Register
 from drivers.wiring import OneOf
 
@@ -33,6 +41,9 @@ CHIP = InaChip(
     shunt_range_v=MAX_A * SHUNT_OHM,
     shunt_beyond=round(MAX_A / CURRENT_LSB_A) + 1,
     current=CURRENT,
+    accuracy_of='SBOS656C, "Electrical Characteristics"; the bus offset is not known here',
+    # "Current sense offset": 5 mA and 50 µA/K, told in amperes and not across the shunt
+    shunt_accuracy=InaAccuracy(0.0015, 10e-6, 5e-3 * SHUNT_OHM, 50e-6 * SHUNT_OHM),
 )
 
 
@@ -50,4 +61,6 @@ class Ina260(InaMeter):
         averages: Annotated[int, OneOf(COUNTS), "samples in a reading"] = 16,
     ) -> None:
         scale = InaScale(SHUNT_OHM, MAX_A, CURRENT_LSB_A, calibration=0)
-        super().__init__(bus, address, scale, time=time, averages=averages)
+        super().__init__(
+            bus, address, scale, time=time, averages=averages, shunt_tolerance_percent=0.0
+        )

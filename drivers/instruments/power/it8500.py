@@ -252,7 +252,7 @@ class It8500(ElectronicLoad, PowerMeter):
         data = self._ask(READ_STATE)
         voltage, current, power, operation, demand = struct.unpack_from("<IIIBH", data)
         return State(
-            Power(voltage / VOLTS, current / AMPERES, power / WATTS),
+            self.lift_power(voltage / VOLTS, current / AMPERES, power / WATTS),
             operation & INPUT_ON != 0,
             frozenset(name for name, bit in FAULTS.items() if demand & bit),
         )

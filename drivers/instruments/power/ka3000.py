@@ -5,7 +5,7 @@ Replies have fixed lengths; what they do beside the book is in libsigrok's korad
 """
 
 import re
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from drivers.buses import ByteStream, Time
 from drivers.capabilities import Identity, Power, PowerMeter, PowerSupply
@@ -67,6 +67,9 @@ class Ka3000(PowerSupply, PowerMeter):
 
     BAUDRATE = 9600
     PLAIN_TEXT = True
+
+    quantities: ClassVar[tuple[str, ...]] = ()
+    """Nothing: within about 0.2 V of its set point the firmware tells the set point as measured."""
 
     resolution_v = LEAST_V  # "VOUT1?": two decimals
     resolution_a = LEAST_A  # "IOUT1?": three decimals

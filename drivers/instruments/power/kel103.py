@@ -96,7 +96,7 @@ class Kel103(ElectronicLoad, PowerMeter):
 
     def read(self) -> Power:
         """Return volts at the terminals, amperes and watts, asked one after the other."""
-        return Power(
+        return self.lift_power(
             voltage_v=self._ask(":MEAS:VOLT?", "V"),
             current_a=self._ask(":MEAS:CURR?", "A"),
             power_w=self._ask(":MEAS:POW?", "W"),

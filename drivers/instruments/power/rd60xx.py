@@ -230,7 +230,7 @@ class Rd60xx(PowerSupply, PowerMeter):
             scale,
             state[VOLTAGE_SET],
             state[CURRENT_SET],
-            Power(
+            self.lift_power(
                 state[VOLTAGE_OUT] * scale.voltage_v,
                 state[CURRENT_OUT] * scale.current_a,
                 (state[POWER_HIGH] << 16 | state[POWER_LOW]) * scale.power_w,

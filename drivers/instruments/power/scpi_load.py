@@ -96,10 +96,10 @@ class ScpiLoad(ElectronicLoad, PowerMeter):
         dialect, speaker = self._dialect, self._speaker
         voltage_v = speaker.ask_number(dialect.measure_voltage, dialect.answers_v)
         current_a = speaker.ask_number(dialect.measure_current, dialect.answers_a)
-        power_w = voltage_v * current_a
+        power_w = None
         if dialect.measure_power:
             power_w = speaker.ask_number(dialect.measure_power, dialect.answers_w)
-        return Power(voltage_v, current_a, power_w)
+        return self.lift_power(voltage_v, current_a, power_w)
 
     def _hold(self, mode: Mode, forms: Forms, value: float, resolution: float) -> None:
         speaker = self._speaker

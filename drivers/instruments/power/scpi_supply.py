@@ -110,14 +110,13 @@ class ScpiSupply(PowerSupply, PowerMeter):
             if len(values) < 2:
                 raise self._not_power(values)
             voltage_v, current_a = values[:2]
-            power_w = values[2] if len(values) == 3 else voltage_v * current_a
-            return Power(voltage_v, current_a, power_w)
+            return self.lift_power(*values)
         voltage_v = speaker.ask_number(dialect.measure_voltage, dialect.answers_v)
         current_a = speaker.ask_number(dialect.measure_current, dialect.answers_a)
-        power_w = voltage_v * current_a
+        power_w = None
         if dialect.measure_power:
             power_w = speaker.ask_number(dialect.measure_power, dialect.answers_w)
-        return Power(voltage_v, current_a, power_w)
+        return self.lift_power(voltage_v, current_a, power_w)
 
     def set_over_voltage_protection(self, voltage_v: float, *, on: bool = True) -> None:
         """Switch off by itself when the output is above `voltage_v`.

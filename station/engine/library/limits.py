@@ -1,6 +1,7 @@
 """Find the mistakes of limits: what they address, what they depend on, and whether they may."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from records.toml.lines import Document
 from records.toml.tables import suggest
@@ -151,6 +152,8 @@ class LimitChecks:
 def _is_as_tight(limit: Limit, safety: Limit) -> bool:
     """Return whether `limit` holds always, and lets nothing pass that `safety` does not."""
     if limit.when or limit.rows or limit.curve or limit.waived or safety.curve:
+        return False
+    if safety.uncertainty is not None and (limit.uncertainty or inf) > safety.uncertainty:
         return False
     if safety.equals is not None:
         return limit.equals == safety.equals and type(limit.equals) is type(safety.equals)

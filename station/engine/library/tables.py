@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 Depth = Literal["quick", "thorough"]
-DecisionRule = Literal["simple", "guarded", "non-binary"]
+DecisionRule = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(simple|(guarded|non-binary)( \d(\.\d+)?)?)$",
+        description="one of simple, guarded, non-binary; the latter two may say r, as in"
+        " `guarded 0.83`",
+    ),
+]
 Told = float | str | tuple[str, ...]
 """A value of a nameplate: a number in the rating's unit, a choice, or names of places."""
 
@@ -155,7 +162,7 @@ class Limit(_Table, frozen=True, kw_only=True, omit_defaults=True):
     min: float | None = None
     max: float | None = None
     equals: bool | int | float | str | None = None
-    guard: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    uncertainty: Annotated[float, msgspec.Meta(gt=0)] | None = None
     by: str = ""
     rows: tuple[Row, ...] = ()
     curve: FromCurve | None = None
@@ -179,20 +186,21 @@ class Limit(_Table, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"a limit has exactly one of {', '.join(figures)}")
         if [row.to for row in self.rows] != sorted({row.to for row in self.rows}):
             raise ValueError("the rows rise in `to`")
-        if self.guard and (self.equals is not None or self.waived):
-            raise ValueError("`guard` needs bounds")
+        if self.uncertainty is not None and (self.equals is not None or self.waived):
+            raise ValueError("`uncertainty` needs bounds: `equals` is exact")
         if self.safety and self.waived:
             raise ValueError("what is `safety` is not waived")
         for low, high in self.bounds:
             if low is None and high is None:
                 raise ValueError("a row has `min` or `max`")
-            if low is not None and high is not None and high - low < 2 * self.guard:
-                raise ValueError(
-                    f"min {low:g} is above max {high:g}"
-                    if low > high
-                    else f"a guard of {self.guard:g} on both sides leaves nothing"
-                    f" between {low:g} and {high:g}"
-                )
+            if low is not None and high is not None:
+                if low > high:
+                    raise ValueError(f"min {low:g} is above max {high:g}")
+                if self.uncertainty is not None and 2 * self.uncertainty > high - low:
+                    raise ValueError(
+                        f"an uncertainty of {self.uncertainty:g} on both sides leaves nothing"
+                        f" between {low:g} and {high:g}"
+                    )
 
     @property
     def bounds(self) -> tuple[tuple[float | None, float | None], ...]:

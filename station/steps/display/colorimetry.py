@@ -3,12 +3,14 @@
 Distances are in the CIE 1976 u'v' plane (CIE 15).
 """
 
-import math
+from typing import Any
 
 from drivers.capabilities import Colour, ColourMeter, Monitor, PatternSource
 from drivers.errors import BadReply
+from drivers.extremes import distance
 from records import Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, NotNegative, Yields, step
 from station.engine.witness import Doubt, must_confirm
@@ -48,14 +50,36 @@ def colour(
     if _lux_or_dark(probe) > 0.5 * seen.illuminance_lux:
         raise BenchFault("display.probe_sees_nothing", roles={"probe"})
     white = _uv(seen)
-    yield Reading("white_deviation", math.dist(white, D65_UV))
+    yield Reading("white_deviation", distance(white, D65_UV))
     shown = {"grey": (0.5, 0.5, 0.5), "red": (1.0, 0.0, 0.0)}
     shown |= {"green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
     for name, levels in shown.items():
         screen.show_level(*levels)
         clock.sleep(settle_s)
         wanted = SRGB_PRIMARIES_UV.get(name, white)
-        yield Reading(f"{name}_deviation", math.dist(_uv(probe.read_colour()), wanted))
+        yield Reading(f"{name}_deviation", distance(_uv(probe.read_colour()), wanted))
+
+
+PRIMARIES_XY = {"red": (0.640, 0.330), "green": (0.300, 0.600), "blue": (0.150, 0.060)}
+"""Of sRGB (IEC 61966-2-1), in CIE 1931 x, y."""
+WHITE_XY = (0.3127, 0.3290)
+OFF_XY = 0.014
+
+
+@colour.on_paper
+def _colour(told: Paper, **others: Any) -> dict[str, float]:
+    """Take colours that are a little off the wanted ones."""
+
+    def seen(at: tuple[float, float]) -> tuple[float, float]:
+        x = told("probe", "x", at[0] + OFF_XY)
+        return _uv(Colour(x, told("probe", "y", at[1] + OFF_XY), 0.0))
+
+    white = seen(WHITE_XY)
+    found = {"white_deviation": distance(white, D65_UV)}
+    found["grey_deviation"] = distance(seen((0.320, 0.336)), white)
+    for name, at in PRIMARIES_XY.items():
+        found[f"{name}_deviation"] = distance(seen(at), SRGB_PRIMARIES_UV[name])
+    return found
 
 
 def _lux_or_dark(probe: ColourMeter) -> float:

@@ -1,13 +1,16 @@
 """Light of a screen under nine sensors: how bright, how even, how dark, and how steady."""
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from drivers.capabilities import LightArray, Monitor, PatternSource
+from drivers.extremes import evenness
+from drivers.uncertain import at_least
 from records import Phrase, Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import NotNegative, Yields, step
 from station.engine.witness import Doubt, look_twice, must_confirm
@@ -28,9 +31,11 @@ from station.steps.display.sensors import (
     believe,
     centre_cd_m2,
     differ,
+    luminance_on_paper,
     luminances_cd_m2,
 )
 
+BLACK_CD_M2 = 0.002  # what the sensors resolve
 BRIGHTEST = Doubt("display.brightest", "display.not_brightest", {"operator"})
 
 
@@ -87,8 +92,15 @@ def brightness_sweep(
         )
     look_twice(seen[0], lowest_again, alike=are_alike, differ=differ, roles={"monitor", "zones"})
     yield Reading("brightness_monotonic", monotonic)
-    yield Reading("brightness_range", seen[-1] / max(seen[0], 0.01))
+    yield Reading("brightness_range", seen[-1] / at_least(seen[0], 0.01))
     yield Reading("brightness_lowest", seen[0])
+
+
+@brightness_sweep.on_paper
+def _brightness_sweep(told: Paper, **others: Any) -> dict[str, float]:
+    lowest = luminance_on_paper(told, 100.0)
+    highest = luminance_on_paper(told, 100.0 * told.edge("brightness_range", 1.5))
+    return {"brightness_range": highest / lowest, "brightness_lowest": lowest}
 
 
 @step(luminance="cd/m²")
@@ -111,6 +123,11 @@ def luminance(
     white = centre_cd_m2(zones)
     believe(white, monitor, zones, operator, clock)
     yield Reading("luminance", white)
+
+
+@luminance.on_paper
+def _luminance(told: Paper, **others: Any) -> dict[str, float]:
+    return {"luminance": luminance_on_paper(told, told.edge("luminance", 150.0))}
 
 
 @step(uniformity="%", darkest_zone="")
@@ -137,8 +154,16 @@ def uniformity(
         )
         must_confirm(operator, dark_zone)
         still_there(monitor)
-    yield Reading("uniformity", 100 * min(seen) / max(seen) if max(seen) > 0 else 0.0)
+    yield Reading("uniformity", 100 * evenness(seen))
     yield Reading("darkest_zone", darkest)
+
+
+@uniformity.on_paper
+def _uniformity(told: Paper, **others: Any) -> dict[str, float]:
+    """Take eight zones that are alike, and a last one that is as dark as it may be."""
+    share = told.edge("uniformity", 75.0) / 100
+    seen = [luminance_on_paper(told, 200.0 * (share if n == 8 else 1.0), n) for n in range(9)]
+    return {"uniformity": 100 * evenness(seen)}
 
 
 @step(contrast="", black="cd/m²")
@@ -180,8 +205,16 @@ def contrast(
     )
     if went_dark(white, again):
         believe(again, monitor, zones, operator, clock)
-    yield Reading("contrast", min(white, again) / max(black, 0.002))
+    yield Reading("contrast", min(white, again) / at_least(black, BLACK_CD_M2))
     yield Reading("black", black)
+
+
+@contrast.on_paper
+def _contrast(told: Paper, **others: Any) -> dict[str, float]:
+    white_cd_m2 = 200.0
+    white = luminance_on_paper(told, white_cd_m2)
+    black = luminance_on_paper(told, white_cd_m2 / told.edge("contrast", 400.0))
+    return {"contrast": white / black, "black": black}
 
 
 @step(dark_luminance="cd/m²", warm_up="%")
@@ -210,4 +243,15 @@ def backlight(
     if before >= LIT_CD_M2:  # else the operator has been asked
         believe(after, monitor, zones, operator, clock)
     yield Reading("dark_luminance", dark)
-    yield Reading("warm_up", 100 * after / before if before > 0 else 0.0)
+    if before < LIT_CD_M2:  # what was dark before has not warmed up
+        after = min(before, after)
+    yield Reading("warm_up", 100 * after / at_least(before, LIT_CD_M2))
+
+
+@backlight.on_paper
+def _backlight(told: Paper, **others: Any) -> dict[str, float]:
+    after = luminance_on_paper(told, 2.0 * told.edge("warm_up", 80.0))
+    return {
+        "dark_luminance": luminance_on_paper(told, told.edge("dark_luminance", 0.5)),
+        "warm_up": 100 * after / luminance_on_paper(told, 200.0),
+    }

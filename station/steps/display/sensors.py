@@ -8,12 +8,15 @@ import math
 from drivers.capabilities import LightArray, Monitor
 from records import Phrase
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault
 from station.engine.witness import Doubt, must_deny, must_stay_silent
 from station.steps.display.controls import WAKES_S, still_there
 
 CENTRE = 4  # of nine zones
+FINE_LUX, FINE_BELOW_LUX, COARSE_LUX = 0.0042, 10.0, 0.2688
+"""Usual light sensors: a step of the most sensitive range, its end, and a step at a white."""
 LIT_CD_M2 = 5.0  # less is no white screen
 ALIKE = 0.75  # darker over brighter of two looks at one picture: a cold tube is warming up
 
@@ -31,6 +34,13 @@ def luminances_cd_m2(zones: LightArray) -> tuple[float, ...]:
 def centre_cd_m2(zones: LightArray) -> float:
     """Return the luminance of the zone in the middle."""
     return luminances_cd_m2(zones)[CENTRE]
+
+
+def luminance_on_paper(told: Paper, luminance_cd_m2: float, zone: int = CENTRE) -> float:
+    """Return what a zone's meter makes of a luminance; a dim one is resolved finely."""
+    lux = luminance_cd_m2 * math.pi
+    fine, usual = FINE_LUX if lux < FINE_BELOW_LUX else 0.0, COARSE_LUX
+    return told("zones", "illuminance_lux", lux, part=zone, resolution=fine or usual) / math.pi
 
 
 def believe(

@@ -1,8 +1,11 @@
 """The presence of a keyboard, its description of itself, and its current."""
 
+from typing import Any
+
 from drivers.capabilities import KeySource, PowerMeter
 from records import Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Learned, NotNegative, Positive, Socket, Yields, step
 from station.engine.witness import Doubt, ask_when_silent
@@ -57,3 +60,8 @@ def enumeration(
     if idle_a < least_idle_a:
         raise BenchFault("keyboard.meter_elsewhere", roles={"meter"}, meter_a=idle_a)
     yield Reading("idle_current", idle_a)
+
+
+@enumeration.on_paper
+def _enumeration(told: Paper, **others: Any) -> dict[str, float]:
+    return {"idle_current": told("meter", "current_a", told.edge("idle_current", 0.1))}

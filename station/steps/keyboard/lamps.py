@@ -1,8 +1,12 @@
 """The lamps of a keyboard's locks, under a sensor or before a pair of eyes."""
 
+from typing import Any
+
 from drivers.capabilities import KeySource, LightMeter
+from drivers.extremes import lowest
 from records import Proof, Reading
 from station.engine.clock import Clock
+from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import Count, NotNegative, Positive, Yields, step
 from station.engine.witness import Doubt, Witness, must_deny
@@ -43,7 +47,18 @@ def leds(
     if min(rises) < least_lux:
         must_deny(operator, LIT)
     keyboard.set_leds()
-    yield Reading("caps_led", min(rises))
+    yield Reading("caps_led", lowest(rises))
+
+
+@leds.on_paper
+def _leds(told: Paper, *, blinks: int, **others: Any) -> dict[str, float]:
+    """Take a lamp in a dark room: each of the two readings adds its error."""
+    rise_lux = told.edge("caps_led", 1.0)
+    rises = [
+        told("light", "illuminance_lux", rise_lux) - told("light", "illuminance_lux", 0.0)
+        for _ in range(blinks)
+    ]
+    return {"caps_led": lowest(rises)}
 
 
 @step(proves=Proof.LOOK, num_led="", caps_led="", scroll_led="")

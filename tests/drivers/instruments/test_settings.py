@@ -145,8 +145,11 @@ def test_each_address_unit_and_range_has_a_mark() -> None:
     } == set(NAMES)  # fmt: skip
     assert [f"{driver.kind.__name__}.{name}" for driver, name, _ in MORE] == [
         "Ina219.address", "Ina219.shunt_ohm", "Ina219.max_a", "Ina219.averages",
+        "Ina219.shunt_tolerance_percent", "Ina219.shunt_ppm_per_k",
         "Ina226.address", "Ina226.shunt_ohm", "Ina226.max_a", "Ina226.averages",
+        "Ina226.shunt_tolerance_percent", "Ina226.shunt_ppm_per_k",
         "Ina228.address", "Ina228.shunt_ohm", "Ina228.averages",
+        "Ina228.shunt_tolerance_percent", "Ina228.shunt_ppm_per_k",
         "Ina260.address", "Ina260.averages",
     ]  # fmt: skip
 

@@ -1,8 +1,11 @@
 """The shipped library, one with every feature, and benches for them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from drivers.capabilities import (
     ColourMeter,
@@ -80,3 +83,23 @@ def key_function_plan(plan_id: str) -> RunnerPlan:
         library=shipped,
     )
     return plan.runnable(plan_id)
+
+
+def of_plain_numbers(plan: RunnerPlan) -> RunnerPlan:
+    """Return a plan for instruments that state no accuracy: its limits ask for none.
+
+    What uncertainty does to these limits is tested where the instruments have some.
+    """
+    return replace(
+        plan,
+        steps=tuple(
+            replace(
+                planned,
+                limits={
+                    name: msgspec.structs.replace(limit, uncertainty=None)
+                    for name, limit in planned.limits.items()
+                },
+            )
+            for planned in plan.steps
+        ),
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.capabilities import Actuator, Power, PowerMeter
 from drivers.errors import BadReply, NoReply, NotConnected, NotPermitted, Refused, WrongDevice
+from drivers.uncertain import Cause, Uncertain
 from records import (
     Phrase,
     Proof,
@@ -357,8 +358,8 @@ def test_only_a_pass_can_be_marginal(
 ) -> None:
     from records import Basis, Limit
 
-    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5, guard=0.1)
-    rig.meter.voltage_v = volts
+    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5)
+    rig.meter.voltage_v = Uncertain(volts, {Cause("gain"): 0.05})
     record = finish(rig.bench, planned(measure, volts=near))
     assert (record.verdict, record.marginal) == (verdict, marginal)
 
@@ -366,8 +367,8 @@ def test_only_a_pass_can_be_marginal(
 def test_a_marginal_measurement_in_a_run_that_fails_is_no_warning(rig: Rig) -> None:
     from records import Basis, Limit
 
-    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5, guard=0.1)
-    rig.meter.voltage_v, rig.meter.current_a = 5.45, 9.0
+    near = Limit(basis=Basis.GENERAL, unit="V", min=4.5, max=5.5)
+    rig.meter.voltage_v, rig.meter.current_a = Uncertain(5.45, {Cause("gain"): 0.05}), 9.0
     record = finish(rig.bench, planned(measure, volts=near, amperes=(0.0, 1.0)))
     assert (record.verdict, record.marginal) == (Verdict.FAIL, False)
 

@@ -119,7 +119,8 @@ def test_a_part_is_what_the_whole_makes_of_it() -> None:
     table = right(Whole, bus=3, chips=[{"address": "0x41"}, {"bus": 4}])
     assert table.occupies() == ("I²C bus 3, address 0x41", "I²C bus 4, address 0x40")
     assert mistakes(Whole, bus=3, chips=[{"gain": 1}, {}]) == [
-        "here.chips[0]: there is no key `gain`; known are address, calibrated_until, in_common, mux"
+        "here.chips[0]: there is no key `gain`; known are accuracy, address, calibrated_until,"
+        " certificate, in_common, mux"
     ]
 
 
@@ -199,7 +200,9 @@ class Shown(Driver):
 
 def test_a_parameter_called_as_a_key_of_the_wire_gets_its_value() -> None:
     schema = schema_of(Shown)
-    assert [key.name for key in schema.keys] == ["connector", "calibrated_until", "in_common"]
+    assert [key.name for key in schema.keys] == [
+        "connector", "calibrated_until", "accuracy", "certificate", "in_common",
+    ]  # fmt: skip
     assert schema.settings == ("connector",)
 
 
@@ -250,7 +253,8 @@ def test_a_driver_may_have_addresses_that_no_file_sets() -> None:
         "I²C bus 2, address 0x50",
     )
     assert mistakes(Display, bus=2, address=0x37) == [
-        "here: there is no key `address`; known are calibrated_until, in_common, mux"
+        "here: there is no key `address`; known are accuracy, calibrated_until, certificate,"
+        " in_common, mux"
     ]
 
 

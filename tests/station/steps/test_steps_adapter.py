@@ -25,7 +25,7 @@ from station.engine.clock import Clock
 from station.engine.plan import PlannedStep
 from station.steps import adapter
 from tests.station.benches import Answers, Socketed, finish, make_bench, planned, said
-from tests.station.engine.libraries import key_function_plan
+from tests.station.engine.libraries import key_function_plan, of_plain_numbers
 
 RATED_V, RATED_A = 19.5, 3.33
 RATED = {"rated_voltage_v": RATED_V, "rated_current_a": RATED_A}
@@ -182,7 +182,7 @@ def values(record: StepRecord) -> dict[str, Any]:
     return {m.name: m.value for m in record.measurements}
 
 
-SHIPPED = key_function_plan("laptop-adapter-65w")
+SHIPPED = of_plain_numbers(key_function_plan("laptop-adapter-65w"))
 BY_NAME = {one.use.partition(".")[2]: one for one in SHIPPED.steps}
 NO_LOAD, LOAD_POINTS, HOT, OVERLOAD = (
     BY_NAME[name] for name in ("no_load", "load_points", "hot", "overload")

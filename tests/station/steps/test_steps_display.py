@@ -34,9 +34,9 @@ from station.rig.rehearsal import Nowhere
 from station.steps import display
 from station.steps.display.pixels import PIXEL_CLASSES, pixel_class
 from tests.station.benches import Answers, Socketed, finish, make_bench, make_clock, planned, said
-from tests.station.engine.libraries import key_function_plan
+from tests.station.engine.libraries import key_function_plan, of_plain_numbers
 
-PLAN = key_function_plan("lcd-monitor")
+PLAN = of_plain_numbers(key_function_plan("lcd-monitor"))
 STEPS = {one.use.partition(".")[2]: one for one in PLAN.steps}
 D65 = (0.3127, 0.3290)
 PRIMARIES = {(1, 0, 0): (0.64, 0.33), (0, 1, 0): (0.30, 0.60), (0, 0, 1): (0.15, 0.06)}

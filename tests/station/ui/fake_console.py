@@ -22,6 +22,7 @@ from records import (
     Value,
     Verdict,
 )
+from records.rules import decide, rule
 from records.run import not_safe
 from station.console import (
     AutopilotNotice,
@@ -151,13 +152,12 @@ def measurement(
     *,
     low: float | None = None,
     high: float | None = None,
-    guard: float = 0.0,
+    expanded: float | None = None,
 ) -> Measurement:
     if low is None and high is None:
         return Measurement(name=name, value=value, unit=unit)
-    limit = Limit(basis=Basis.PROPOSAL, unit=unit, min=low, max=high, guard=guard)
-    verdict = limit.judge(value)
-    marginal = verdict is Verdict.PASS and limit.is_marginal(value)
+    limit = Limit(basis=Basis.PROPOSAL, unit=unit, min=low, max=high)
+    verdict, marginal, _ = decide(limit, value, expanded, rule("simple"))
     return Measurement(
         name=name, value=value, unit=unit, limit=limit, verdict=verdict, marginal=marginal
     )
@@ -372,8 +372,8 @@ class Player:
                     shown = value * chance.uniform(0.998, 1.002)
                     if ending is Verdict.FAIL and "100" in name:
                         shown = value * 0.93
-                guard = 0.02 if name == "idle_power" and ending is None else 0.0
-                taken = measurement(name, shown, unit, low=low, high=high, guard=guard)
+                expanded = 0.02 if name == "idle_power" and ending is None else None
+                taken = measurement(name, shown, unit, low=low, high=high, expanded=expanded)
                 self._tell(slot, Measured(taken))
                 time.sleep(0.1)
             yield taken

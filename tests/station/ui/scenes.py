@@ -134,7 +134,7 @@ def running(console: FakeConsole) -> None:
     begun()(console)
     good = measurement("mains_voltage", 230.4)
     low = measurement("deviation_50", -6.2, "%", low=-5.0, high=5.0)
-    near = measurement("average_efficiency", 85.4, "%", low=85.0, guard=1.0)
+    near = measurement("average_efficiency", 85.4, "%", low=85.0, expanded=1.0)
     first = replace(step("", Verdict.PASS, good), title=Phrase(TITLES[0]))
     console.happen(SLOT, StepStarted(0, Phrase(TITLES[0])), StepFinished(first))
     console.happen(SLOT, StepStarted(1, Phrase(TITLES[1])), Measured(low), Measured(near))
@@ -206,7 +206,7 @@ def unsaved(console: FakeConsole) -> None:
     )
 
 
-NEAR = measurement("average_efficiency", 85.4, "%", low=85.0, guard=1.0)
+NEAR = measurement("average_efficiency", 85.4, "%", low=85.0, expanded=1.0)
 LOW = measurement("contrast", 285.0, "", low=400.0)
 SILENT = (
     measurement("missing_keys", 1, "", high=0),

@@ -33,7 +33,7 @@ from tests.station.ui.fake_console import (
 
 LOW = measurement("output_voltage", 17.9, low=18.5, high=20.5)
 GOOD = measurement("output_voltage", 19.5, low=18.5, high=20.5)
-NEAR = measurement("idle_power", 0.099, "W", high=0.1, guard=0.02)
+NEAR = measurement("idle_power", 0.099, "W", high=0.1, expanded=0.02)
 SLOTS = tuple(SlotInfo(f"Slot-{n}", "adapter", ("full", "quick")) for n in (1, 2, 3))
 
 

@@ -501,7 +501,7 @@ def test_signs_and_words_say_what_colours_say() -> None:
     sight.happens(
         "Slot-1", started(), StepStarted(0, Phrase(text="No load")), Measured(LOW), Measured(GOOD)
     )
-    sight.happens("Slot-1", Measured(measurement("idle", 0.099, "W", high=0.1, guard=0.02)))
+    sight.happens("Slot-1", Measured(measurement("idle", 0.099, "W", high=0.1, expanded=0.02)))
     sight.press("enter")
     rows = sight.lines()
     assert any(row.rstrip().endswith("ok") for row in rows if "19.5 V" in row)
