@@ -14,12 +14,12 @@ from station.engine.curves import CURVES, ratings_of
 
 
 class Bounds(NamedTuple):
-    """A limit: inclusive bounds with a guard band inside, or the one right value."""
+    """A limit: inclusive bounds with the uncertainty that they need, or the one right value."""
 
     least: float | None = None
     most: float | None = None
     right: Any = None
-    guard: float = 0.0
+    needs: float = 0.0
 
 
 class Demands:
@@ -83,7 +83,7 @@ def _holds(when: Mapping[str, Any], ratings: Mapping[str, Any]) -> bool:
 
 
 def _bounds(limit: Mapping[str, Any], ratings: Mapping[str, Any]) -> Bounds | None:
-    guard = limit.get("guard", 0.0)
+    needs = limit.get("uncertainty", 0.0)
     if "waived" in limit:
         return None
     if "equals" in limit:
@@ -91,7 +91,7 @@ def _bounds(limit: Mapping[str, Any], ratings: Mapping[str, Any]) -> Bounds | No
     if "rows" in limit:
         at = ratings.get(limit["by"])
         row = next((one for one in limit["rows"] if at is not None and at <= one["to"]), None)
-        return Bounds(row.get("min"), row.get("max"), guard=guard) if row else None
+        return Bounds(row.get("min"), row.get("max"), needs=needs) if row else None
     if "curve" in limit:
         named = limit["curve"]
         curve = CURVES[named.get("min") or named["max"]]
@@ -101,5 +101,5 @@ def _bounds(limit: Mapping[str, Any], ratings: Mapping[str, Any]) -> Bounds | No
             return None
         figure += named.get("add", 0.0)
         low, high = (figure, None) if "min" in named else (None, figure)
-        return Bounds(low, high, guard=guard)
-    return Bounds(limit.get("min"), limit.get("max"), guard=guard)
+        return Bounds(low, high, needs=needs)
+    return Bounds(limit.get("min"), limit.get("max"), needs=needs)

@@ -50,7 +50,7 @@ class Defect(NamedTuple):
 class Outlook(NamedTuple):
     """The truth of one run, and the verdicts that are right for it.
 
-    `near` are measurements in the guard band of their limit, as `test.measurement`.
+    `near` are measurements within the uncertainty that their limit needs, as `test.measurement`.
     """
 
     device: str
@@ -232,10 +232,10 @@ def _when(verdicts: set[str]) -> str:
 
 
 def _is_near(figure: _Figure, limit: Bounds) -> bool:
-    if limit.right is not None or not limit.guard:
+    if limit.right is not None or not limit.needs:
         return False
-    low = -math.inf if limit.least is None else limit.least + limit.guard
-    high = math.inf if limit.most is None else limit.most - limit.guard
+    low = -math.inf if limit.least is None else limit.least + limit.needs
+    high = math.inf if limit.most is None else limit.most - limit.needs
     return bool(figure.least < low or figure.most > high)
 
 

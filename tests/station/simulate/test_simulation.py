@@ -96,7 +96,7 @@ CALLED_FOR: dict[str, dict[str, tuple[set[Verdict], str]]] = {
 """The verdicts that a person says are right, and the test at which they show: not the evaluator."""
 EVERY = {"good": set[str](), "faulty": {"pass", "error", "fail"}}
 """Verdicts that the evaluator may allow besides: a fault of the bench need not show."""
-MARGINAL = {"weak regulation, just good enough", "just bright enough", "two bright pixels"}
+MARGINAL = {"weak regulation, just good enough", "just bright enough"}
 
 
 class Rig:
