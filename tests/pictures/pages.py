@@ -31,7 +31,12 @@ class Page(NamedTuple):
 
 PAGES = (
     Page("runs", "/"),
+    Page("runs-filtered", "/?verdict=fail&verdict=error"),
     Page("run-failed", "/runs/{fail}"),
+    Page("stations", "/stations"),
+    Page("quarantine", "/quarantine"),
+    Page("evidence", "/evidence"),
+    Page("health", "/health"),
 )
 
 
