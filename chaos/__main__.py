@@ -20,6 +20,8 @@ from chaos.line import Line, NotReady, running
 from chaos.report import Tally
 
 ROUNDS = 30
+AFTERWARDS = 4
+"""Devices that are tested when the harm is over: the station has to work again."""
 
 
 def main() -> int:
@@ -92,8 +94,9 @@ def _round(kind: Kind, line: Line, tally: Tally) -> bool:
     try:
         kind.inflict(line)
         line.heal()
-        line.test(4)
-        line.wait_shown(4)
+        before = _shown(line)
+        line.test(AFTERWARDS)
+        line.wait(lambda: _shown(line) >= before + AFTERWARDS, "the station tests again")
         found = line.settle()
     except NotReady as error:
         print(f"STUCK in {line.folder}: {error}", file=sys.stderr)
