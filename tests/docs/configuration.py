@@ -53,7 +53,8 @@ KEEP = {
     "days": "how long a record stays at the station after the host has stored it",
     "mib": "room for such records in MiB; beyond either the oldest go first",
     "attachments_mib": "room for photographs and other attachments in MiB, with those that wait",
-    "least_free_mib": "free room on the disk in MiB below which no test begins; 0 watches nothing",
+    "least_free_mib": "free room on the disk in MiB below which delivered records go early, and"
+    " then no test begins; 0 watches nothing",
 }
 HOST = {
     "data": "folder of `host.db`; `--data` goes before it. Without either: systemd's state"
