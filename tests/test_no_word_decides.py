@@ -18,6 +18,7 @@ CATALOGUES = (ROOT / "records" / "words" / "en.po", ROOT / "host_agent" / "web" 
 FIRMWARE = ROOT / "station" / "firmware"
 PROGRAMS = ("station", "records", "host_agent", "hil_tests")
 DIALOGUES = {
+    "station/simulate/scenarios/device.py": "the source of a device, which is Python",
     "hil_tests/kernel/test_kernel_devices.py": "a printer says so of itself",
     "hil_tests/kernel/test_kernel_i2c.py": "the bytes of an EDID, in hexadecimal",
     "hil_tests/kernel/test_kernel_keyboard.py": "what libusb says while the kernel forgets",
