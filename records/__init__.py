@@ -8,7 +8,7 @@ rules.py       how a limit is applied to an uncertain value
 judging.py     what contradicts itself
 """
 
-from records.limits import Basis, Limit, LimitInFile
+from records.limits import Basis, Limit
 from records.messages import (
     Head,
     PlannedTest,
@@ -46,7 +46,6 @@ __all__ = [
     "Head",
     "InstrumentUsed",
     "Limit",
-    "LimitInFile",
     "Measurement",
     "Phrase",
     "PlanRecord",

@@ -77,21 +77,6 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.min:g} … {self.max:g}{unit}"
 
 
-class LimitInFile(Limit, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A limit as a file states it: an unknown key and a limit that judges nothing are refused."""
-
-    def __post_init__(self) -> None:
-        if self.basis not in tuple(Basis):
-            known = ", ".join(basis.value for basis in Basis)
-            raise ValueError(f"basis {self.basis.value!r} is not one of {known}")
-        if why := self.mistake():
-            raise ValueError(why)
-
-    def as_limit(self) -> Limit:
-        """Return the limit as a record holds it."""
-        return Limit(**msgspec.structs.asdict(self))
-
-
 def _sort(value: Value) -> type[object]:
     """Return the sort of a value: `True == 1` in Python, and yet one error is not `true`."""
     return type(value) if isinstance(value, str | bool) else float

@@ -18,8 +18,8 @@ class PlannedStep:
 
     `title` is the plan's own; empty, the step is called as the catalogues call it. `label` is the
     id under which the plan's `words` have it in other languages.
-    `test` tells it from others that use the same step; empty, it is called as the step is. A run
-    passes without an `optional` one; `asked` is the proof that a profile asks for instead.
+    `test` tells it from others that use the same step; empty, it is called as the step is. `asked`
+    is the proof that a profile asks for; None, a run needs all that it can prove.
     """
 
     use: str
@@ -29,7 +29,6 @@ class PlannedStep:
     settings: Mapping[str, Any]
     limits: Mapping[str, Limit]
     stop_on_fail: bool = False
-    optional: bool = False
     test: str = ""
     asked: Proof | None = None
     depth: str = ""
@@ -38,9 +37,7 @@ class PlannedStep:
     @property
     def required(self) -> Proof:
         """Return the proof without which a run is INCOMPLETE."""
-        if self.asked is not None:
-            return self.asked
-        return Proof.NONE if self.optional else self.proves
+        return self.proves if self.asked is None else self.asked
 
     @property
     def name(self) -> Phrase:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from records import Limit, LimitInFile, Value, Verdict
+from records import Limit, Value, Verdict
 from tests.records.strategies import limit, limits, values
 
 
@@ -94,21 +94,13 @@ def test_a_value_of_another_kind_is_nobodys_verdict(
         ({"max": 1, "basis": "source", "source": " \t"}, "needs `source`"),
     ],
 )
-def test_a_limit_that_could_not_judge_cannot_be_made(
+def test_a_limit_that_could_not_judge_says_why(
     figures: dict[str, float | str | bool], complaint: str
 ) -> None:
-    with pytest.raises(msgspec.ValidationError, match=complaint):
-        msgspec.convert({"basis": "general", **figures}, LimitInFile)
-    assert complaint.strip("`") in limit(**figures).mistake() or "basis" in figures
-
-
-def test_a_file_states_only_a_basis_that_is_known() -> None:
-    with pytest.raises(msgspec.ValidationError, match="hearsay"):
-        msgspec.convert({"basis": "hearsay", "max": 1}, LimitInFile)
+    one = msgspec.convert({"basis": "general", **figures}, Limit)
+    assert complaint in one.mistake()
 
 
 @given(limits())
-def test_a_limit_of_a_file_is_the_limit_of_a_record(one: Limit) -> None:
-    stated = msgspec.convert(msgspec.to_builtins(one), LimitInFile).as_limit()
-    assert type(stated) is Limit
-    assert stated == one
+def test_a_limit_that_can_judge_has_no_mistake(one: Limit) -> None:
+    assert one.mistake() == ""

@@ -720,8 +720,8 @@ def test_what_the_operator_was_asked_is_in_the_record_with_the_answer(rig: Rig) 
     assert named(record, "measure").asked == ()
 
 
-def test_a_test_that_is_optional_may_stay_without_proof(rig: Rig) -> None:
-    extra = replace(planned(measure, volts=(4.5, 5.5)), optional=True, test="extra")
+def test_a_test_that_no_profile_requires_may_stay_without_proof(rig: Rig) -> None:
+    extra = replace(planned(measure, volts=(4.5, 5.5)), asked=Proof.NONE, test="extra")
     bad = replace(GOOD, stop_on_fail=True)
     rig.meter.voltage_v = 9.0
     record = finish(rig.bench, bad, extra)

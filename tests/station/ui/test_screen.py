@@ -15,14 +15,19 @@ from station.console import (
     Earlier,
     PluggedDevice,
     PluggedNotice,
+    SlotInfo,
     TodayNotice,
     UnsafeNotice,
 )
 from station.engine.events import (
+    Asked,
     Choice,
     Event,
+    Identifying,
     Measured,
     NotSaved,
+    NotStarted,
+    Question,
     Shown,
     StepFinished,
     StepStarted,
@@ -727,3 +732,47 @@ def test_without_colours_everything_is_told_by_shape(size: tuple[int, int]) -> N
     reversed_ = [one.text for one in selected if one.style is not None and one.style.reverse]
     assert any("F1 Slot-1" in part for part in reversed_)
     assert not any("F2 Slot-2" in part for part in reversed_)
+
+
+# Before a run
+
+
+def sight_of(*unproved: Phrase, size: tuple[int, int] = SMALL) -> Sight:
+    slot = SlotInfo("Slot-1", "laptop-adapter", ("a", "b"), unproved=(unproved, ()))
+    return Sight(FakeConsole((slot,)), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_cannot_be_proved_here_is_said_before_the_run(size: tuple[int, int]) -> None:
+    titles = (Phrase(text="Load points"), Phrase("title.display.luminance"))
+    sight = sight_of(*titles, size=size)
+    told = says("screen.cannot_pass", tests=f"Load points, {says(titles[1])}")
+    assert told in sight.words()
+    sight.press("f9")
+    assert "Cannot pass" not in sight.text()
+    assert "Cannot pass" not in sight_of(size=size).text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_why_no_run_came_of_a_scan_is_said_until_the_next(size: tuple[int, int]) -> None:
+    sight = Sight(FakeConsole(1), size)
+    device = Device(asset_tag="A-1", kind="laptop-adapter")
+    sight.happens("Slot-1", Identifying(device), NotStarted(Phrase("identify.nothing_possible")))
+    assert says("identify.nothing_possible") in sight.words()
+    sight.happens("Slot-1", started())
+    assert says("identify.nothing_possible") not in sight.words()
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12)])
+def test_a_question_for_a_line_says_how_it_is_answered(size: tuple[int, int]) -> None:
+    sight = Sight(FakeConsole(1), size)
+    device = Device(asset_tag="A-1", kind="laptop-adapter")
+    values = {"rating": "output_v", "unit": "V"}
+    sight.happens(
+        "Slot-1", Identifying(device), Asked(Question(Phrase("identify.number", dict(values)), ()))
+    )
+    assert "A-1" in sight.text()
+    assert "Type output v in V, as the label has it." in sight.words()
+    assert "End the line with Enter." in sight.words()
+    sight.press("1", "9")
+    assert "> 19" in sight.text()
