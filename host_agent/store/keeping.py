@@ -290,4 +290,5 @@ def _state_row(state: StationState, received_at: str) -> tuple[object, ...]:
         received_at,
         key,
         *head,
+        msgspec.json.encode(state.troubles).decode(),
     )

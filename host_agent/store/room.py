@@ -24,8 +24,8 @@ class Room:
 
     def __init__(self, folder: Path | None, floor_bytes: int) -> None:
         self._folder = folder
-        self._floor_bytes = floor_bytes if folder is not None else 0
-        self._ballast_bytes = min(MOST_BALLAST_BYTES, self._floor_bytes // 4)
+        self.floor_bytes = floor_bytes if folder is not None else 0
+        self._ballast_bytes = min(MOST_BALLAST_BYTES, self.floor_bytes // 4)
         self._full = False
 
     def free_bytes(self) -> int | None:
@@ -37,12 +37,12 @@ class Room:
 
     def trouble(self) -> str:
         """Return in words that the disk is full, and what to do; empty while there is room."""
-        free_bytes = self.free_bytes() if self._floor_bytes else None
-        if free_bytes is None or free_bytes >= self._floor_bytes:
+        free_bytes = self.free_bytes() if self.floor_bytes else None
+        if free_bytes is None or free_bytes >= self.floor_bytes:
             return ""
         return (
             f"Disk full: {free_bytes // MIB} MiB are free in {self._folder}, and nothing is taken"
-            f" below {self._floor_bytes / MIB:g} MiB; stations keep their records. Make room, or"
+            f" below {self.floor_bytes / MIB:g} MiB; stations keep their records. Make room, or"
             " give the host a larger disk: it goes on by itself"
         )
 
@@ -51,7 +51,7 @@ class Room:
 
         It takes ballast on again once there is room for it beside the floor.
         """
-        if not self._floor_bytes or self._folder is None:
+        if not self.floor_bytes or self._folder is None:
             return
         if trouble := self.trouble():
             if not self._full:
@@ -63,7 +63,7 @@ class Room:
             log.warning("%s: there is room again", self._folder)
             self._full = False
         free_bytes = self.free_bytes()
-        if free_bytes is not None and free_bytes >= self._floor_bytes + self._ballast_bytes:
+        if free_bytes is not None and free_bytes >= self.floor_bytes + self._ballast_bytes:
             self._take_on(self._folder / NAME)
 
     def release(self) -> None:

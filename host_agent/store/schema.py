@@ -230,4 +230,5 @@ stations = Table(
     Column("head_chain", Text),
     Column("head_position", BigInteger),
     Column("head_digest", Text),
+    Column("troubles", Text, nullable=False, server_default="[]"),  # JSON list of `Phrase`
 )

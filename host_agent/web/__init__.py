@@ -16,7 +16,7 @@ from litestar.types import ASGIApp
 
 from host_agent.progress import Progress
 from host_agent.store import Store
-from host_agent.web import api, evidence, pages, speaker
+from host_agent.web import api, evidence, figures, pages, speaker
 from host_agent.web.filters import provide_asked
 from host_agent.web.guard import Guard
 from host_agent.web.live import Live
@@ -48,6 +48,7 @@ def create_app(
             *pages.HANDLERS,
             *api.HANDLERS,
             *evidence.HANDLERS,
+            figures.metrics,
             create_static_files_router(path="/static", directories=[_HERE / "static"]),
         ],
         dependencies={

@@ -121,6 +121,15 @@ class Asking(Database):
             found.insert(0, full)
         return found[:10] + ([f"and {len(found) - 10} more findings"] if len(found) > 10 else [])
 
+    def station_troubles(self) -> dict[str, int]:
+        """Return how many troubles each station states, of those that state any."""
+        query = sa.select(_stations.station, _stations.troubles).where(_stations.troubles != "[]")
+        with self._engine.connect() as connection:
+            return {
+                station: len(msgspec.json.decode(troubles, type=list[Any]))
+                for station, troubles in connection.execute(query)
+            }
+
     def due_requests(self, now: datetime | None = None) -> list[Due]:
         """Return what stations that are online are to be asked for now."""
         at = _at(now)

@@ -6,7 +6,7 @@ them from the records.
 
 from alembic import op
 
-HEAD = "0008"
+HEAD = "0009"
 """The version that this software works with. A test holds it to the last of `versions`."""
 
 
