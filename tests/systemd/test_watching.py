@@ -1,4 +1,4 @@
-"""What Prometheus and Grafana are given: every figure they name exists, and each alert fires."""
+"""Every figure that Prometheus and Grafana are given exists, and each alert fires."""
 
 import json
 import re
