@@ -15,6 +15,7 @@ from drivers.errors import NoReply
 from drivers.sim.devices.edid_memory import build_edid
 from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, Verdict
+from station.compose import DEMO_RIG
 from station.console import Notice, PluggedDevice, SlotNotice
 from station.delivery.broker import BrokerAddress
 from station.delivery.outbox import Outbox, OutboxError
@@ -32,17 +33,11 @@ from station.simulate.scenarios.stage import stage
 from tests.host_agent.rig import eventually
 from tests.station.worlds import a, scenario
 
-RIG = """
-station = "pi-1"
-operator = "Ada"
-[slots.left]
-equipment = ["laptop-adapter"]
-[slots.left.roles]
-mains_meter = { driver = "pzem004t", port = "/dev/a" }
-meter = { driver = "ina228", bus = 1, address = 0x40, shunt_ohm = 0.005 }
-load = { driver = "it8500", port = "/dev/b" }
-"""
-NO_MAINS = "\n".join(line for line in RIG.splitlines() if not line.startswith("mains_meter"))
+_DEMO = DEMO_RIG.read_text()
+_ADAPTERS = _DEMO[_DEMO.index("[slots.adapter-1]") : _DEMO.index("[slots.display-1]")]
+RIG = 'station = "pi-1"\noperator = "Ada"\n' + _ADAPTERS.replace("slots.adapter-1", "slots.left")
+_MAINS = RIG[RIG.index("[slots.left.roles.mains_meter]") : RIG.index("[slots.left.roles.meter]")]
+NO_MAINS = RIG.replace(_MAINS, "")
 LABEL = stage(scenario("laptop-adapter"), SimulatedTime(), Random(1)).label
 YES = {"identify.remembered": "y", "identify.changed": "y", "identify.cannot_pass": "y"}
 
