@@ -1,6 +1,6 @@
-"""A kind, a profile and a language come from a folder outside, and no line of Python with them.
+"""A kind, its world, a profile and a language come from a folder outside, without a line of Python.
 
-Each is one file: an equipment file of known steps with its words, a profile, and a catalogue.
+Each is one file: equipment of known steps with its words, a world, a profile, and a catalogue.
 """
 
 import json
@@ -234,3 +234,67 @@ def test_it_is_on_the_page_in_its_own_words(line: Line, tmp_path: Path) -> None:
     assert "what our lamps took when new" in english
     assert "the lamp shop, 2026" in english
     assert "La lampe prend du courant" in french
+
+
+# A world from outside
+
+PRESENTER = """
+id = "presenter"
+[[test]]
+id = "power"
+use = ["power.powers_up"]
+settings = { voltage_v = 5.0, current_limit_a = 0.5 }
+[[test]]
+id = "enumeration"
+use = ["keyboard.enumeration"]
+[words.en]
+title = "Presenter"
+power = "It takes power"
+enumeration = "It answers"
+"""
+PRESENTED = """
+[[limit]]
+test = "presenter.enumeration"
+of = ["enumerates"]
+equals = true
+source = "lamp-shop"
+[require.presenter]
+enumeration = "full"
+"""
+WORLD = """
+equipment = "presenter"
+[device]
+twin = "keyboard"
+[device.parameters]
+keys = "iso-105"
+[truth]
+"enumeration.enumerates" = { of = "enumerates" }
+[operator.answers]
+"*.plugged" = "@plugged"
+[[case]]
+name = "good"
+[[case]]
+name = "dead"
+parameters = { does_not_enumerate = true }
+"""
+
+
+def test_a_world_from_outside_is_simulated_and_each_verdict_follows_from_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("mine/equipment/presenter.toml").write_text(PRESENTER)
+    Path("mine/profiles/lamp-shop.toml").write_text(PROFILE + PRESENTED)
+    Path("presenter.toml").write_text(WORLD)
+    assert main(["plan", "check", "mine"]) == 0
+    asked = ["--equipment", "presenter", "--profile", "lamp-shop", "--folder", "mine", "--json"]
+    capsys.readouterr()
+    assert main(["station", "simulate", *asked, "--runs", "1"]) == 1
+    assert capsys.readouterr().err.startswith("presenter has no world, so it cannot be simulated;")
+    assert main(["station", "simulate", *asked, "--world", "presenter.toml"]) == 0
+    runs = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    runs = [one for one in runs if "case" in one]
+    assert [(one["case"], one["verdict"], one["right"]) for one in runs] == [
+        ("good", "pass", True),
+        ("dead", "fail", True),
+    ]
