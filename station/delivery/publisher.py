@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ from station.delivery.outbox import Outbox, OutboxError, Waiting
 log = logging.getLogger(__name__)
 
 _decode_from_host = msgspec.json.Decoder(Receipt | Request | ReceiptV1).decode
+
+CANCELLED_AGAIN_S = 0.5
 
 NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
@@ -66,6 +68,22 @@ def _check_granted(name: str, codes: Iterable[Any]) -> None:
 
 
 _REFUSED = 0x80  # reason codes from here on are refusals: MQTT 5.0, 2.4; in 3.1.1 SUBACK's only one
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until each has ended: one that waits in a library may swallow a cancellation.
+
+    `asyncio.wait_for` does so before Python 3.12 (its issue 86296). A conversation that waited for
+    such a task would go on sending, and never hear a receipt again.
+    """
+    left: set[asyncio.Task[None]] = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCELLED_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # it is the first one's that is told
 
 
 class Publisher:
@@ -226,9 +244,7 @@ class Publisher:
                 await self._publish_state(client, StationState(station=self._station, online=False))
             raise
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     def _names(self) -> frozenset[str]:
         """Return this station's name, and its older ones that waiting records still say."""

@@ -1,5 +1,6 @@
 """From the disk to the host: every record, until the host says that it has it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import aiomqtt
 import msgspec
 import pytest
 
 from records import (
+    Receipt,
     Rejected,
     Request,
     RunRecord,
@@ -510,6 +513,50 @@ def test_a_disk_that_fails_for_a_while_ends_no_delivery(
         outbox.failures = failures
         line.produce()
         line.until(2, 0, 0)
+    line.publisher.close()
+    outbox.close()
+
+
+class Stubborn(Quick):
+    """Has a task that swallows its first cancellation, as `asyncio.wait_for` does in Python 3.11.
+
+    There it is lost where what is waited for comes at the same moment.
+    """
+
+    swallowed = 0
+
+    async def _send_live(self, client: aiomqtt.Client) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.swallowed += 1
+            if self.swallowed > 1:
+                raise
+        await asyncio.Event().wait()
+
+
+class Receiptless(Outbox):
+    """Cannot take the first receipt: a disk that fails for a moment."""
+
+    failures = 1
+
+    def receipt(self, receipt: Receipt) -> list[str]:
+        if self.failures:
+            self.failures -= 1
+            raise OutboxError("outbox.failed", place=str(self.path), error="disk I/O error")
+        return super().receipt(receipt)
+
+
+def test_a_task_that_swallows_its_cancellation_leaves_no_connection_that_hears_nothing(
+    lasting_mosquitto: BrokerAddress, tmp_path: Path
+) -> None:
+    name, broker = next(NAMES), lasting_mosquitto
+    outbox = Receiptless(tmp_path / "outbox.db")
+    line = Line(broker, outbox, name, Stubborn)
+    with Host((broker.host, broker.port), name):
+        line.publisher.start()
+        line.produce()
+        line.until(1, 0, 0)
     line.publisher.close()
     outbox.close()
 
