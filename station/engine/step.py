@@ -186,6 +186,9 @@ def step(*, proves: Proof = Proof.FULL, **units: str) -> Callable[[StepFunction]
     return lambda function: Step(function, units, proves)
 
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+
+
 @functools.cache
 def find(name: str) -> Step:
     """Return the step of that name: `power.idle_power` is the one in `station/steps/power.py`.
@@ -194,7 +197,7 @@ def find(name: str) -> Step:
     """
     module_name, _, function_name = name.partition(".")
     modules = step_modules()
-    if re.fullmatch(r"[a-z_]+\.[a-z_]+", name) is None or module_name not in modules:
+    if _NAME.fullmatch(name) is None or module_name not in modules:
         raise LookupError(
             f"no step {name!r}; steps are called module.name, modules are {', '.join(modules)}"
         )

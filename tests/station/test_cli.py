@@ -176,12 +176,15 @@ def test_what_there_is_to_choose_from_is_listed(capsys: pytest.CaptureFixture[st
     assert main(["plan", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     first = [line.split()[0] for line in lines]
-    equipment = ["laptop-adapter", "lcd-monitor", "usb-keyboard"]
+    equipment = [
+        *("atx-supply", "laptop-adapter", "lcd-monitor"),
+        *("ps2-keyboard", "ps2-mouse", "usb-keyboard"),
+    ]
     assert first == ["equipment", *equipment, "profiles", "pace-key"]
     assert main(["plan", "list", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert [one["id"] for one in data["equipment"]] == equipment
-    assert data["equipment"][0]["asks"] == ["output_v", "output_a", "efficiency_mark"]
+    assert data["equipment"][1]["asks"] == ["output_v", "output_a", "efficiency_mark"]
     assert [one["id"] for one in data["profiles"]] == ["pace-key"]
     assert data["sites"] == []
 
@@ -248,7 +251,7 @@ def test_the_whole_library_is_checked_with_folders_of_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plan", "check"]) == 0
-    assert capsys.readouterr().out == "3 equipment, 1 profiles, 0 sites: good\n"
+    assert capsys.readouterr().out == "6 equipment, 1 profiles, 0 sites: good\n"
     (file := tmp_path / "profiles" / "mine.toml").parent.mkdir()
     file.write_text('id = "mine"\ntitle = "M"\n[[limit]]\nstep = "adapter.hott"\nof = ["x"]\n'
                     'max = 1\nsource = "none"\n')  # fmt: skip

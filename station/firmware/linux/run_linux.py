@@ -13,5 +13,6 @@ kind = sys.argv[1]
 with open(sys.argv[2]) as file:
     world = json.load(file)
 board = Board(*fixture_of(kind, hwsim, world))
+board.hw.tell("started", kind)
 while True:
     board.turn()

@@ -1,6 +1,7 @@
 """Displays: what they say of themselves, what they show, and what they draw."""
 
 from station.steps.display.colorimetry import colour
+from station.steps.display.flicker import flicker
 from station.steps.display.identity import edid
 from station.steps.display.light import (
     backlight,
@@ -18,6 +19,7 @@ __all__ = [
     "colour",
     "contrast",
     "edid",
+    "flicker",
     "luminance",
     "pixel_faults",
     "standby_power",

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from drivers.capabilities import (
+    AtxPort,
     ColourMeter,
     ElectronicLoad,
+    FlickerMeter,
     KeyActuator,
     KeySource,
     LightArray,
@@ -20,6 +22,7 @@ from drivers.capabilities import (
     PortPower,
     PowerMeter,
     PowerSupply,
+    Ps2Port,
 )
 from station.engine.library import SHIPPED, Library, read
 from station.engine.plan import Plan as RunnerPlan
@@ -44,6 +47,9 @@ ROLES: dict[str, type[object]] = {
     "actuator": KeyActuator,
     "light": LightMeter,
     "port_power": PortPower,
+    "atx": AtxPort,
+    "ps2": Ps2Port,
+    "flicker": FlickerMeter,
 }
 """The instrument that plays each role on a bench that has everything."""
 

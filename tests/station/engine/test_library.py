@@ -351,6 +351,9 @@ def test_a_key_function_profile_requires_what_the_catalogue_names_and_no_more() 
         f"lcd-monitor.{test}"
         for test in ("backlight", "colour", "contrast", "luminance", "pixel_faults")
     ]
+    assert required["atx-supply"] == ["atx-supply.rails", "atx-supply.start"]
+    assert required["ps2-keyboard"] == ["ps2-keyboard.answers"]
+    assert required["ps2-mouse"] == ["ps2-mouse.answers"]
     for kind in shipped.kinds.values():
         assert {proof for proof, _ in kind.profiles["pace-key"].require.values()} == {"look"}
 

@@ -184,6 +184,19 @@ def test_an_unknown_mark_leaves_one_measurement_unjudged() -> None:
 
 
 NO_BENCH = {
+    "atx-supply": tuple(
+        f"{test}: look is required, and it is not tested: atx.{test} needs atx, which the slot has"
+        " not"
+        for test in ("start", "rails")
+    ),
+    "ps2-keyboard": (
+        "answers: look is required, and it is not tested: ps2.answers needs ps2, which the slot"
+        " has not",
+    ),
+    "ps2-mouse": (
+        "answers: look is required, and it is not tested: ps2.answers needs ps2, which the slot"
+        " has not",
+    ),
     "laptop-adapter": (
         "no_load: look is required, and it is not tested: adapter.no_load needs load, which the"
         " slot has not",
@@ -473,6 +486,9 @@ def test_a_name_that_there_is_not_is_refused(arguments: Any, said: str) -> None:
 
 
 KINDS: dict[str, dict[str, Any]] = {
+    "atx-supply": {},
+    "ps2-keyboard": {},
+    "ps2-mouse": {},
     "laptop-adapter": ADAPTER,
     "lcd-monitor": {},
     "usb-keyboard": {"layout": "iso-105"},

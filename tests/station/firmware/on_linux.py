@@ -79,6 +79,7 @@ class LinuxBoard:
         os.close(theirs)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self.wait_until_told("started", self._kind, within_s=60)
         return self
 
     def __exit__(
@@ -94,7 +95,9 @@ class LinuxBoard:
         assert self._process.stderr is not None
         self._process.stderr.close()
 
-    def wait_until_told(self, output: str, value: str, *, after: int = 0) -> Told:
+    def wait_until_told(
+        self, output: str, value: str, *, after: int = 0, within_s: float = 10
+    ) -> Told:
         """Wait until an output has this value, among the lines told from the `after`th on."""
 
         def found() -> Told | None:
@@ -102,7 +105,8 @@ class LinuxBoard:
             return next((one for one in fresh if (one.output, one.value) == (output, value)), None)
 
         with self._changed:
-            assert self._changed.wait_for(lambda: found() is not None, timeout=10), self.told[-8:]
+            came = self._changed.wait_for(lambda: found() is not None, timeout=within_s)
+            assert came, self.told[-8:]
             told = found()
         assert told is not None
         return told

@@ -63,17 +63,17 @@ def test_a_press_is_struck_held_and_let_go_across_the_wrap_of_the_clock(
     board: LinuxBoard, line: SerialLine
 ) -> None:
     """The board's clock wraps 0.12 s after it has started."""
-    driver = fingers(line)
+    lines = FixtureLines(line, "board", time=time)
+    lines.greet("fingers")
     for _ in range(6):
         before = len(board.told)
-        driver.press([A])
-        assert driver.felt is not None
-        assert driver.felt.word == "moved"
-        driver.release([A])
+        lines.ask("arm")
+        struck_us = int(lines.ask("press", FIRST))
+        held = board.wait_until_told("power", "40", after=before)
+        assert lines.ask("felt").startswith("moved ")
+        assert lines.ask("release", FIRST).endswith("held")
         board.wait_until_told("coils", NONE, after=before)
-        struck = next(one for one in board.told[before:] if one.value == "100")
-        held = next(one for one in board.told[before:] if one.value == "40")
-        assert 29_000 <= elapsed_us(struck.at_us, held.at_us) < 45_000
+        assert 30_000 <= elapsed_us(struck_us, held.at_us) < 60_000
     assert max(one.at_us for one in board.told) > 1_000_000_000
     assert board.told[-1].at_us < 1_000_000_000
 
@@ -153,7 +153,7 @@ def test_a_station_that_is_killed_or_stands_still_leaves_every_output_off(
         began_s = time.monotonic()
         station.send_signal(how)
         board.wait_until_told("coils", NONE, after=before)
-        assert time.monotonic() - began_s < 0.65  # half a second, and this machine's own delays
+        assert time.monotonic() - began_s < 0.8  # half a second, and this machine's own delays
     finally:
         station.kill()
         station.wait()
