@@ -406,3 +406,9 @@ def test_no_order_of_events_breaks_the_model(events: list[Event]) -> None:
     assert isinstance(slot.mood, Mood)
     assert slot.record is None or language().has(f"verdict.{slot.ending}")
     assert (slot.mood is Mood.UNSAFE) == slot.unsafe
+
+
+def test_the_conclusion_of_a_stopped_run_is_no_step_of_the_plan() -> None:
+    stopped = step("Conclusion", Verdict.ABORTED, name="run.conclude")
+    slot = after(started(), finished(Verdict.ABORTED, bench_ready(), step(), stopped, made_safe()))
+    assert [one.title.text for one in slot.planned] == ["No load"]
