@@ -1,5 +1,6 @@
 """A device whose label is not known is identified first, tested then, and remembered."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +29,7 @@ from station.rig.tables import InstrumentTable
 from station.service import StationService
 from station.service.identifying import FILE, Labels, said_by_display, said_by_usb
 from station.simulate.label import line_for
+from station.simulate.operator import SimulatedLine, judge
 from station.simulate.rig import SimulatedRig
 from station.simulate.scenarios.stage import stage
 from tests.host_agent.rig import eventually
@@ -294,3 +296,41 @@ def test_the_rig_of_these_tests_has_no_display(bench: Bench) -> None:
     config: StationConfig = bench.config
     tables: list[InstrumentTable] = list(config.slots["left"].roles.values())
     assert not any(issubclass(one.kind, Monitor) for one in tables)
+
+
+# The demonstration without labels
+
+
+def test_a_simulated_line_reads_the_labels_of_what_comes_along(tmp_path: Path) -> None:
+    text = re.sub(r"\[labels\..*?\n\n", "", DEMO_RIG.read_text(), flags=re.S)
+    (path := tmp_path / "station.toml").write_text(text)
+    nobody = BrokerAddress(host="127.0.0.1", port=1)
+    config = msgspec.structs.replace(load(path), broker=nobody)
+    assert {one for slot in config.slots.values() for one in slot.asks} == {
+        "laptop-adapter",
+        "usb-keyboard",
+    }
+    rig = SimulatedRig(config)
+    service = StationService(
+        config,
+        rig.hardware,
+        Outbox(tmp_path / "outbox.db"),
+        new_clock=lambda slot: Clock(rig.worlds[slot].time),
+        simulated=True,
+        labels=Labels(tmp_path / FILE),
+    )
+    line = SimulatedLine(service, rig, seed=3)
+    service.listen(line.hear)
+    try:
+        line.begin(8)
+        assert line.wait_for(8, 120)
+    finally:
+        line.take_over()
+        service.close()
+    assert judge(line.finished) == []
+    records = [one.record for one in line.finished]
+    named = {one.device.kind: one.device.nameplate for one in records}
+    assert named["laptop-adapter"]["output_v"] == 19.5
+    assert named["usb-keyboard"] == {"layout": "iso-105"}
+    known = {one.equipment for one in Labels(tmp_path / FILE).memory.models}
+    assert "laptop-adapter" in known
