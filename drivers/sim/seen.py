@@ -72,10 +72,9 @@ class SeenCircuit(Circuit):
     def solve(self) -> tuple[float, float]:
         lead = self._lead
         place = lead.place
-        if place is None or lead.has("open_lead"):
-            return lead.told("voltage", 0.0), lead.told("current", 0.0)
-        voltage_v, current_a = place.circuit.solve()
-        return lead.told("voltage", voltage_v), lead.told("current", current_a)
+        connected = place is not None and not lead.has("open_lead")
+        voltage_v, current_a = place.circuit.solve() if place and connected else (0.0, 0.0)
+        return max(0.0, lead.told("voltage", voltage_v)), lead.told("current", current_a)
 
 
 class SeenMains(MainsLine):

@@ -34,11 +34,11 @@ class Person:
     def sees(self) -> Mapping[str, Any]:
         """Return what the person sees now.
 
-        `plugged` is whether the device's cables are in, `held` whether something lies on its keys.
+        `plugged` is whether the device's cables are in, `held` whether something holds its keys.
         """
         device = self._world.place.device
         seen = dict(device.seen) if device is not None else {}
-        return {"plugged": self._world.is_plugged, "held": bool(self._world.held), **seen}
+        return {"plugged": self._world.is_plugged, "held": self._world.is_held, **seen}
 
     def look(self, question: Question) -> str:
         """Return the key of the person's answer, after some thought."""

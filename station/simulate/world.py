@@ -174,6 +174,12 @@ class World:
         out = any(self.lead(role).has("unplugged") for role in self.device_roles)
         return self.place.device is not None and not out
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether a hand, a book or a broken finger holds keys of the device."""
+        fingers = (f for lead in self.leads.values() for f, _ in lead.active("finger"))
+        return bool(self.held) or any(finger.does == "holds" for finger in fingers)
+
     def note(self, twin: object) -> None:
         """Remember the socket that an instrument's twin switches."""
         if isinstance(twin, SwitchedSocket):

@@ -18,6 +18,7 @@ import pytest
 from drivers.buses import ByteStream
 from drivers.errors import NotConnected
 from drivers.sim.instruments.power.it8500 import SimulatedIt8500
+from drivers.sim.lead import SinkEnd
 from records import Phrase, RunRecord, Verdict
 from station.console import (
     CannotKeep,
@@ -663,10 +664,10 @@ def test_a_bench_is_made_safe_before_anything_else(config: StationConfig, tmp_pa
     """The last station may have left anything behind when it lost power."""
     station = Station(config, tmp_path / "outbox.db")
     loads = [
-        sink
+        end.sink
         for world in station.rig.worlds.values()
-        for sink in world.circuit.sinks
-        if isinstance(sink, SimulatedIt8500)
+        for end in world.circuit.sinks
+        if isinstance(end, SinkEnd) and isinstance(end.sink, SimulatedIt8500)
     ]
     assert len(loads) == 2
     for load_twin in loads:
