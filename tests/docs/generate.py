@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.docs import configuration, instruments, library, plans, scans
+from tests.docs import configuration, instruments, library, plans, scans, worlds
 from tests.docs.pages import DOCS, files_of, run_console, write_files
 from tests.docs.toml_types import table
 
@@ -119,6 +119,10 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "limits": plans.limits,
     "decided": plans.decided,
     "scan": scans.scan,
+    "world-keys": worlds.keys,
+    "world-onset": lambda given: worlds.onset(),
+    "world-faults": lambda given: worlds.faults(),
+    "world-twins": lambda given: worlds.twins(),
 }
 
 
