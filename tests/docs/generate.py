@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.docs import configuration, instruments, library, plans, scans, worlds
+from tests.docs import configuration, instruments, plans, scans
 from tests.docs.pages import DOCS, files_of, run_console, write_files
+from tests.docs.tables import library, worlds
 from tests.docs.toml_types import table
 
 _PART = re.compile(
