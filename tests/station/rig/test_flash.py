@@ -17,6 +17,7 @@ from drivers.linux.serial_line import SerialLine
 from station.cli import main
 from station.rig import flash
 from station.rig.flash import COMMON, FIRMWARE, KINDS, FlashError, Image, image_of
+from station.rig.scan import describe
 from tests.station.firmware.on_linux import needs_micropython
 from tests.station.firmware.pico_on_linux import Pico
 
@@ -188,30 +189,64 @@ def test_the_command_renews_a_board_and_says_so(
 
 STATION = """
 station = "bench"
+
 [slots.left]
-kind = "USB keyboard"
-plans = ["usb-keyboard"]
+equipment = ["usb-keyboard"]
+profile = "pace-key"
+
 [slots.left.roles]
+supply = {{ driver = "ka3000", port = "/dev/nowhere" }}
+meter = {{ driver = "ina260", bus = 99 }}
+keyboard = {{ driver = "hid_keyboard", port = "1-1.4" }}
 actuator = {{ driver = "finger_board", port = "{port}", layout = "ansi-104" }}
 """
 
 
 def test_the_check_of_a_station_refuses_firmware_that_does_not_fit(
-    pico: Pico, hardware: LocalHardware, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pico: Pico, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_with(pico, older())
     assert running(pico) == "0.9.0"
-    found = list(flash.misfits(hardware, [("fingers", pico.path), ("light", pico.path)]))
+    path = tmp_path / "station.toml"
+    path.write_text(STATION.format(port=pico.path))
+    assert main(["station", "check", "--config", str(path)]) == 0  # touches nothing
+    capsys.readouterr()
+    assert main(["station", "check", "--config", str(path), "--boards"]) == 1
     assert re.fullmatch(
         r".+: firmware 0\.9\.0 \(\w{16}\) does not fit this station's 1\.0\.0 \(\w{16}\);"
-        r" pace rig flash renews it",
-        found[0],
+        r" pace rig flash renews it\n",
+        capsys.readouterr().err,
     )
-    assert found[1] == f"{pico.path}: a board for fingers, not for light"
-    renew(hardware, pico)
-    assert list(flash.misfits(hardware, [("fingers", pico.path)])) == []
+    pico.install(image_of("fingers"), "b")
+    pico.pull()
+    assert running(pico) == "1.0.0"
+    assert main(["station", "check", "--config", str(path), "--boards"]) == 0
+
+
+def test_a_board_of_another_kind_and_none_at_all_are_told(
+    pico: Pico, hardware: LocalHardware
+) -> None:
+    start_with(pico, older())
+    assert running(pico) == "0.9.0"
+    (other,) = flash.misfits(hardware, [("light", pico.path)])
+    assert other == f"{pico.path}: a board for fingers, not for light"
     (missing,) = flash.misfits(hardware, [("fingers", "/dev/nowhere")])
     assert "no such serial port" in missing
+
+
+def test_a_scan_names_boards_and_says_whether_their_firmware_fits(
+    pico: Pico, hardware: LocalHardware
+) -> None:
+    start_with(pico, older())
+    assert running(pico) == "0.9.0"
+    found = SerialPort(pico.path, "", vendor_id=0x2E8A, product_id=5)
+    assert "perhaps a fixture board; `pace rig scan --identify` asks it" in describe([found])
+    told = describe([found], hardware)
+    assert (
+        "# fixture board for fingers, number 0000000000000000, firmware 0.9.0,"
+        " not this station's: pace rig flash renews it" in told
+    )
+    assert 'driver = "finger_board"' in told
 
 
 def test_a_pico_is_known_by_its_usb_vendor() -> None:
