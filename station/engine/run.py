@@ -8,7 +8,7 @@ import msgspec
 from drivers.errors import DriverError
 from drivers.formats.text import clean
 from records import Device, Measurement, Phrase, Proof, Reading, RunRecord, StepRecord, Verdict
-from records.run import NOT_SAFE, not_safe
+from records.run import NOT_SAFE, Chance, not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE, OPEN
 from station.engine.bench import Bench, BenchNotSafe, Lacks, SharedLock
 from station.engine.clock import Cancelled, Clock
@@ -223,6 +223,7 @@ def _run_step(
     clock, step = bench.clock, planned.step
     started_at, start_s = clock.now(), clock.monotonic()
     taken: list[Measurement] = []
+    chances: list[Chance] = []
     at_fault = frozenset[str]()
     bench.asked.clear()
     yield StepStarted(number, planned.name, planned.use)
@@ -242,6 +243,8 @@ def _run_step(
                         yield Measured(measurement)
                     elif isinstance(item, Shown):
                         yield item
+                    elif isinstance(item, Chance):
+                        chances.append(item)
                     else:
                         learned.append(item)
             finally:
@@ -266,6 +269,7 @@ def _run_step(
         measurements=tuple(taken),
         asked=tuple(bench.asked),
         proof=judge.proof(planned, verdict),
+        chances=tuple(chances),
     )
     return (yield from _finish(record))
 

@@ -35,7 +35,12 @@ def taps_heard(
     each = {usage for usage in missed if keyboard.misses[usage] <= presses}
     always = {usage for usage in missed if keyboard.misses[usage] == 1}
     bouncing = keyboard.chattering_keys & keys - dead
-    late = {usage for usage, late_s in keyboard.releases_late_s.items() if late_s > 0} & keys
+    late_s = {
+        usage: seconds
+        for usage, seconds in keyboard.releases_late_s.items()
+        if usage in keys - dead and seconds > 0
+    }
+    late = late_s.keys()
     every = keyboard.chatter_every
     return {
         "stuck_keys": len(keyboard.stuck_keys & keys),
@@ -43,6 +48,7 @@ def taps_heard(
         "missing_keys": (len(dead | swapped | each), len(dead | swapped | missed)),
         "wrong_keys": len(swapped),
         "unreleased_keys": (0, len(late)),
+        "slowest_release_s": max(late_s.values(), default=0.0),
         "extra_downs_once": (presses // every * len(bouncing), presses * len(bouncing | late)),
         "extra_downs": (taps // every * len(bouncing & worn), taps * len((bouncing | late) & worn)),
         "taps_lost": (

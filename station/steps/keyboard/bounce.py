@@ -2,10 +2,11 @@
 
 from drivers.capabilities import KeyActuator, KeySource
 from records import Reading
+from records.run import Chance
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import Count, Positive, Yields, step
-from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, tap
+from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, timed_tap
 from station.steps.keyboard.listening import names, usage_of
 
 
@@ -33,13 +34,14 @@ def chatter(
         for _ in range(presses):
             downs = sum(
                 event.down and event.usage == usage
-                for event in tap(keyboard, actuator, clock, (usage,), hold_s, gap_s)
+                for event in timed_tap(keyboard, actuator, clock, usage, hold_s, gap_s).events
             )
             extra += max(0, downs - 1)
             lost += [usage] if downs == 0 else []
     for usage in lost[:1]:
         at_times = lost.count(usage) < presses
         finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
+    yield Chance("keyboard.bounces_one_in_ten", 1 - 0.9**presses)
     yield Reading("chatter", extra)
     yield Reading("taps_lost", len(lost))
     yield Reading("lost", names(set(lost)))

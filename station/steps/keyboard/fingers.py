@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
 from drivers.formats.key_layouts import Layout
@@ -11,6 +12,7 @@ from records import Phrase, Value
 from station.engine.clock import Clock
 from station.engine.events import Choice
 from station.engine.prompts import Operator
+from station.engine.step import BenchFault
 from station.engine.witness import Witness, press_by_hand
 from station.steps.keyboard.listening import follow, hear, names, place, still_there, usage_of
 
@@ -20,6 +22,7 @@ PRESSED = ("keyboard.press", "keyboard.press_together")
 """The questions that have keys pressed by hand."""
 _BETWEEN_KEYS = re.compile(r"(?<! )\+")  # one key is called `Keypad +`
 PRESS_WITHIN_S = 5.0  # after the operator's answer
+COMES_UP_WITHIN_S = 6.0  # of the end of a tap; later it counts as down
 HAND_PRESSES = 2  # of a key that answered to its finger at times
 MOST_ASKED = 3  # keys that a hand has found bad; the rest is believed then
 
@@ -39,6 +42,79 @@ def tap(
     finally:
         actuator.release(usages)
     return events + hear(keyboard, clock, gap_s)
+
+
+class Tap(NamedTuple):
+    """One tap of a finger: what was heard, and when its key came up."""
+
+    events: list[KeyEvent]
+    up_after_s: float | None
+    """From the end of the tap, at most the patience; None where no key went down."""
+
+
+def timed_tap(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    clock: Clock,
+    usage: int,
+    hold_s: float,
+    gap_s: float,
+    *,
+    patience_s: float = COMES_UP_WITHIN_S,
+) -> Tap:
+    """Tap a key and time its release. A key that is down after the gap gets `patience_s`."""
+    actuator.press((usage,))
+    try:
+        events = hear(keyboard, clock, hold_s)
+    finally:
+        actuator.release((usage,))
+    released_s = clock.monotonic()
+    events += hear(keyboard, clock, gap_s)
+    down: set[int] = set()
+    follow(events, down)
+    while down and (left_s := released_s + patience_s - clock.monotonic()) > 0:
+        fresh = keyboard.read_events(min(left_s, 0.2))
+        clock.check()
+        follow(fresh, down)
+        events += fresh
+    ups_s = [event.at_s for event in events if not event.down]
+    if not any(event.down for event in events):
+        return Tap(events, None)
+    return Tap(events, patience_s if down else max(0.0, max(ups_s) - released_s))
+
+
+def late_or_finger(
+    keyboard: KeySource,
+    operator: Operator,
+    clock: Clock,
+    usage: int,
+    punctual: int,
+    late_s: float,
+) -> None:
+    """Have a key pressed by hand that came up `late_s` late, and a punctual one for comparison.
+
+    The same hand holds both about as long: where the late key is down no longer than the other, by
+    at least half of what it was late, its finger was slow. Raises `BenchFault` then.
+    """
+
+    def held_s(key: int) -> float:
+        events = hear_by_hand(keyboard, operator, clock, key)
+        down: set[int] = set()
+        follow(events, down)
+        end_s = clock.monotonic() + PRESS_WITHIN_S
+        while key in down and (left_s := end_s - clock.monotonic()) > 0:  # it bounced, or is late
+            fresh = keyboard.read_events(min(left_s, 0.2))
+            clock.check()
+            follow(fresh, down)
+            events += fresh
+        heard = [each for each in events if each.usage == key]
+        downs_s = [each.at_s for each in heard if each.down]
+        ups_s = [each.at_s for each in heard if not each.down]
+        return max(ups_s) - min(downs_s) if downs_s and ups_s else PRESS_WITHIN_S
+
+    for _ in range(HAND_PRESSES):
+        if held_s(usage) - held_s(punctual) < late_s / 2:
+            raise BenchFault("keyboard.finger_slow", roles={"actuator"}, key=usage_name(usage))
 
 
 def finger_or_key(

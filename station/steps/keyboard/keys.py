@@ -1,17 +1,26 @@
 """Keys, one by one: none is stuck, each answers with itself, once, and lets go."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Literal
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
 from drivers.formats.key_layouts import LAYOUTS, Layout
 from records import Phrase, Proof, Reading
+from records.run import Chance
 from station.engine.clock import Clock
 from station.engine.events import Choice, Shown
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
-from station.steps.keyboard.fingers import HAND_PRESSES, MOST_ASKED, finger_or_key, tap
+from station.steps.keyboard.fingers import (
+    HAND_PRESSES,
+    MOST_ASKED,
+    Tap,
+    finger_or_key,
+    late_or_finger,
+    timed_tap,
+)
 from station.steps.keyboard.listening import (
     ask_what_holds,
     follow,
@@ -20,6 +29,11 @@ from station.steps.keyboard.listening import (
     place,
     still_there,
 )
+
+MIDDLE = 0x0A  # the letter G
+LATE_TAPS = 3  # more, of a key that came up late once
+MISSES_ONE_IN_TEN = "keyboard.misses_one_in_ten"
+"""The defect of a key that does not answer to one tap in ten."""
 
 LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 
@@ -45,6 +59,8 @@ def stuck_keys(
     wrong="",
     taps_made="",
     taps_heard="",
+    slowest_release="s",
+    late="",
     odd_reports="",
 )
 def every_key(
@@ -57,12 +73,18 @@ def every_key(
     presses: Count = 2,
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
+    late_s: Positive = 0.05,
 ) -> Yields:
     """Have the actuator tap every key of the layout. Each answers with itself, once, and lets go.
 
     A key that did not answer to every tap, or brought another, is pressed by hand: only when it
     does so again is it the key, and not the finger above it. No more than three are asked for.
     `taps_made` and `taps_heard` are those of the missing keys.
+
+    `slowest_release` is how much later than usual a key comes up after its finger, where usual is
+    the median of all taps: that is the finger's own time. A key that was more than `late_s` late
+    once is tapped again, and counts only when it is late again; then a hand compares it with
+    another key. `late` names those keys.
     """
     board = LAYOUTS[layout]
     wanted = board.usages
@@ -71,15 +93,25 @@ def every_key(
     found = _Findings(board)
     for usage in sorted(wanted):
         for _ in range(presses):
-            found.add(usage, tap(keyboard, actuator, clock, (usage,), hold_s, gap_s))
+            found.add(usage, timed_tap(keyboard, actuator, clock, usage, hold_s, gap_s))
         yield found.shown()
+    for usage in found.late_once(late_s):
+        for _ in range(LATE_TAPS):
+            found.add(usage, timed_tap(keyboard, actuator, clock, usage, hold_s, gap_s))
     ask_what_holds(found.down, keyboard, operator, clock)
     for usage in sorted(found.silent | found.extra.keys())[:MOST_ASKED]:
         times = HAND_PRESSES if usage in found.went_down else 1
         extra = found.extra.get(usage, set())
         finger_or_key(keyboard, operator, clock, usage, times, extra, board)
+    late = found.late(late_s)
+    for usage in sorted(late, key=late.__getitem__, reverse=True)[:MOST_ASKED]:
+        if (other := found.punctual(late)) is not None:
+            late_or_finger(keyboard, operator, clock, usage, other, late[usage])
     yield from found.readings()
     yield Reading("chatter", found.chatter)
+    yield Reading("slowest_release", max(late.values(), default=found.usual_lateness_s(late_s)))
+    yield Reading("late", names(late))
+    yield Chance(MISSES_ONE_IN_TEN, 1 - 0.9**presses)
     yield Reading("taps_made", presses * len(found.missing))
     yield Reading("taps_heard", sum(found.heard[usage] for usage in found.missing))
     yield Reading("odd_reports", keyboard.odd_reports_seen)
@@ -151,9 +183,13 @@ class _Findings:
         self.extra: dict[int, set[int]] = {}
         self.heard = Counter[int]()
         self.chatter = 0
+        self._up_after_s: dict[int, list[float]] = {}
 
-    def add(self, usage: int, events: Sequence[KeyEvent]) -> None:
+    def add(self, usage: int, tap: Tap) -> None:
         """Note one tap of one key."""
+        events = tap.events
+        if tap.up_after_s is not None:
+            self._up_after_s.setdefault(usage, []).append(tap.up_after_s)
         was_down = usage in {place(self._board, each) for each in self.down}
         came_down = [event.usage for event in events if event.down]
         extra = {each for each in came_down if place(self._board, each) != usage}
@@ -168,6 +204,46 @@ class _Findings:
             self.wrong |= extra
         self.chatter += max(0, downs - 1)
         follow(events, self.down)
+
+    def _usual_s(self) -> float:
+        """Return the time from the end of a tap until a key is up, as most taps have it."""
+        return median([each for times in self._up_after_s.values() for each in times] or [0.0])
+
+    def _late_taps(self, late_s: float) -> dict[int, list[float]]:
+        """Return the keys with taps that were late, each with how late they were."""
+        usual_s = self._usual_s()
+        late = {
+            usage: [each - usual_s for each in times if each - usual_s > late_s]
+            for usage, times in self._up_after_s.items()
+        }
+        return {usage: times for usage, times in late.items() if times}
+
+    def late_once(self, late_s: float) -> list[int]:
+        """Return the keys that were late at one tap only."""
+        down = {place(self._board, each) for each in self.down}
+        late = self._late_taps(late_s).items()
+        return sorted(key for key, times in late if len(times) == 1 and key not in down)
+
+    def late(self, late_s: float) -> dict[int, float]:
+        """Return the keys that were late at two taps or more, and the most that each was late."""
+        late = self._late_taps(late_s)
+        down = {place(self._board, each) for each in self.down}  # those have been asked about
+        return {
+            usage: max(times)
+            for usage, times in late.items()
+            if len(times) > 1 and usage not in down
+        }
+
+    def usual_lateness_s(self, late_s: float) -> float:
+        """Return the most that a tap was late, of those that were not."""
+        usual_s = self._usual_s()
+        times = [each - usual_s for all_ in self._up_after_s.values() for each in all_]
+        return max((each for each in times if each <= late_s), default=0.0)
+
+    def punctual(self, late: Mapping[int, float]) -> int | None:
+        """Return a key that answers and comes up in time, the letter nearest to the middle."""
+        good = self._up_after_s.keys() - late.keys() - self.silent - self.extra.keys()
+        return min(good, key=lambda usage: abs(usage - MIDDLE), default=None)
 
     def listen(self, events: Sequence[KeyEvent]) -> None:
         """Note keys pressed by hand, of which the names are unknown."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ class Board(KeySource):
         self.presses_left: float = float("inf")
         self.answers_every = dict.fromkeys(ISO, 1)
         self.sticks_at: dict[int, int] = {}
+        self.late_s: dict[int, float] = {}
+        self.late_presses: dict[int, set[int]] = {}
         self._presses: Counter[int] = Counter()
         self._coming: list[tuple[float, Callable[[], None]]] = []
         self._held: set[int] = set()
@@ -113,7 +116,13 @@ class Board(KeySource):
             self._held.discard(usage)
             stuck = self._presses[usage] >= self.sticks_at.get(usage, 10**6)
             if usage in self.keys - self.dead - self.sticky and not stuck:
-                self.event(usage, down=False)
+                late_s = self.late_s.get(usage, 0.0)
+                if self._presses[usage] not in self.late_presses.get(usage, {self._presses[usage]}):
+                    late_s = 0.0
+                if late_s:
+                    self.later(late_s, partial(self.event, usage, down=False))
+                else:
+                    self.event(usage, down=False)
 
     def later(self, after_s: float, hand: Callable[[], None]) -> None:
         self._coming.append((self.time.monotonic() + after_s, hand))
@@ -121,8 +130,10 @@ class Board(KeySource):
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         if self.presses_left <= 0:
             raise NotConnected("unplugged")
+        self._coming.sort(key=itemgetter(0))
         if not self._heard:
-            self.time.sleep(timeout_s)
+            due_s = self._coming[0][0] - self.time.monotonic() if self._coming else timeout_s
+            self.time.sleep(max(0.0, min(timeout_s, due_s)))
         while self._coming and self._coming[0][0] <= self.time.monotonic():
             self._coming.pop(0)[1]()
         heard, self._heard = self._heard, []
@@ -146,6 +157,7 @@ class Fingers(KeyActuator):
         self.broken: set[int] = set()
         self.swapped: dict[int, int] = {}
         self.jams: set[int] = set()
+        self.late_s: dict[int, float] = {}
         self.misses_every: dict[int, int] = {}
         self.at_once = 6
         self.slipped: dict[int, int] = {}
@@ -161,11 +173,14 @@ class Fingers(KeyActuator):
         )
 
     def release(self, usages: Iterable[int]) -> None:
-        self.board.release(
-            self.swapped.get(one, one)
-            for one in self._reached(usages)
-            if one not in self.broken | self.jams
-        )
+        for one in self._reached(usages):
+            if one in self.broken | self.jams:
+                continue
+            let_go = partial(self.board.release, [self.swapped.get(one, one)])
+            if one in self.late_s:
+                self.board.later(self.late_s[one], let_go)
+            else:
+                let_go()
 
     def _reached(self, usages: Iterable[int]) -> list[int]:
         struck = sorted(usages)[: self.at_once]
@@ -368,6 +383,41 @@ def test_a_key_that_answers_to_every_second_press_only_is_missing(rig: Rig) -> N
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.FAIL
     assert (values(record)["missing_keys"], values(record)["missing"]) == (1, "Non-US Hash")
+
+
+@pytest.mark.parametrize("late_s", [0.08, 0.1, 0.4, 2.0, 5.0])
+def test_a_key_that_comes_up_late_fails_once_a_hand_finds_it_late_too(
+    rig: Rig, late_s: float
+) -> None:
+    rig.board.late_s = {E: late_s}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["slowest_release"] == pytest.approx(late_s, abs=0.01)
+    assert values(record)["late"] == "E"
+    assert rig.person.asked == ["keyboard.press"] * 4
+
+
+def test_a_key_that_is_late_once_and_never_again_does_not_fail(rig: Rig) -> None:
+    rig.board.late_s = {E: 0.4}
+    rig.board.late_presses = {E: {1}}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.PASS
+    assert values(record)["late"] == ""
+
+
+def test_a_finger_that_lifts_late_is_the_bench_s_fault(rig: Rig) -> None:
+    rig.fingers.late_s = {E: 0.4}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason is not None
+    assert (record.reason.id, record.at_fault) == ("keyboard.finger_slow", ("actuator",))
+
+
+def test_the_chance_to_find_a_key_that_misses_taps_is_in_the_record(rig: Rig) -> None:
+    record = rig.measure(PLAN["every_key"])
+    [chance] = record.chances
+    assert chance.defect == "keyboard.misses_one_in_ten"
+    assert chance.chance == pytest.approx(0.19)
 
 
 def test_a_key_that_stays_down_from_its_second_tap_on_is_unreleased(rig: Rig) -> None:
