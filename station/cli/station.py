@@ -81,8 +81,11 @@ def _check(chosen: argparse.Namespace) -> int:
             for why in plan.incomplete:
                 print(f"    {plan.id} cannot end as PASS: {why}")
             if plan.id in slot.asks:
-                ratings = slot.asks[plan.id].kind.ratings
-                asked = ", ".join(name for name, one in ratings.items() if not one.product)
+                ask = slot.asks[plan.id]
+                ratings = ask.kind.ratings.items()
+                asked = ", ".join(
+                    name for name, one in ratings if not one.product and name not in ask.told
+                )
                 print(f"    {plan.id} asks for the label: {asked}")
     return 0
 

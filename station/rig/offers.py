@@ -6,7 +6,7 @@ profile = "pace-key"                  nameplate = { output_v = 19.5, output_a = 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -42,11 +42,14 @@ class LabelTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Ask:
     """A plan on offer that is resolved when the label of a device is known.
 
-    `resolve` returns the plan for a nameplate. Raises `ValueError` for what cannot be.
+    `resolve` returns the plan for a nameplate. Raises `ValueError` for what cannot be. `told` are
+    the values of the label `label` of the station's file; the others are asked for.
     """
 
     kind: Kind
     resolve: Callable[[Mapping[str, Told]], Plan]
+    label: str = ""
+    told: Mapping[str, Told] = field(default_factory=dict)
 
     @property
     def words(self) -> dict[str, dict[str, str]]:
@@ -118,8 +121,7 @@ class Offers:
         for kind in equipment:
             for key, label in self._labels.items():
                 if label.equipment == kind:
-                    plan = self._labelled(place, key, label, profile, roles)
-                    plans |= {key: plan} if plan is not None else {}
+                    self._labelled(place, key, label, profile, roles, plans, asks)
             if (bare := self._resolved(place, kind, profile, {}, roles)) is None:
                 continue
             plan_id = f"{kind}-asked" if kind in plans else kind
@@ -140,23 +142,31 @@ class Offers:
         label: LabelTable,
         profile: str,
         roles: Mapping[str, type[object]],
-    ) -> Plan | None:
+        plans: dict[str, Plan],
+        asks: dict[str, Ask],
+    ) -> None:
+        """Add the plan of a label; it asks for the values that decide something and lack."""
+        assert self._library is not None
+        kind = label.equipment
         for role in label.without:
             if role not in roles:
                 said = f"{place} has no {role}; {suggest(role, roles)}"
                 self._say(f"{inside('labels', key)}.without: {said}")
         left = {name: one for name, one in roles.items() if name not in label.without}
         try:
-            found = self._resolved(place, label.equipment, profile, label.nameplate, left)
+            found = self._resolved(place, kind, profile, label.nameplate, left)
         except ValueError as error:
             self._say(f"{inside('labels', key)}.nameplate.{error}")
-            return None
+            return
         if found is None:
-            return None
-        plan = found.runnable(key)
-        if not plan.steps:
-            self._say_nothing(place, label.equipment, plan)
-        return plan
+            return
+        plans[key] = found.runnable(key, values_are_asked=bool(found.asks))
+        if found.asks:
+            told = {k: v for k, v in found.nameplate.items() if k not in found.products}
+            resolve_it = partial(self._asked, key, kind, profile, left)
+            asks[key] = Ask(self._library.kinds[kind], resolve_it, key, told)
+        elif not plans[key].steps:
+            self._say_nothing(place, kind, plans[key])
 
     def _resolved(
         self,

@@ -69,14 +69,18 @@ class Labels:
         """
         asked: list[Asked] = []
         operator = Heard(prompter, clock, asked)
-        found, memory = identify(ask.kind, operator, self.memory, told_by, self._now, seen)
+        seen = Seen("", ask.label) if ask.label else seen
+        found, memory = identify(
+            ask.kind, operator, self.memory, told_by, self._now, seen, ask.told
+        )
         self._keep(ask.kind.id, found, memory)
         plan = ask.resolve(found.nameplate)
         if not plan.steps:
             raise NotToBeTested(Phrase("identify.nothing_possible"))
         if plan.unproved and not operator.confirm("identify.cannot_pass", count=len(plan.unproved)):
             raise NotToBeTested
-        return Known(labelled(device, plan, found), plan, tuple(asked))
+        named = None if ask.label else found  # the name of a label is no model
+        return Known(labelled(device, plan, named), plan, tuple(asked))
 
     def _keep(self, equipment: str, found: Identified, memory: Memory) -> None:
         told = memory.find(equipment, found.maker, found.model)

@@ -433,7 +433,10 @@ EDID = build_edid(manufacturer="DEL", name="OFFICE", year=2015, serial_text="S1"
 EDID_FIELDS = {
     *("version", "manufacturer", "product_code", "serial_number", "serial_text", "name", "week"),
     *("year", "model_year", "width_cm", "height_cm", "gamma", "extensions", "checksum_ok"),
-    "errors",
+    *("text", "digital", "native_width_px", "native_height_px", "native_refresh_hz", "width_mm"),
+    *("height_mm", "min_vertical_hz", "max_vertical_hz", "min_horizontal_khz"),
+    *("max_horizontal_khz", "max_pixel_clock_mhz", "audio", "hdr", "display_id"),
+    *("errors", "remarks"),
 }
 DAMAGED = [
     b"",

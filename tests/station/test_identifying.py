@@ -165,6 +165,21 @@ def test_the_record_holds_what_was_asked_and_answered_for_the_label(bench: Bench
     assert all(not step.asked for step in record.steps[1:3])
 
 
+def test_only_what_a_label_of_the_file_lacks_is_asked_for(tmp_path: Path) -> None:
+    label = '[labels.adapter-65w]\nequipment = "laptop-adapter"\n'
+    label += "nameplate = { output_v = 19.5, output_a = 3.33 }\n"
+    bench = Bench(tmp_path, RIG + label)
+    try:
+        record = bench.run()
+        assert [one for one in bench.asked() if "identify" in one] == ["identify.choice"]
+        assert (record.plan, record.device.model) == ("adapter-65w", "")
+        assert record.device.nameplate["efficiency_mark"] == "VI"
+        bench.run("A-2")
+        assert [one for one in bench.asked() if "identify" in one] == ["identify.remembered"]
+    finally:
+        bench.close()
+
+
 def test_who_stops_while_the_label_is_asked_for_leaves_no_record(bench: Bench) -> None:
     bench.stop_at = "identify.product"
     assert bench.test()[-1] == NotStarted()

@@ -59,30 +59,33 @@ def identify(
     told_by: str,
     now: Callable[[], datetime],
     seen: Seen | None = None,
+    told: Mapping[str, Told] | None = None,
 ) -> tuple[Identified, Memory]:
     """Return what the label of a device says, and the memory with it.
 
-    `told_by` is the operator's name, `seen` what the device says itself.
+    `told_by` is the operator's name, `seen` what the device says itself, `told` the values that are
+    known already and never asked for.
     """
+    told = told or {}
     asking = _Asking(kind, operator)
     maker, model, scanned = asking.model(seen)
     known = memory.find(kind.id, maker, model)
     if known is not None and asking.is_still(known):
-        return Identified(known.nameplate, known.maker, known.model), memory
+        return Identified({**known.nameplate, **told}, known.maker, known.model), memory
     while True:
-        values, teller = asking.label(scanned)
+        values, teller = asking.label(scanned, told)
         found = Identified(values, maker, model)
         if not model:
             return found, memory
-        told = Remembered(
+        label = Remembered(
             equipment=kind.id, maker=maker, model=model, nameplate=dict(values),
             told_by=told_by, told_at=now(), teller=teller,
         )  # fmt: skip
         try:
-            return found, memory.remember(told)
+            return found, memory.remember(label)
         except Changed as changed:
             if asking.is_changed(model, changed):
-                return found, memory.remember(told, confirmed=True)
+                return found, memory.remember(label, confirmed=True)
             scanned = None  # the code may be another device's
 
 
@@ -126,13 +129,15 @@ class _Asking:
         )
         return self._operator.confirm("identify.changed", model=model, before=before, after=after)
 
-    def label(self, scanned: code.Code | None) -> tuple[dict[str, Told], Teller]:
+    def label(
+        self, scanned: code.Code | None, told: Mapping[str, Told]
+    ) -> tuple[dict[str, Told], Teller]:
         """Return every value that the label says, and who told it."""
         if scanned is not None and scanned.values and not self._disagrees(scanned.texts):
             said = shown(scanned.values, self._ratings)
             if self._operator.confirm("identify.from_code", label=said):
-                return self._others(scanned.values), "scan"
-        return self._others({}), "operator"
+                return self._others({**scanned.values, **told}), "scan"
+        return self._others(told), "operator"
 
     def _others(self, known: Mapping[str, Told]) -> dict[str, Told]:
         """Ask for every value that is not known yet: first for products with their factors."""

@@ -191,7 +191,7 @@ def test_the_demonstrations_rig_is_good() -> None:
         ('light = "probe"', "light = 1", "slots.left.shared.light: 1 is not a text"),
         ('light = "probe"', 'operator = "probe"', "slots.left: every slot has its operator"),
         ('"ka3000"', '"ka3005"', f"{SUPPLY}.driver: 'ka3005' is no driver; did you mean 'ka3000'?"),
-        ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are ddc_monitor, "),
+        ('driver = "ka3000"\n', "", f"{SUPPLY}.driver: None is no driver; known are atx_board, "),
         ('driver = "ka3000"', "driver = 3", f"{SUPPLY}.driver: 3 is no driver"),
         ("roles.meter]", "roles.metre]", "slots.left.roles.metre: no test of usb-keyboard needs it;"
          " did you mean 'meter'?"),

@@ -108,6 +108,17 @@ def test_equipment_without_a_label_is_offered_and_its_label_asked_for(tmp_path: 
     assert ask.words["fr"]["rating.output_v"] == "Tension de sortie"
 
 
+def test_what_a_label_of_the_file_lacks_is_asked_for(tmp_path: Path) -> None:
+    slot = read(tmp_path, GOOD.replace(', efficiency_mark = "VI" }', " }")).slots["left"]
+    first = slot.plans[0]
+    assert (first.id, first.incomplete) == ("adapter-65w", ())
+    assert list(slot.asks) == ["adapter-65w", "laptop-adapter"]
+    ask = slot.asks["adapter-65w"]
+    assert ask.told == {"output_v": 19.5, "output_a": 3.33}
+    asked = ask.resolve({**ask.told, "efficiency_mark": "V"})
+    assert (asked.id, asked.nameplate["efficiency_mark"]) == ("adapter-65w", "V")
+
+
 def test_what_the_bench_cannot_is_known_before_the_label_is_asked_for(tmp_path: Path) -> None:
     text = GOOD[: GOOD.index("[labels")] + GOOD[GOOD.index("[slots") :]
     slot = read(tmp_path, text.replace(MAINS, "")).slots["left"]

@@ -55,10 +55,10 @@ class Reader(Operator):
 
 def ask(
     *said: tuple[str, str], memory: Memory | None = None, kind: Kind = ADAPTER,
-    seen: Seen | None = None,
+    seen: Seen | None = None, told: dict[str, Told] | None = None,
 ) -> tuple[Identified, Memory, list[Phrase]]:  # fmt: skip
     reader = Reader(*said)
-    found, after = identify(kind, reader, memory or Memory(), "Ada", lambda: NOON, seen)
+    found, after = identify(kind, reader, memory or Memory(), "Ada", lambda: NOON, seen, told)
     assert not reader.said, "not everything was asked"
     return found, after, reader.heard
 
@@ -208,6 +208,17 @@ def test_a_code_that_is_not_confirmed_is_not_used() -> None:
         ("identify.model", "model=ADP-65JH;output_v=12"), ("identify.from_code", "n"), *ASKED[1:]
     )
     assert found.nameplate == VI
+
+
+def test_what_is_told_already_is_never_asked() -> None:
+    told: dict[str, Told] = {"output_v": 19.5, "output_a": 3.33}
+    found, memory, _ = ask(("identify.choice", "VI"), seen=Seen("", "adapter-65w"), told=told)
+    assert found.nameplate == VI
+    again, _, _ = ask(
+        ("identify.remembered", "y"), memory=memory, seen=Seen("", "adapter-65w"),
+        told={"output_v": 20.0},
+    )  # fmt: skip
+    assert again.nameplate["output_v"] == 20.0, "the station's file goes before what is remembered"
 
 
 def test_parts_and_names_of_places_are_asked_too() -> None:
