@@ -7,6 +7,7 @@ from pathlib import Path
 from station.delivery import known, signer, tables
 from station.delivery.known import Known
 from station.delivery.repair import salvage, wal
+from station.delivery.repair.wal import Log
 
 WHOLE_CHECK_BYTES = 32 * 1024 * 1024
 """A larger file is checked at the start but for its messages, which are checked when sent."""
@@ -39,16 +40,15 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     """
     salvage.finish(path)
     side = known.read(path.parent)
+    log = wal.read(path)
     try:
-        log = wal.read(path)
-        if log.rotten:
-            raise Damaged(LOG_DAMAGED)
-        db = _checked(path, patience_s, side)
+        db = _checked(path, patience_s, side, log)
         if log.suspicious and salvage.is_behind(db, side):  # no power cut: more was committed
             db.close()
-            wal.path_of(path).write_bytes(log.data)  # SQLite has taken the beginning of it
             raise Damaged(LOG_DAMAGED)
     except Damaged as error:
+        if log.suspicious:  # SQLite has taken the beginning of it, and thrown the rest away
+            wal.path_of(path).write_bytes(log.data)
         salvage.renew(path, side, str(error))
         db = _connect(path, patience_s)
     salvage.catch_up(db, side)
@@ -70,9 +70,9 @@ def now_known(db: sqlite3.Connection) -> Known:
     )
 
 
-def _checked(path: Path, patience_s: float, side: Known | None) -> sqlite3.Connection:
+def _checked(path: Path, patience_s: float, side: Known | None, log: Log) -> sqlite3.Connection:
     try:
-        db = _connect(path, patience_s)
+        db = _connect(path, patience_s, log)
     except tables.TooNew as error:
         if side is not None and side.version <= tables.VERSION:  # no later software was here
             raise Damaged(str(error)) from error
@@ -94,7 +94,11 @@ def _checked(path: Path, patience_s: float, side: Known | None) -> sqlite3.Conne
     return db
 
 
-def _connect(path: Path, patience_s: float) -> sqlite3.Connection:
+def _connect(path: Path, patience_s: float, log: Log = wal.NO_LOG) -> sqlite3.Connection:
+    """Return the database, ours alone. `log` is what was read of its log before that.
+
+    Raises `Damaged` where bits of the log have changed, before anything is written.
+    """
     db = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
     try:
         db.text_factory = _text
@@ -103,11 +107,25 @@ def _connect(path: Path, patience_s: float) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA secure_delete = FAST")  # Debian's default writes zeros over what goes
         db.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG_BYTES}")
+        if log.rotten and _is_still_there(log, db, path):
+            raise Damaged(LOG_DAMAGED)
         tables.prepare(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _is_still_there(log: Log, db: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether a log is as it was read, now that the file is ours: it may have been another's.
+
+    A station on its way out may have been writing it.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        return wal.path_of(path).read_bytes() == log.data
+    finally:
+        db.execute("ROLLBACK")
 
 
 def _text(data: bytes) -> str:

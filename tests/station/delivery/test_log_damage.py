@@ -1,6 +1,8 @@
 """Bits that change in the write-ahead log: SQLite drops the rest of it, the station does not."""
 
 import shutil
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from records import Phrase
-from station.delivery.outbox import Outbox
+from station.delivery.outbox import Outbox, OutboxError
 from station.delivery.repair import wal
 from tests.station.benches import make_draft
 from tests.station.delivery.test_damage import flipped
@@ -96,6 +98,28 @@ def test_a_log_that_a_power_cut_tore_is_no_damage(killed: Killed, folder: Path) 
     assert here.items() < killed.messages.items()
     assert len(here) == RUNS - 1
     assert troubles == ()
+
+
+def test_a_log_that_another_station_is_writing_is_not_judged(killed: Killed, folder: Path) -> None:
+    """It may look damaged in the middle of a write; the file is the other station's."""
+    harm(folder, killed.log.frames[4].at + wal.FRAME_HEADER_BYTES + 4000)
+    before = (folder / "outbox.db-wal").read_bytes()
+    held = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+    held += "db.execute('BEGIN IMMEDIATE')\nprint(flush=True)\nsys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", held, str(folder / "outbox.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(OutboxError) as refused:
+            Outbox(folder / "outbox.db", patience_s=0.1)
+        assert refused.value.phrase.id == "outbox.in_use"
+        assert not list(folder.glob("outbox.damaged-*"))
+        assert (folder / "outbox.db-wal").read_bytes() == before
+        other.kill()
 
 
 @pytest.fixture(scope="module")
