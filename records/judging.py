@@ -119,9 +119,7 @@ def _of_a_step(step: StepRecord, place: str, version: int) -> Iterator[Contradic
         yield Contradiction("not_tested", place, "it was not tested, and has judged measurements")
     if step.at_fault and step.verdict is not Verdict.ERROR and step.verdict is not Verdict.ABORTED:
         yield Contradiction("at_fault", place, f"it is {step.verdict}, and names roles at fault")
-    for name, times in Counter(one.name for one in step.measurements).items():
-        if times > 1:
-            yield Contradiction("repeated_measurement", place, f"{name} was measured {times} times")
+    yield from _of_repeated(step, place)
     for series in step.series:
         if len(series.at_s) != len(series.values) or len(series.values) > LONGEST_SERIES:
             text = f"{series.name} has {len(series.at_s)} times and {len(series.values)} values"
@@ -132,6 +130,16 @@ def _of_a_step(step: StepRecord, place: str, version: int) -> Iterator[Contradic
     for chance in step.chances:
         if not 0.0 <= chance.chance <= 1.0:
             yield Contradiction("chance", place, f"{chance.defect} is found with {chance.chance}")
+
+
+def _of_repeated(step: StepRecord, place: str) -> Iterator[Contradiction]:
+    """Yield the names that stand for two quantities: a name read often has one unit and limit."""
+    first: dict[str, Measurement] = {}
+    for one in step.measurements:
+        before = first.setdefault(one.name, one)
+        if (one.unit, one.limit) != (before.unit, before.limit):
+            text = f"{one.name} was measured in another unit, or by another limit, than before"
+            yield Contradiction("repeated_measurement", place, text)
 
 
 def _of_a_measurement(step: StepRecord, one: Measurement, place: str) -> Iterator[Contradiction]:

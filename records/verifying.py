@@ -69,8 +69,18 @@ class _Seen(NamedTuple):
     station: str
 
 
-def check(source: Source, keys: Mapping[str, VerifyKey], known: KeySet = KeySet()) -> Report:  # noqa: B008
-    """Verify every message of a place. `known` says which of `keys` are revoked, and since when."""
+def check(
+    source: Source,
+    keys: Mapping[str, VerifyKey],
+    known: KeySet = KeySet(),  # noqa: B008
+    now: datetime | None = None,
+) -> Report:
+    """Verify every message of a place. `known` says which of `keys` are revoked, and since when.
+
+    A record of a revoked key counts only when it was made and received before that, as at a host.
+    Who has nothing but the messages receives them `now`: a thief can write any time into a record.
+    """
+    now = now or datetime.now(UTC)
     revoked = {one.kid: one.revoked_at for one in known.keys if one.revoked_at}
     troubles: list[Trouble] = []
     seen: list[_Seen] = []
@@ -97,8 +107,10 @@ def check(source: Source, keys: Mapping[str, VerifyKey], known: KeySet = KeySet(
         started = times[header.chain] = (
             started or times.get(header.chain) or _opened_at(header.chain)
         )
-        if trouble is None and header.kid in revoked and _since(started, revoked[header.kid]):
+        if trouble is None and header.kid in revoked and _since(now, revoked[header.kid]):
             text = f"the key {header.kid} is revoked since {revoked[header.kid]}"
+            if not _since(started, revoked[header.kid]):
+                text += ", and only a host that received this before can say that it is older"
             trouble = Trouble("revoked", text, record_id, header.chain, header.position)
         if trouble is not None:
             troubles.append(trouble)

@@ -13,7 +13,13 @@ from records.judging import contradictions, repeated_keys
 from records.run import Chance, StepRecord
 from tests.records.examples import LIMIT, NOW, VOLTAGE, run, step
 
+WIDER = Limit(basis=LIMIT.basis, min=0.0, max=99.0, unit=LIMIT.unit)
 METER = InstrumentUsed(role="meter", driver="ina226")
+
+
+def again(**facts: object) -> StepRecord:
+    """Return a step that measured twice, the second time with other facts."""
+    return step(measurements=(VOLTAGE, msgspec.structs.replace(VOLTAGE, **facts)))
 
 
 def changed(**facts: object) -> StepRecord:
@@ -46,7 +52,18 @@ def test_a_true_record_contradicts_nothing() -> None:
         (run(step(started_at=NOW - timedelta(hours=1))), "time"),
         (run(steps=(), verdict=Verdict.INCOMPLETE), "no_steps"),
         (run(instruments=(METER, METER)), "repeated_role"),
-        (run(step(measurements=(VOLTAGE, VOLTAGE))), "repeated_measurement"),
+        (
+            run(step(measurements=(VOLTAGE, msgspec.structs.replace(VOLTAGE, unit="mV")))),
+            "repeated_measurement",
+        ),
+        (
+            run(step(measurements=(VOLTAGE, msgspec.structs.replace(VOLTAGE, limit=WIDER)))),
+            "repeated_measurement",
+        ),
+        (
+            run(step(measurements=(VOLTAGE, msgspec.structs.replace(VOLTAGE, value=9.0)))),
+            "outside_its_limit",
+        ),
         (run(step(measurements=())), "pass_without_measurement"),
         (run(changed(limit=None)), "no_limit"),
         (run(changed(value=5.3)), "outside_its_limit"),
@@ -148,3 +165,7 @@ def test_judging_never_raises_and_a_run_as_concluded_has_a_true_verdict(
     concluded = record.conclude()
     true = msgspec.structs.replace(record, verdict=concluded.verdict, marginal=concluded.marginal)
     assert "verdict" not in {one.what for one in contradictions(true) if not one.place}
+
+
+def test_several_readings_of_one_name_are_no_contradiction() -> None:
+    assert contradictions(run(step(measurements=(VOLTAGE, VOLTAGE)))) == []
