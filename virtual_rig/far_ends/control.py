@@ -21,7 +21,9 @@ from drivers.sim.lead import Fault
 from drivers.sim.linux.usb import SimulatedUsbBackend
 from drivers.sim.onset import Onset
 from drivers.sim.world import SimulatedTime
+from virtual_rig.far_ends.cdc_acm import SimulatedCdcAcm
 from virtual_rig.far_ends.eye import Eye, on_the_glass
+from virtual_rig.far_ends.fixture_board import FixtureBoard
 from virtual_rig.far_ends.scripted import ScriptedDevice
 from virtual_rig.far_ends.wiring import BENCH_SPEED, FarEnds, RigError
 
@@ -38,6 +40,7 @@ class Control:
         self._keyboards: dict[str, SimulatedKeyboard] = {}
         self._scripted: dict[str, ScriptedDevice] = {}
         self._hubs: dict[str, SimulatedHub] = {}
+        self._boards: dict[str, FixtureBoard] = {}
 
     def bench_speed(self) -> float:
         """Return the speed of the twins' time, as a multiple of ours."""
@@ -93,6 +96,19 @@ class Control:
         hub = SimulatedHub(its_time, SimulatedUsbBackend(its_time), port, mode=mode, vbus=vbus)
         self._ends.usbip.offer(port, hub)
         self._hubs[port] = hub
+
+    def offer_fixture_board(self, port: str, *, kind: str) -> None:
+        """Offer a fixture board that runs its own firmware."""
+        board = FixtureBoard(kind)
+        self._boards[port] = board
+        self._ends.usbip.offer(port, SimulatedCdcAcm(board, serial_number=f"BOARD{port}"))
+
+    def outputs(self, port: str) -> list[tuple[int, str, str]]:
+        """Return what the outputs of a fixture board did: µs of the board, output, value.
+
+        It can be asked after its cable was pulled.
+        """
+        return self._boards[port].told
 
     def socket_v(self, port: str, number: int) -> float:
         """Return the volts that a meter reads in a socket, from 1, of the hub at `port`."""
@@ -210,6 +226,8 @@ class Control:
             self._ends.lines[port].unplug()
             return
         self._ends.usbip.unplug(port)
+        if port in self._boards:
+            self._boards[port].lose_usb()
         self._keyboards.pop(port, None)
         self._scripted.pop(port, None)
         self._hubs.pop(port, None)
