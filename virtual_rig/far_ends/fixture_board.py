@@ -68,9 +68,10 @@ class FixtureBoard:
         return answer
 
     def lose_usb(self) -> None:
-        """Let the board see that its USB has gone."""
-        os.close(self._line)
-        self._line = -1
+        """Let the board see that its USB has gone. It may go twice."""
+        line, self._line = self._line, -1
+        if line >= 0:
+            os.close(line)
 
     def close(self) -> None:
         """End the board."""
