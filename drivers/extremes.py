@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from drivers.uncertain import ROOT_3, Cause, Uncertain, mean
+from drivers.uncertain import ROOT_3, Cause, Uncertain, mean, standard_uncertainty
 
 EXTREME = "extreme of several readings"
 DISTANCE = "distance near zero"
@@ -31,11 +31,11 @@ def drawn(
 ) -> float:
     """Return `function(values)` with what varying the causes does to it: bias and spread.
 
-    A plain float among the values leaves the result without causes.
+    A value of unknown uncertainty leaves the result without causes.
     """
     found = function([float(one) for one in values])
-    known = [one for one in values if isinstance(one, Uncertain) and one.moves]
-    if len(known) < len(values):
+    known = [one for one in values if isinstance(one, Uncertain)]
+    if not _all_known(values):
         return found
     causes = list(dict.fromkeys(cause for one in known for cause in one.moves))
     place = {cause: number for number, cause in enumerate(causes)}
@@ -52,6 +52,10 @@ def drawn(
     bias = math.fsum(errors) / draws
     around = math.sqrt(math.fsum((one - bias) ** 2 for one in errors) / (draws - 1))
     return Uncertain(found, {Cause(kind): math.hypot(bias, around)})
+
+
+def _all_known(values: Sequence[float]) -> bool:
+    return all(standard_uncertainty(one) is not None for one in values)
 
 
 def evenness(values: Sequence[float]) -> float:
@@ -73,7 +77,7 @@ def span(values: Sequence[float]) -> float:
     an output that does not move at all, they are drawn.
     """
     plain = _span(values)
-    if not all(isinstance(one, Uncertain) for one in values):
+    if not _all_known(values):
         return plain
     difference = max(values) - min(values)
     if isinstance(difference, Uncertain) and difference >= 4 * difference.standard > 0:
@@ -98,8 +102,8 @@ def highest(values: Sequence[float]) -> float:
 def _extreme(values: Sequence[float], choose: Callable[[Sequence[float]], float]) -> float:
     """Choose one reading. What it has in common with the others stays; the rest is drawn."""
     chosen = choose(values)
-    if len(values) < 2 or not all(isinstance(one, Uncertain) for one in values):
-        return chosen
+    if len(values) < 2 or not _all_known(values):
+        return chosen if len(values) < 2 else float(chosen)
     middle = mean(values)
     if not isinstance(middle, Uncertain) or not isinstance(chosen, Uncertain):
         return chosen

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from drivers.uncertain import Channel, Ranges
+from drivers.uncertain import Channel, Ranges, unknown
 
 
 class Rated:
@@ -34,11 +34,13 @@ class Rated:
         }
 
     def lift(self, quantity: str, value: float, *, resolution: float | None = None) -> float:
-        """Return a reading with its causes of error; as it is where its accuracy is unknown.
+        """Return a reading with its causes of error; an unknown one where no accuracy is stated.
 
         `resolution` is that of this reading, where it depends on more than the value.
         """
         if self._lifts is None:
             self.rate(self.accuracies({}))
         channel = (self._lifts or {}).get(quantity)
-        return value if channel is None else channel.lift(value, resolution=resolution)
+        if channel is None:
+            return unknown(value, quantity, self)
+        return channel.lift(value, resolution=resolution)

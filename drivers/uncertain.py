@@ -24,7 +24,7 @@ ROOT_12 = math.sqrt(12)
 
 GAIN, OFFSET, LIMIT = "gain", "offset", "specification"
 RESOLUTION, NOISE, DRIFT, CERTIFICATE = "resolution", "noise", "drift", "certificate"
-TEMPERATURE = "temperature"
+TEMPERATURE, UNKNOWN = "temperature", "unknown"
 """Kinds of causes. Each word stands in records."""
 
 
@@ -121,7 +121,29 @@ def _sum(one: Uncertain, by_one: float, other: float, by_other: float) -> Moves:
 
 def standard_uncertainty(value: object) -> float | None:
     """Return the standard uncertainty; None where it is not known: never 0 for want of a cause."""
-    return (value.standard or None) if isinstance(value, Uncertain) else None
+    found = value.standard if isinstance(value, Uncertain) else 0.0
+    return found if found > 0 else None  # an unknown cause moves a value by no number
+
+
+def unknown(value: float, quantity: str = "", owner: object = None) -> Uncertain:
+    """Return a reading of unknown accuracy. Whatever is calculated from it is as unknown.
+
+    (A plain float is a constant: exact when a reading is multiplied by it.)
+    """
+    return Uncertain(value, {Cause(UNKNOWN, quantity, owner): math.nan})
+
+
+def largest_error(value: object) -> float | None:
+    """Return the sum of the limits behind a reading; None where its accuracy is unknown.
+
+    A rectangular cause counts with its bound, any other with three standard uncertainties. Two
+    instruments that are within their limits never differ by more than both sums.
+    """
+    if standard_uncertainty(value) is None or not isinstance(value, Uncertain):
+        return None
+    return sum(
+        abs(move) * (ROOT_3 if cause.rectangular else 3.0) for cause, move in value.moves.items()
+    )
 
 
 def mean(values: Iterable[float]) -> float:
@@ -239,13 +261,13 @@ class Channel:
         self._ranges = [(one, [(term, self._cause(term)) for term in one.terms]) for one in ranges]
 
     def lift(self, value: float, *, resolution: float | None = None) -> float:
-        """Return the reading with its causes; as it is where nothing is promised of it.
+        """Return the reading with its causes; an unknown one where nothing is promised of it.
 
         `resolution` is that of this reading, in place of its range's.
         """
         found = next((one for one in self._ranges if abs(value) <= one[0].up_to), None)
         if found is None:
-            return value
+            return unknown(value, self._quantity, self._owner)
         told, terms = found
         moves: dict[Cause, float] = {}
         for term, cause in terms:

@@ -48,6 +48,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> int:
     from station.rig.config import ConfigError, load
+    from station.rig.outlook import no_witness, uncalibrated, undecided
 
     try:
         config = load(chosen.config)
@@ -63,6 +64,11 @@ def _check(chosen: argparse.Namespace) -> int:
                 "plans": [plan.id for plan in slot.plans],
                 "incomplete": {plan.id: plan.incomplete for plan in slot.plans if plan.incomplete},
                 "asks": list(slot.asks),
+                "undecided": {
+                    plan.id: [str(said) for said in undecided(config, slot.name, plan)]
+                    for plan in slot.plans
+                },
+                "uncalibrated": list(uncalibrated(config, slot.name)),
                 "roles": {role: named.driver for role, named in slot.roles.items()},
                 "shared": dict(slot.shared),
             }
@@ -87,6 +93,12 @@ def _check(chosen: argparse.Namespace) -> int:
                     name for name, one in ratings if not one.product and name not in ask.told
                 )
                 print(f"    {plan.id} asks for the label: {asked}")
+            for said in undecided(config, slot.name, plan):
+                print(f"    {plan.id}: {said.words}")
+            for why in no_witness(config, slot.name, plan):
+                print(f"    {plan.id}: the load is no witness of the meter: {why}")
+        if roles := ", ".join(uncalibrated(config, slot.name)):
+            print(f"    uncalibrated, judged by their data sheets: {roles}")
     return 0
 
 

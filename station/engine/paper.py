@@ -14,7 +14,7 @@ know. What a device adds, such as an output that jumps about, shows only when it
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from drivers.uncertain import Channel, Ranges, standard_uncertainty
+from drivers.uncertain import Channel, Ranges, standard_uncertainty, unknown
 from records import Limit
 from records.rules import COVERAGE_FACTOR, Rule, undecidable
 from station.engine.plan import PlannedStep
@@ -46,7 +46,7 @@ class Paper:
         """Return a reading; parts of one instrument have errors of their own."""
         ranges = self._accuracies.get(role, {}).get(quantity)
         if not ranges:
-            return value
+            return unknown(value, quantity)
         key = (role, quantity, part)
         if key not in self._channels:
             owner = self._roles.setdefault(role, Role(role))

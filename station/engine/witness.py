@@ -10,6 +10,7 @@ raises `BenchFault` when the witness clears the device:
     Witness             an operator; after each answer the device has to show that it is there
     must_be_the_same    a device that was replaced during a question is not judged
     must_stay_silent    what comes back after a question may have been out before it
+    may_differ          how far two instruments of one quantity may be apart
     look_twice          what one look shows, a second look has to show, too
     press_by_hand       what a finger finds bad, a hand has to find bad, too
 """
@@ -19,6 +20,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeVar
 
 from drivers.errors import BusMissing, HubMissing, NoReply, NotConnected
+from drivers.uncertain import largest_error
 from records import Phrase, Value
 from station.engine.clock import Clock
 from station.engine.events import Choice
@@ -131,6 +133,17 @@ def must_stay_silent(back: bool, fault: str, *, roles: AbstractSet[str], **value
     """Raise `BenchFault` when a device that was silent is back: it may have been out before."""
     if back:
         raise BenchFault(fault, roles=roles, text="", **values)
+
+
+def may_differ(one: float, other: float, unknown: float) -> float:
+    """Return how far two good instruments may be apart: the sum of their specification limits.
+
+    Where the accuracy of one is not known it is no witness; then `unknown` is the band that only a
+    broken bench leaves.
+    """
+    limits = largest_error(one), largest_error(other)
+    known = [limit for limit in limits if limit is not None]
+    return sum(known) if len(known) == len(limits) else unknown
 
 
 def look_twice(

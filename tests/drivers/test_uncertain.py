@@ -24,11 +24,13 @@ from drivers.uncertain import (
     Term,
     Uncertain,
     at_least,
+    largest_error,
     mean,
     repeated,
     root,
     spread,
     standard_uncertainty,
+    unknown,
 )
 
 GAIN_1 = (Accuracy("x", (Term(GAIN, gain=0.01),)),)
@@ -263,6 +265,36 @@ SAME = Cause("same")
 )
 def test_nothing_is_known_of_a_number_without_causes(plain: object) -> None:
     assert standard_uncertainty(plain) is None
+
+
+@given(expressions, st.lists(st.floats(0.5, 50), min_size=4, max_size=4), st.integers(0, 3))
+def test_whatever_is_calculated_from_a_reading_of_unknown_accuracy_is_as_unknown(
+    expression: Any, values: list[float], which: int
+) -> None:
+    """However it is multiplied, averaged or cancelled: a plain float would count as exact."""
+    ours: list[Any] = [Channel("a", GAIN_1).lift(one) for one in values]
+    ours[which] = Channel("b", (GAIN_1[0]._replace(up_to=0.1),)).lift(values[which])
+    try:
+        found = evaluate(expression, ours)
+    except ZeroDivisionError:
+        return
+    if uses(expression, which):
+        assert standard_uncertainty(found) is None
+
+
+def uses(expression: Any, which: int) -> bool:
+    head, *rest = expression
+    if head in ("x", "c"):
+        return bool(head == "x" and rest[0] == which)
+    return any(uses(one, which) for one in rest)
+
+
+def test_helpers_know_what_is_unknown() -> None:
+    known, lost = Channel("V", GAIN_1).lift(5.0), unknown(4.0)
+    for helper in (mean, repeated, evenness, span, lowest, highest):
+        assert standard_uncertainty(helper([known, lost, known])) is None
+    assert standard_uncertainty(distance((known, lost), (0.0, 0.0))) is None
+    assert largest_error(lost * known) is None
 
 
 def test_a_mean_with_one_reading_of_unknown_accuracy_is_unknown() -> None:

@@ -1,0 +1,90 @@
+"""Before any run a rig says what it cannot decide, and who is no witness."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station.compose import DEMO_RIG
+from station.rig.config import load
+from station.rig.outlook import no_witness, uncalibrated, undecided
+from station.rig.slots import StationConfig
+
+DEMO = load(DEMO_RIG)
+
+
+def without(tmp_path: Path, *lines: str) -> StationConfig:
+    """Return the demonstration's rig without some lines of its file."""
+    text = DEMO_RIG.read_text(encoding="utf-8")
+    for line in lines:
+        assert line in text
+        text = text.replace(line, "")
+    tomllib.loads(text)
+    path = tmp_path / "station.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def first(config: StationConfig, slot: str) -> Any:
+    return config.slots[slot].plans[0]
+
+
+def test_the_demonstration_decides_all_but_the_power_without_load() -> None:
+    found = {
+        str(why)
+        for slot in DEMO.slots.values()
+        for plan in slot.plans
+        for why in undecided(DEMO, slot.name, plan)
+    }
+    assert found == {"limit.uncertainty_too_large (measurements no_load_power.no_load_power)"}
+
+
+@pytest.mark.parametrize(
+    ("line", "slot", "lost"),
+    [
+        ("shunt_tolerance_percent = 0.5\nmax_a = 4.0", "display-1", "standby_power.standby_power"),
+        ("shunt_tolerance_percent = 0.5\nmax_a = 1.0", "keyboard-1", "enumeration.idle_current"),
+    ],
+)
+def test_a_shunt_of_unknown_tolerance_costs_what_its_current_decides(
+    tmp_path: Path, line: str, slot: str, lost: str
+) -> None:
+    config = without(tmp_path, line.partition("\n")[0] + "\n")
+    said = [str(why) for why in undecided(config, slot, first(config, slot))]
+    assert any(why.startswith("limit.uncertainty_unknown") and lost in why for why in said)
+
+
+def test_zones_as_sold_cannot_judge_how_even_a_screen_is(tmp_path: Path) -> None:
+    factors = "factors = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]\n"
+    config = without(tmp_path, factors, "factor_uncertainty_percent = 0.5\n")
+    said = [str(why) for why in undecided(config, "display-1", first(config, "display-1"))]
+    assert said == ["limit.uncertainty_too_large (measurements uniformity.uniformity)"]
+
+
+def test_the_demonstrations_load_is_a_witness_of_its_meter() -> None:
+    assert list(no_witness(DEMO, "adapter-1", first(DEMO, "adapter-1"))) == []
+
+
+def test_a_load_of_unknown_accuracy_is_no_witness(tmp_path: Path) -> None:
+    table = "[slots.adapter-1.roles.load.accuracy.voltage_v]\ngain_percent = 0.05\noffset = 0.024\n"
+    table += (
+        'resolution = 0.001\nsource = "demonstration: limits of a relative, B&K 8500B at 120 V"\n'
+    )
+    config = without(tmp_path, table)
+    said = list(no_witness(config, "adapter-1", first(config, "adapter-1")))
+    assert said == ["the accuracy of the load or the meter is not known"]
+
+
+def test_a_load_that_may_be_too_far_off_is_no_witness(tmp_path: Path) -> None:
+    text = DEMO_RIG.read_text(encoding="utf-8").replace("offset = 0.024", "offset = 0.9")
+    path = tmp_path / "station.toml"
+    path.write_text(text, encoding="utf-8")
+    config = load(path)
+    (said,) = no_witness(config, "adapter-1", first(config, "adapter-1"))
+    assert "a third of the tolerance is 0.65 V" in said
+
+
+def test_what_measures_without_a_certificate_is_said_to_be_uncalibrated() -> None:
+    assert list(uncalibrated(DEMO, "adapter-1")) == ["mains_meter", "load"]
+    assert list(uncalibrated(DEMO, "keyboard-1")) == ["meter", "light"]  # a KA3005P reads nothing
