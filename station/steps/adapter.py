@@ -287,11 +287,10 @@ def _load_points(
     told: Paper, *, rated_voltage_v: float, rated_current_a: float, **others: Any
 ) -> dict[str, float]:
     """Take the voltage as it may fall, and the least efficiency that passes."""
-    found: dict[str, float] = {}
-    voltages_v, efficiencies = [], []
+    found, voltages_v, efficiencies = dict[str, float](), [], []
     for number, percent in enumerate(LOAD_POINTS_PERCENT):
-        regulated = 1 - told.edge("regulation", 5.0) / 100 * number / 3
-        voltage_v = told("meter", "voltage_v", rated_voltage_v * regulated)
+        fallen = told.edge("regulation", 5.0) / 100 * number / 3
+        voltage_v = told("meter", "voltage_v", rated_voltage_v * (1 - fallen))
         out_w = voltage_v * told("meter", "current_a", rated_current_a * percent / 100)
         in_w = 100 * float(out_w) / told.edge("average_efficiency", 85.0)
         efficiencies.append(100 * out_w / told("mains_meter", "power_w", in_w))
@@ -334,8 +333,7 @@ def hot(
 
 @hot.on_paper
 def _hot(told: Paper, *, rated_voltage_v: float, **others: Any) -> dict[str, float]:
-    cold_v = told("meter", "voltage_v", rated_voltage_v)
-    warm_v = told("meter", "voltage_v", 0.98 * rated_voltage_v)
+    cold_v, warm_v = (told("meter", "voltage_v", part * rated_voltage_v) for part in (1.0, 0.98))
     return {
         "hot_deviation": _deviation_percent(warm_v, rated_voltage_v),
         "warm_up_change": 100 * (warm_v - cold_v) / rated_voltage_v,

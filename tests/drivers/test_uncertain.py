@@ -271,7 +271,7 @@ def test_nothing_is_known_of_a_number_without_causes(plain: object) -> None:
 def test_whatever_is_calculated_from_a_reading_of_unknown_accuracy_is_as_unknown(
     expression: Any, values: list[float], which: int
 ) -> None:
-    """However it is multiplied, averaged or cancelled: a plain float would count as exact."""
+    """A plain float would count as exact: multiplied, averaged or cancelled."""
     ours: list[Any] = [Channel("a", GAIN_1).lift(one) for one in values]
     ours[which] = Channel("b", (GAIN_1[0]._replace(up_to=0.1),)).lift(values[which])
     try:

@@ -26,7 +26,7 @@ def reading(ranges: tuple[Accuracy, ...], true: float, chance: Random) -> float:
 
 @given(st.floats(1.0, 30.0), st.floats(0.0, 8.0), st.integers(0, 2**32))
 def test_two_good_ones_never_convict_each_other(volts: float, amperes: float, seed: int) -> None:
-    """Whatever their errors within their limits, and the leads between them."""
+    """Their errors are anything within their limits, and leads are between them."""
     chance = Random(seed)
     drop_v = chance.uniform(0, LEAD_OHM) * amperes * 0.9
     meter = Power(reading(METER, volts, chance), amperes, 0.0)
