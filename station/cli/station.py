@@ -47,8 +47,8 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
+    from station.cli.outlook import no_witness, uncalibrated, undecided
     from station.rig.config import ConfigError, load
-    from station.rig.outlook import no_witness, uncalibrated, undecided
 
     try:
         config = load(chosen.config)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from station.cli.outlook import no_witness, uncalibrated, undecided
 from station.compose import DEMO_RIG
 from station.rig.config import load
-from station.rig.outlook import no_witness, uncalibrated, undecided
 from station.rig.slots import StationConfig
 
 DEMO = load(DEMO_RIG)
