@@ -26,11 +26,13 @@ def drawn(
     values: Sequence[float],
     kind: str,
     *,
+    around: Sequence[float] | None = None,
     draws: int = DRAWS,
     seed: int = 1,
 ) -> float:
     """Return `function(values)` with what varying the causes does to it: bias and spread.
 
+    The causes vary around the values, or `around` others that are as likely.
     A value of unknown uncertainty leaves the result without causes.
     """
     found = function([float(one) for one in values])
@@ -39,7 +41,12 @@ def drawn(
         return found
     causes = list(dict.fromkeys(cause for one in known for cause in one.moves))
     place = {cause: number for number, cause in enumerate(causes)}
-    rows = [(float(one), [(place[c], m) for c, m in one.moves.items()]) for one in known]
+    middles = [float(one) for one in (values if around is None else around)]
+    from_here = function(middles)
+    rows = [
+        (middle, [(place[c], m) for c, m in one.moves.items()])
+        for middle, one in zip(middles, known, strict=True)
+    ]
     chance = Random(seed)
     errors: list[float] = []
     for _ in range(draws):
@@ -48,10 +55,10 @@ def drawn(
             for cause in causes
         ]
         varied = [value + sum(move * by[at] for at, move in moves) for value, moves in rows]
-        errors.append(function(varied) - found)
+        errors.append(function(varied) - from_here)
     bias = math.fsum(errors) / draws
-    around = math.sqrt(math.fsum((one - bias) ** 2 for one in errors) / (draws - 1))
-    return Uncertain(found, {Cause(kind): math.hypot(bias, around)})
+    deviation = math.sqrt(math.fsum((one - bias) ** 2 for one in errors) / (draws - 1))
+    return Uncertain(found, {Cause(kind): math.hypot(bias, deviation)})
 
 
 def _all_known(values: Sequence[float]) -> bool:
@@ -63,7 +70,28 @@ def evenness(values: Sequence[float]) -> float:
 
     What all share cancels; what each has of its own makes the quotient too low.
     """
-    return drawn(_lowest_over_highest, values, EXTREME)
+    return drawn(_lowest_over_highest, values, EXTREME, around=_levelled(values))
+
+
+def _levelled(values: Sequence[float]) -> list[float]:
+    """Return readings of which those that may be the extreme lie at one level, their mean.
+
+    Readings have their errors already, and look less even than what they are readings of: to vary
+    them once more would find too small a bias.
+    """
+    level = [float(one) for one in values]
+    for extreme in (max(values), min(values)):
+        near = [n for n, one in enumerate(values) if _may_be_equal(one, extreme)]
+        middle = math.fsum(float(values[n]) for n in near) / len(near)
+        for n in near:
+            level[n] = middle
+    return level
+
+
+def _may_be_equal(one: float, other: float) -> bool:
+    apart = one - other
+    sure = standard_uncertainty(apart)
+    return one is other or sure is None or abs(apart) <= 4 * sure
 
 
 def _lowest_over_highest(values: Sequence[float]) -> float:
@@ -82,7 +110,7 @@ def span(values: Sequence[float]) -> float:
     difference = max(values) - min(values)
     if isinstance(difference, Uncertain) and difference >= 4 * difference.standard > 0:
         return difference
-    return drawn(_span, values, EXTREME)
+    return drawn(_span, values, EXTREME, around=_levelled(values))
 
 
 def _span(values: Sequence[float]) -> float:
@@ -108,7 +136,7 @@ def _extreme(values: Sequence[float], choose: Callable[[Sequence[float]], float]
     if not isinstance(middle, Uncertain) or not isinstance(chosen, Uncertain):
         return chosen
     own = [one - middle for one in values]
-    rest = drawn(lambda these: choose(these), own, EXTREME)
+    rest = drawn(choose, own, EXTREME, around=_levelled(own))
     common = {
         cause: move
         for cause, move in chosen.moves.items()

@@ -273,7 +273,7 @@ class Channel:
         for term, cause in terms:
             move = term.gain * value
             if term.offset:
-                move = math.copysign(abs(move) + term.offset, value) if move else term.offset
+                move = abs(move) + term.offset  # one limit, of the same sign on both sides of zero
             move /= ROOT_3 if term.coverage is None else term.coverage
             moves[cause] = moves.get(cause, 0.0) + move
         step = told.resolution if resolution is None else resolution

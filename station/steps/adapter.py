@@ -291,8 +291,9 @@ def _load_points(
     for number, percent in enumerate(LOAD_POINTS_PERCENT):
         fallen = told.edge("regulation", 5.0) / 100 * number / 3
         voltage_v = told("meter", "voltage_v", rated_voltage_v * (1 - fallen))
-        out_w = voltage_v * told("meter", "current_a", rated_current_a * percent / 100)
-        in_w = 100 * float(out_w) / told.edge("average_efficiency", 85.0)
+        drawn_a = rated_current_a * percent / 100
+        out_w = voltage_v * told("meter", "current_a", drawn_a)
+        in_w = rated_voltage_v * (1 - fallen) * drawn_a / told.edge("average_efficiency", 85) * 100
         efficiencies.append(100 * out_w / told("mains_meter", "power_w", in_w))
         voltages_v.append(voltage_v)
         found[f"deviation_{percent}"] = _deviation_percent(voltage_v, rated_voltage_v)
