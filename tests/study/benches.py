@@ -85,7 +85,7 @@ class Exact(Paper):
 
 
 class Found(NamedTuple):
-    """What the study found of one measurement; `held` counts the benches whose interval did."""
+    """The finding on one measurement; `held` counts the benches whose interval holds the truth."""
 
     step: str
     measurement: str
