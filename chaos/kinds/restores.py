@@ -33,6 +33,9 @@ def _with_a_backup(line: Line) -> Path:
     """Return a backup from the middle of some devices, all of which are at the host."""
     line.backups += 1
     backup = line.folder / f"backup-{line.backups}"
+    line.test(1)
+    line.wait_shown(1)
+    line.settle()  # a host that has just started may have no database yet
     line.test(DEVICES)
     line.wait_shown(line.now().shown + DEVICES // 2)
     if line.pace_host("backup", str(backup)) != 0:
