@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from drivers.linux.local import LocalHardware
+from drivers.uncertain import GAIN, OFFSET, Accuracy, Channel, Term
 from records import Basis, Limit, Reading, Verdict
 from station.console import CommandRefused, DeliveryNotice, Notice, SlotNotice
 from station.delivery.broker import BrokerAddress
@@ -22,15 +23,24 @@ CONNECT_S = 10.0
 SETTLE_S = 0.01
 
 
+METER = Channel(
+    "voltage_v",
+    (Accuracy("of the benchmark", (Term(GAIN, gain=0.001), Term(OFFSET, offset=0.0075)), 0.00125),),
+)
+"""With the causes that a power monitor states: a benchmark with uncertainty on."""
+
+
 @step(voltage="V")
 def measure(clock: Clock, *, dwell_s: float = 0.0) -> Yields:
     """One value, after a while."""
     if dwell_s:
         clock.sleep(dwell_s)
-    yield Reading("voltage", 5.0)
+    yield Reading("voltage", METER.lift(5.0))
 
 
-LIMITS = {"voltage": Limit(basis=Basis.PROPOSAL, min=0.0, max=10.0, unit="V")}
+LIMITS = {
+    "voltage": Limit(basis=Basis.PROPOSAL, min=0.0, max=10.0, unit="V", uncertainty=1.0),
+}
 
 
 def plan(steps: int, dwell_s: float = 0.0) -> Plan:
@@ -39,6 +49,7 @@ def plan(steps: int, dwell_s: float = 0.0) -> Plan:
         title="Benchmark",
         kind="benchmark",
         guideline="none",
+        rule="simple",
         steps=tuple(
             PlannedStep(
                 "benchmark.measure", f"Step {number}", "", measure, {"dwell_s": dwell_s}, LIMITS

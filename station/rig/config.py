@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -55,6 +55,9 @@ class _SlotTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     when_plugged: WhenPlugged = "offer"
 
 
+Calibration = Literal["judge", "remark"]
+
+
 class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     station: str
     operator: str = ""
@@ -67,6 +70,7 @@ class _StationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     driver_folders: tuple[str, ...] = ()
     broker: BrokerAddress = BrokerAddress()
     keep: Keep = Keep()
+    calibration: Calibration = "judge"
     dialects: dict[str, Any] = {}
     shared: dict[str, Any] = {}
     slots: dict[str, Any]
@@ -140,6 +144,7 @@ class _Reader:
             data=Path(top.data),
             broker=top.broker,
             keep=top.keep,
+            remarks_only=top.calibration == "remark",
             shared=shared,
             slots=slots,
             driver_folders=self._drivers,

@@ -53,6 +53,7 @@ class StationConfig(msgspec.Struct, frozen=True):
     slots: Mapping[str, SlotConfig]
     driver_folders: tuple[Path, ...] = ()
     keep: Keep = Keep()
+    remarks_only: bool = False
     language: str = words.ENGLISH
     word_folders: tuple[Path, ...] = ()
 

@@ -71,6 +71,7 @@ class Runs:
             instruments=(),
             software=SOFTWARE,
             clock_synchronised=clock_is_synchronised(),
+            remarks_only=self._config.remarks_only,
             simulated=self._simulated,
             started_at=now,
             duration_s=0.0,

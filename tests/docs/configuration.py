@@ -27,6 +27,8 @@ STATION = {
     " this order, before the shipped ones; see [add an instrument](../how-to/add-an-instrument.md)",
     "dialects": "`[dialects.NAME]`, SCPI dialects of your own",
     "broker": "`[broker]`, see below",
+    "calibration": "`judge`: an instrument whose calibration is over judges nothing; `remark`, for"
+    " a start-up phase: it does, and each record says so",
     "keep": "`[keep]`, how long records stay after their delivery, see below",
     "shared": "`[shared.NAME]`, one for each instrument that several slots use",
     "slots": "`[slots.NAME]`, at least one; the order is the order on the screen",

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from station.cli.outlook import no_witness, uncalibrated, undecided
+from records.rules import rule
+from station.cli.outlook import accuracies_of, no_witness, uncalibrated, undecided
 from station.compose import DEMO_RIG
+from station.engine.paper import outlook
 from station.rig.config import load
 from station.rig.slots import StationConfig
 
@@ -88,3 +90,60 @@ def test_a_load_that_may_be_too_far_off_is_no_witness(tmp_path: Path) -> None:
 def test_what_measures_without_a_certificate_is_said_to_be_uncalibrated() -> None:
     assert list(uncalibrated(DEMO, "adapter-1")) == ["mains_meter", "load"]
     assert list(uncalibrated(DEMO, "keyboard-1")) == ["meter", "light"]  # a KA3005P reads nothing
+
+
+# Which readings carry an uncertainty
+
+CARRY = {
+    "adapter.no_load": {"no_load_deviation"},
+    "adapter.no_load_power": {"no_load_power"},
+    "adapter.load_points": {
+        "deviation_25", "deviation_50", "deviation_75", "deviation_100", "average_efficiency",
+        "regulation",
+    },
+    "adapter.hot": {"hot_deviation", "warm_up_change"},
+    "adapter.overload": {"overload_power", "recovery_time", "recovered_deviation"},
+    "power.powers_up": {"supply_current"},
+    "display.brightness_sweep": {"brightness_range"},
+    "display.luminance": {"luminance"},
+    "display.uniformity": {"uniformity"},
+    "display.contrast": {"contrast"},
+    "display.colour": {
+        "white_deviation", "grey_deviation", "red_deviation", "green_deviation", "blue_deviation",
+    },
+    "display.backlight": {"dark_luminance", "warm_up"},
+    "display.standby_power": {"standby_power"},
+    "keyboard.enumeration": {"idle_current"},
+    "keyboard.leds": {"caps_led"},
+}  # fmt: skip
+"""Each judged measurement that is no count and no answer, by its step."""
+
+
+def test_each_limit_on_a_measured_number_states_what_it_needs_and_no_other_does() -> None:
+    stated: dict[str, set[str]] = {}
+    for slot in DEMO.slots.values():
+        for plan in slot.plans:
+            for planned in plan.steps:
+                for name, limit in planned.limits.items():
+                    if limit.uncertainty is not None:
+                        stated.setdefault(planned.use, set()).add(name)
+    assert stated == CARRY
+
+
+def test_each_of_them_is_known_on_the_demonstrations_bench() -> None:
+    for slot in DEMO.slots.values():
+        accuracies = accuracies_of(DEMO, slot.name)
+        for plan in slot.plans:
+            for planned in plan.steps:
+                told = outlook(planned, accuracies, rule(plan.rule))
+                for name in CARRY.get(planned.use, set()) & planned.limits.keys():
+                    assert (told[name].expanded or 0) > 0, (planned.use, name)
+
+
+@pytest.mark.parametrize(("said", "remarks"), [("judge", False), ("remark", True)])
+def test_a_start_up_phase_is_stated_in_the_file(tmp_path: Path, said: str, remarks: bool) -> None:
+    path = tmp_path / "station.toml"
+    text = DEMO_RIG.read_text(encoding="utf-8")
+    path.write_text(f'calibration = "{said}"\n{text}', encoding="utf-8")
+    assert load(path).remarks_only is remarks
+    assert DEMO.remarks_only is False
