@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from host_agent.mqtt import Address, Version
 from records.toml.tables import MistakesInFile, TableError, convert, read
-from records.words import ENGLISH, languages
+from records.words import ENGLISH, language, languages
 
 
 def _says(description: str) -> Meta:
@@ -72,7 +72,8 @@ class WebConfig(_Section, frozen=True):
     """`names` are host names under which browsers may ask for the page, beside addresses.
 
     Pages speak `language` to a browser that asks for none that they know, and say times in
-    `time_zone` beside UTC; an empty one is that of the machine.
+    `time_zone` beside UTC; an empty one is that of the machine. `word_folders` hold languages of
+    one's own, beside the file unless absolute.
     """
 
     listen: Annotated[
@@ -84,6 +85,10 @@ class WebConfig(_Section, frozen=True):
     ] = []
     language: Annotated[str, _says('a language, as in language = "fr"')] = ENGLISH
     time_zone: Annotated[str, _says('a time zone, as in time_zone = "Africa/Accra"')] = ""
+    word_folders: Annotated[
+        list[Annotated[str, Meta(min_length=1)]],
+        _says('a list of folders, as in word_folders = ["/etc/pace-host/words"]'),
+    ] = []
 
 
 class LimitsConfig(_Section, frozen=True):
@@ -193,7 +198,11 @@ def _contradictions(config: HostConfig, beside: Path) -> Iterable[str]:
     broker, tls = config.broker, config.broker.tls
     checks: list[tuple[str, Callable[[], object]]] = [
         ("web.listen", lambda: parse_address(config.web.listen)),
-        ("web.language", lambda: _known_language(config.web.language)),
+        ("web.word_folders", lambda: _read_words(word_folders(config, beside))),
+        (
+            "web.language",
+            lambda: _known_language(config.web.language, word_folders(config, beside)),
+        ),
         ("web.time_zone", lambda: time_zone(config.web.time_zone)),
     ]
     if broker.password_file:
@@ -220,9 +229,24 @@ def time_zone(name: str) -> ZoneInfo | None:
         raise ValueError(f"{name!r} is no time zone such as Africa/Accra") from error
 
 
-def _known_language(code: str) -> None:
-    if code not in languages():
-        raise ValueError(f"no language {code!r}; there are {', '.join(languages())}")
+def word_folders(config: HostConfig, beside: Path) -> tuple[Path, ...]:
+    """Return the folders with a site's own catalogues; relative ones start from `beside`."""
+    return tuple(beside / folder for folder in config.web.word_folders)
+
+
+def _read_words(folders: tuple[Path, ...]) -> None:
+    """Raise `ValueError` for a folder that is not there, and for a broken catalogue."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder")
+        for path in sorted(folder.glob("*.po")):
+            language(path.stem, folders)
+
+
+def _known_language(code: str, folders: tuple[Path, ...]) -> None:
+    known = languages(folders)
+    if code not in known:
+        raise ValueError(f"no language {code!r}; there are {', '.join(known)}")
 
 
 def _tls_context(tls: Tls, beside: Path) -> ssl.SSLContext:

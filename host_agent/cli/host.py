@@ -63,7 +63,13 @@ def run(options: argparse.Namespace) -> None:
     """Run the host until it is told to stop."""
     import asyncio
 
-    from host_agent.config import ConfigError, broker_address, parse_address, time_zone
+    from host_agent.config import (
+        ConfigError,
+        broker_address,
+        parse_address,
+        time_zone,
+        word_folders,
+    )
     from host_agent.service import Service
     from host_agent.store import StoreError
     from host_agent.web.manner import Manner
@@ -80,7 +86,11 @@ def run(options: argparse.Namespace) -> None:
                 config.broker.mqtt_version,
                 parse_address(config.web.listen),
                 config.web.names,
-                Manner(config.web.language, time_zone(config.web.time_zone)),
+                Manner(
+                    config.web.language,
+                    time_zone(config.web.time_zone),
+                    word_folders(config, beside(options)),
+                ),
             )
 
             def ready(page: "ListenAddress") -> None:

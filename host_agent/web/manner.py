@@ -1,6 +1,7 @@
 """Chooses the language and the time zone in which a page speaks to its reader."""
 
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -24,6 +25,8 @@ class Manner(NamedTuple):
 
     language: str = ENGLISH
     zone: tzinfo | None = None
+    folders: tuple[Path, ...] = ()
+    """The folders with a site's own catalogues."""
 
 
 TheSpeaker = NamedDependency[SkipValidation[Speaker]]
@@ -31,26 +34,33 @@ TheSpeaker = NamedDependency[SkipValidation[Speaker]]
 
 def provide_say(request: AnyRequest) -> Speaker:
     """Return a speaker: of the language of `?lang=`, of the browser, or of the configuration."""
+    manner: Manner = request.app.state.manner
     if lang := request.query_params.get("lang"):
-        if lang not in known_languages():
-            raise wrong_value("lang", lang, known_languages())
-        return Speaker(lang, request.app.state.manner.zone, asked=True)
+        known = known_languages(manner.folders)
+        if lang not in known:
+            raise wrong_value("lang", lang, known)
+        return Speaker(lang, manner.zone, asked=True, folders=manner.folders)
     return speaker_without_asking(request)
 
 
 def speaker_without_asking(request: AnyRequest) -> Speaker:
     """Return a speaker for where an address names no language that pages know."""
     manner: Manner = request.app.state.manner
-    return Speaker(
-        preferred(request.headers.get("accept-language", ""), manner.language), manner.zone
-    )
+    accepted = request.headers.get("accept-language", "")
+    code = preferred(accepted, manner.language, manner.folders)
+    return Speaker(code, manner.zone, folders=manner.folders)
 
 
 def languages_of(request: AnyRequest, say: Speaker) -> list[tuple[str, str, str]]:
     """Return code, name and address of the same page in each other language."""
+    folders = request.app.state.manner.folders
     query = [one for one in request.query_params.multi_items() if one[0] != "lang"]
     return [
-        (code, Speaker(code)("language.name"), "?" + urlencode([*query, ("lang", code)]))
-        for code in known_languages()
+        (
+            code,
+            Speaker(code, folders=folders)("language.name"),
+            "?" + urlencode([*query, ("lang", code)]),
+        )
+        for code in known_languages(folders)
         if code != say.code
     ]

@@ -41,12 +41,12 @@ _ANSWERS = {
 _BASIS = {Basis.SOURCE: "source", Basis.GENERAL: "general", Basis.PROPOSAL: "proposal"}
 
 
-def known_languages() -> list[str]:
-    """Return the codes of the languages that pages speak."""
-    return languages(FOLDERS)
+def known_languages(folders: Sequence[Path] = ()) -> list[str]:
+    """Return the codes of the languages that pages speak, with those of a site's own `folders`."""
+    return languages((*folders, *FOLDERS))
 
 
-def preferred(accepted: str, otherwise: str) -> str:
+def preferred(accepted: str, otherwise: str, folders: Sequence[Path] = ()) -> str:
     """Return the first language of an `Accept-Language` header that pages speak (RFC 9110, 12.5.4).
 
     Languages that it accepts with the same weight stand in its order; `*` stands for any.
@@ -56,7 +56,7 @@ def preferred(accepted: str, otherwise: str) -> str:
         name, _, weight = part.partition(";")
         found = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", weight) if weight else None
         weighed.append((float(found[1]) if found else 0.0 if weight else 1.0, name.strip().lower()))
-    known = known_languages()
+    known = known_languages(folders)
     for weight_, name in sorted(weighed, key=lambda one: -one[0]):
         if weight_ <= 0:
             break
@@ -80,9 +80,10 @@ class Speaker:
         *,
         asked: bool = False,
         words: Language | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
-        """`zone` None: the zone of this machine."""
-        self.words = words or language(code, FOLDERS)
+        """`zone` None: the zone of this machine. `folders` hold a site's own catalogues."""
+        self.words = words or language(code, (*folders, *FOLDERS))
         self.code = code
         self.asked = asked
         self._zone = zone

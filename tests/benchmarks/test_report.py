@@ -86,7 +86,7 @@ def test_circumstances_tell_how_often_the_machine_was_busy(
 
 def test_every_program_that_is_measured_stands_where_it_is_looked_for() -> None:
     here = children.HERE
-    sources = [path.read_text() for path in here.glob("*.py")]
+    sources = [path.read_text() for path in (*here.glob("*.py"), *here.glob("host/*.py"))]
     peers = {path.stem for path in children.PEERS.glob("*.py")}
     programs = {path.stem for path in (here / "programs").glob("*.py")} - {"__init__"}
     assert {"openhtf_steps", "pyvisa_queries", "hello"} <= peers

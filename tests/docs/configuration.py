@@ -75,6 +75,7 @@ HOST = {
     "web.names": "names under which browsers may ask for the page, besides addresses,"
     " `localhost` and this machine's own name",
     "web.language": "pages speak it to a browser that asks for no language that they know",
+    "web.word_folders": "folders of your own languages, beside the file unless absolute",
     "web.time_zone": "times are said in it beside UTC, and days are its days; empty is that of the"
     " machine",
     "limits.quarantine_mib": "room for messages in quarantine in MiB, a quarter of it for each"

@@ -168,3 +168,16 @@ def test_certificates_are_loaded_from_beside_the_file(tmp_path: Path) -> None:
     )
     assert config.broker.tls == Tls("cert.pem", "cert.pem", "key.pem")
     assert broker_address(config, tmp_path).tls is not None
+
+
+def test_a_folder_of_words_that_is_not_there_is_told(tmp_path: Path) -> None:
+    [line] = mistakes(tmp_path, "[web]\nword_folders = ['gone']")
+    assert line == f"web.word_folders: {tmp_path / 'gone'} is no folder"
+
+
+def test_a_catalogue_of_one_s_own_that_is_broken_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "pt.po").write_text('msgid "page.runs\n')
+    [line] = mistakes(tmp_path, "[web]\nword_folders = ['words']")
+    assert "pt.po" in line
+    assert "1" in line

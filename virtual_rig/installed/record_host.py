@@ -1,6 +1,7 @@
 """The host's side beside the virtual rig: mosquitto as it ships, and this checkout's pace-host."""
 
 import contextlib
+import http
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,8 +74,16 @@ class RecordHost:
         return told
 
     def runs(self, station: str) -> list[Held]:
-        """Return all runs, in the order of their sequence numbers. Raises `OSError`."""
-        rows = self._ask(f"runs?station={station}&limit=500")["runs"]
+        """Return all runs, in the order of their sequence numbers. Raises `OSError`.
+
+        A station that the host has not heard of is no value of its filter: it has no runs.
+        """
+        try:
+            rows = self._ask(f"runs?station={station}&limit=500")["runs"]
+        except urllib.error.HTTPError as error:
+            if error.code != http.HTTPStatus.BAD_REQUEST:
+                raise
+            return []
         return sorted(
             Held(row["sequence"], row["asset_tag"], row["verdict"], row["record_id"])
             for row in rows

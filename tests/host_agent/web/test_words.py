@@ -135,3 +135,20 @@ def test_no_page_shows_an_id_or_a_template(client: Client, path: str) -> None:
     for lang in known_languages():
         seen = Page(client.get(f"{path}?lang={lang}").text)
         assert not re.search(r"page\.|\{\w*\}|\{\{", seen.text)
+
+
+def test_a_language_of_one_s_own_is_one_file_for_station_and_pages(tmp_path: Path) -> None:
+    (tmp_path / "pt.po").write_text(
+        'msgid ""\nmsgstr ""\n"Language: pt\\n"\n'
+        '"Content-Type: text/plain; charset=UTF-8\\n"\n'
+        '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
+        'msgid "language.name"\nmsgstr "português"\n\n'
+        'msgid "page.runs"\nmsgstr "Ensaios"\n\n'
+        'msgid "verdict.pass"\nmsgstr "PASSA"\n'
+    )
+    folders = (tmp_path,)
+    assert known_languages(folders) == ["en", "fr", "pt"]
+    assert preferred("pt-BR, en;q=0.5", "fr", folders) == "pt"
+    say = Speaker("pt", folders=folders)
+    assert (say("page.runs"), say("verdict.pass")) == ("Ensaios", "PASSA")
+    assert say("page.stations") == Speaker("en")("page.stations")
