@@ -6,8 +6,7 @@ shows when it is measured. What is not decided is not tested: neither passed nor
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
-
-import msgspec
+from typing import Any
 
 from records import Measurement, Phrase, Proof, Reading, Verdict
 from records.rules import decide, rule
@@ -36,7 +35,7 @@ class Judge:
         remarks_only: bool = False,
     ) -> None:
         self._rule = rule(by)
-        self._says_rule = bool(by)
+        self._says = str(self._rule) if by else ""
         self._roles = roles
         self._accuracies = accuracies
         self._expired = frozenset() if remarks_only else frozenset(expired)
@@ -64,26 +63,28 @@ class Judge:
         name, value = reading
         if not _is_recordable(value):
             raise ValueError(f"{name} is {value!r}")
-        facts = facts_of(value, self._roles)
+        facts: dict[str, Any] = facts_of(value, self._roles)
+        unit, bare = planned.step.units[name], plain(value)
         limit = planned.limits.get(name)
-        found = Measurement(name=name, value=plain(value), unit=planned.step.units[name], **facts)  # type: ignore[arg-type]
         if limit is None:
-            return found
-        decided = decide(limit, found.value, found.expanded_uncertainty, self._rule)
-        verdict, marginal, why = decided
-        if isinstance(value, float):
-            if owners_of(value, self._roles) & self._expired:
+            return Measurement(name=name, value=bare, unit=unit, **facts)
+        verdict, marginal, why = decide(limit, bare, facts.get("expanded_uncertainty"), self._rule)
+        if isinstance(value, float) and (self._expired or self._before):
+            if self._expired & owners_of(value, self._roles):
                 why = EXPIRED
             why = self._before.get(name) or why
         if why:
             self.undecided[name] = why
             verdict, marginal = None, False
-        return msgspec.structs.replace(
-            found,
+        return Measurement(
+            name=name,
+            value=bare,
+            unit=unit,
             limit=limit,
-            rule=str(self._rule) if self._says_rule else "",
+            rule=self._says,
             verdict=verdict,
             marginal=marginal,
+            **facts,
         )
 
     def reason(self) -> Phrase | None:

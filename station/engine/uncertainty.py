@@ -13,6 +13,8 @@ Roles = Mapping[int, str]
 
 Facts = dict[str, object]
 DIGITS = 6
+LEAST = 0.001
+"""The part of the variance below which a cause is not listed."""
 
 
 def plain(value: Value) -> Value:
@@ -39,8 +41,9 @@ def facts_of(value: Value, roles: Roles) -> Facts:
     for cause, move in value.moves.items():
         role = roles.get(id(cause.owner), "")
         name = name_of(cause, role)
-        squares[name] = squares.get(name, 0.0) + move * move
-        by_role[role] = by_role.get(role, 0.0) + move * move
+        square = move * move
+        squares[name] = squares.get(name, 0.0) + square
+        by_role[role] = by_role.get(role, 0.0) + square
     causes = sorted(squares.items(), key=lambda one: -one[1])
     standard = _rounded(standard)
     return {
@@ -50,7 +53,7 @@ def facts_of(value: Value, roles: Roles) -> Facts:
         "causes": tuple(
             WrittenCause(cause=name, standard_uncertainty=_rounded(math.sqrt(square)))
             for name, square in causes
-            if square
+            if square >= LEAST * standard * standard
         ),
         "role": max(by_role, key=lambda role: by_role[role]),
     }
