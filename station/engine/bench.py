@@ -104,6 +104,7 @@ class Bench:
     _open: dict[str, tuple[Instrument, ExitStack]] = field(default_factory=dict)
     _remarks: list[Phrase] = field(default_factory=list)
     _failed: dict[str, InstrumentUsed] = field(default_factory=dict)
+    _unsafe: list[BenchNotSafe] = field(default_factory=list)
 
     def check(self, step: Step) -> None:
         """Raise `Lacks` when the slot lacks what the step needs. Touches no hardware."""
@@ -258,9 +259,16 @@ class Bench:
         not be made safe even after opening it once more.
         """
         troubles = {name: self._let_go(name) for name in list(self._open)}
-        if unsafe := {name: trouble for name, trouble in troubles.items() if trouble}:
-            raise BenchNotSafe("; ".join(unsafe.values()), roles=unsafe.keys())
+        unsafe = {name: trouble for name, trouble in troubles.items() if trouble}
+        if unsafe or self._unsafe:
+            before = [str(one) for one in self._unsafe]
+            roles = frozenset(unsafe).union(*(one.roles for one in self._unsafe))
+            raise BenchNotSafe("; ".join([*before, *unsafe.values()]), roles=roles)
         return _together(self._remarks)
+
+    def note_unsafe(self, error: BenchNotSafe) -> None:
+        """Keep a shared actuator's trouble, which its step did not tell, for `make_safe` to tell."""
+        self._unsafe.append(error)
 
     def _let_go(self, name: str) -> str:
         """Make one role safe. Returns why it is not; what went well after all is remarked."""

@@ -4,7 +4,7 @@ Part of that is known from data sheets and certificates, before the device is to
 shows when it is measured. What is not decided is not tested: neither passed nor failed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from math import isfinite
 from typing import Any
 
@@ -40,6 +40,7 @@ class Judge:
         self._accuracies = accuracies
         self._expired = frozenset() if remarks_only else frozenset(expired)
         self._before: dict[str, str] = {}
+        self._failed_by: list[frozenset[str]] = []
         self.undecided: dict[str, str] = {}
 
     def begin(self, planned: PlannedStep) -> bool:
@@ -48,6 +49,7 @@ class Judge:
         A step on which the run depends is done in any case.
         """
         self.undecided = {}
+        self._failed_by = []
         self._before = {
             name: EXPIRED if found.roles & self._expired else found.why
             for name, found in outlook(planned, self._accuracies, self._rule).items()
@@ -76,6 +78,8 @@ class Judge:
         if why:
             self.undecided[name] = why
             verdict, marginal = None, False
+        if verdict is Verdict.FAIL:
+            self._failed_by.append(owners_of(value, self._roles))
         return Measurement(
             name=name,
             value=bare,
@@ -86,6 +90,13 @@ class Judge:
             marginal=marginal,
             **facts,
         )
+
+    def failed_without(self, roles: Set[str]) -> bool:
+        """Tell whether a reading of the step failed that certainly none of these roles gave.
+
+        A reading without causes of error does not tell its instruments: any role may have given it.
+        """
+        return any(gave and not gave & roles for gave in self._failed_by)
 
     def reason(self) -> Phrase | None:
         """Return why limits of the step were not decided; None where all were."""

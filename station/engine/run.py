@@ -225,6 +225,7 @@ def _run_step(
     taken: list[Measurement] = []
     chances: list[Chance] = []
     at_fault = frozenset[str]()
+    whole = False
     bench.asked.clear()
     yield StepStarted(number, planned.name, planned.use)
     try:
@@ -247,6 +248,7 @@ def _run_step(
                         chances.append(item)
                     else:
                         learned.append(item)
+                whole = True
             finally:
                 items.close()
         verdict, reason = _judge_all(planned, taken, judge)
@@ -260,6 +262,11 @@ def _run_step(
             reason = _as(missed, reason) if missed and never else reason
     except Cancelled:
         verdict, reason = Verdict.ABORTED, clock.reason
+    except BenchNotSafe as error:
+        verdict, reason, at_fault = Verdict.ERROR, _explain(error), error.roles
+        if whole and judge.failed_without(error.roles):
+            verdict, reason, at_fault = Verdict.FAIL, judge.reason(), frozenset()
+            bench.note_unsafe(error)
     except Exception as error:
         verdict, reason, at_fault = Verdict.ERROR, _explain(error), _blame(error)
     record = msgspec.structs.replace(

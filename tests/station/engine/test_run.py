@@ -514,6 +514,29 @@ def test_a_shared_actuator_that_stays_stuck_is_told_as_danger_by_its_step() -> N
     assert lock.acquire("right", timeout_s=0)
 
 
+@pytest.mark.parametrize(
+    ("owner", "verdict"),
+    [("meter", Verdict.FAIL), ("relay", Verdict.ERROR), ("", Verdict.ERROR)],
+)
+def test_a_failure_stands_when_a_shared_actuator_sticks_that_had_no_part_in_it(
+    owner: str, verdict: Verdict
+) -> None:
+    relay, meter = Relay(stuck=-1), Meter()
+    lock = SharedLock("relay")
+    bench = make_bench(relay=Socketed(relay).place(shared=lock), meter=Socketed(meter).place())
+    owners: dict[str, object] = {"meter": meter, "relay": relay}
+    meter.voltage_v = Uncertain(0.0, {Cause("gain", "voltage_v", owners.get(owner)): 0.01})
+    record = finish(bench, GOOD)
+    assert named(record, "measure").verdict is verdict
+    assert record.verdict is verdict
+    (why,) = record.not_safe
+    assert (why.id, why.text.partition(":")[0]) == (NOT_SAFE, "relay")
+    told_by = "make_safe" if verdict is Verdict.FAIL else "measure"
+    assert named(record, told_by).at_fault == ("relay",)
+    assert contradictions(record) == []
+    assert lock.acquire("right", timeout_s=0)
+
+
 @pytest.mark.parametrize("seen", range(1, 8))
 def test_a_run_that_is_closed_at_any_moment_leaves_a_safe_bench(rig: Rig, seen: int) -> None:
     told = run(make_plan(GOOD), rig.bench, make_draft())
