@@ -267,7 +267,7 @@ class Bench:
         return _together(self._remarks)
 
     def note_unsafe(self, error: BenchNotSafe) -> None:
-        """Keep a shared actuator's trouble, which its step did not tell, for `make_safe` to tell."""
+        """Keep the trouble of a shared actuator that its step did not tell: `make_safe` will."""
         self._unsafe.append(error)
 
     def _let_go(self, name: str) -> str:
