@@ -64,8 +64,14 @@ SLOT = """
 equipment = ["laptop-adapter"]
 [slots.{name}.roles]
 mains_meter = {{ driver = "pzem004t", port = "/dev/{name}-1" }}
-meter = {{ driver = "ina228", bus = {bus}, address = 0x40, shunt_ohm = 0.005 }}
 load = {{ driver = "it8500", port = "/dev/{name}-2" }}
+[slots.{name}.roles.meter]
+driver = "ina228"
+bus = {bus}
+address = 0x40
+shunt_ohm = 0.005
+shunt_tolerance_percent = 0.5
+accuracy = {{ voltage_v = {{ offset = 0.01, resolution = 0.0002, source = "of this test" }} }}
 """
 
 
