@@ -124,7 +124,8 @@ class Keeping(Attachments):
         """Return the runs whose record_id is stored with another record, and the rest.
 
         The rest is the same record under another signature: nothing is lost, and the second link
-        of the chain is evidence of a card that was restored or copied.
+        of the chain is evidence of a card that was restored or copied. A signed record with other
+        content is such a link, too: without it, its place in the chain would stay a gap for ever.
         """
         of = schema.runs.c
         stored: dict[str, str] = {}
@@ -148,6 +149,8 @@ class Keeping(Attachments):
             else:
                 reason = f"record {run.record_id} is stored with other content"
                 conflicts.append(_refusal(run, reason))
+                if run.signature:
+                    signed_again.append(_signed_again(run))
         return conflicts, signed_again
 
     def _mend_run(self, connection: sa.Connection, run: Run) -> None:

@@ -181,6 +181,19 @@ def test_the_same_record_signed_again_is_a_fork_and_no_loss(store: Store) -> Non
     assert store.quarantined_message(1) is not None
 
 
+def test_a_signed_conflict_leaves_no_gap_in_its_chain(store: Store) -> None:
+    card, record = Card(), example_record("bench-1", 1)
+    tell(store, "bench-1", card.state(head=None), topic="state")
+    tell(store, "bench-1", card.sign(record))
+    broken_off = msgspec.structs.replace(record, operator="of a restored outbox")
+    assert len(tell(store, "bench-1", card.sign(broken_off)).conflicts) == 1
+    tell(store, "bench-1", card.sign(example_record("bench-1", 2)))
+    tell(store, "bench-1", card.state(), topic="state")
+    settle(store)
+    assert store.findings() == []
+    assert store.quarantined_number() == 1
+
+
 def test_a_conflict_is_kept_in_the_quarantine_with_its_signature(store: Store) -> None:
     card, record = Card(), example_record("bench-1", 1)
     keep(store, msgspec.structs.replace(record, operator="Mallory"))
