@@ -18,9 +18,9 @@ TYPING_S = 0.03
 MOST_COUNTED = 9
 _BETWEEN_KEYS = re.compile(r"(?<! )\+")  # one key is called `Keypad +`
 
-ACTIONS = ("types_everything", "presses_asked", "brings_probe")
+ACTIONS = ("types_everything", "presses_asked", "brings_probe", "pulls_plug")
 """The things that hands do: type each key once; press the keys that the question names, together;
-hold the instrument that slots share to this device."""
+hold the instrument that slots share to this device; pull all cables of the device."""
 
 
 class Person:
@@ -63,6 +63,8 @@ class Person:
         match action:
             case "brings_probe":
                 self._bring_probe()
+            case "pulls_plug":
+                self._world.pull_out()
             case "types_everything" if keys is not None:
                 for usage in sorted(keys.keys):
                     self._press([usage])

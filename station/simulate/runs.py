@@ -244,7 +244,7 @@ def as_data(result: Result) -> dict[str, Any]:
             "right": result.is_right,
             "missed": result.is_missed,
             "marginal": record.marginal,
-            "not_safe": record.not_safe,
+            "not_safe": [words.text(one) for one in record.not_safe],
             "failed": [_test(step) for step in record.steps if step.verdict is Verdict.FAIL],
             "reasons": [
                 {"test": step.test, "verdict": step.verdict.value, "at_fault": step.at_fault}

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -220,6 +220,12 @@ class World:
         for onset in happening.onsets():
             for edge_s in onset.edges(FORESEEN_S):
                 self.time.at(self.began_s + edge_s, lambda: None)
+        self._refresh()
+
+    def pull_out(self) -> None:
+        """Take the device out of its place, for the rest of the run."""
+        gone = (Onset(from_s=self.now_s), None)
+        self._happening = replace(self._happening, instead=(*self._happening.instead, gone))
         self._refresh()
 
     def add(self, fault: Fault, *roles: str) -> None:

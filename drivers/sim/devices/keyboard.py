@@ -267,8 +267,9 @@ class SimulatedKeyboard(UsbFunction):
 
     @property
     def seen(self) -> Mapping[str, str]:
-        """Return the lamps that are lit, in a row."""
-        return {"lamps": " ".join(sorted(self.leds))}
+        """Return the lamps that are lit, in a row, and what it does at a good port elsewhere."""
+        elsewhere = "answers" if self.enumerates else "silent"
+        return {"lamps": " ".join(sorted(self.leds)), "elsewhere": elsewhere}
 
     def truth(
         self,

@@ -204,8 +204,15 @@ class Port(PowerMeter):
     def __init__(self) -> None:
         self.identity = Identity("ACME", "Port")
         self.voltage_v, self.current_a = 5.0, 0.03
+        self._pulled: tuple[Answers, float] | None = None
+
+    def without_keyboard(self, person: Answers, current_a: float = 0.0) -> None:
+        """Read this current once the person has pulled the plug."""
+        self._pulled = person, current_a
 
     def read(self) -> Power:
+        if self._pulled is not None and "keyboard.pull_plug" in self._pulled[0].asked:
+            self.current_a = self._pulled[1]
         return Power(self.voltage_v, self.current_a, self.voltage_v * self.current_a)
 
 
@@ -261,6 +268,8 @@ class Rig:
         self.person = Person(
             self.board,
             keyboard_plugged="y",
+            keyboard_elsewhere="n",
+            keyboard_pull_plug="p",
             keyboard_begin="y",
             keyboard_go_on="n",
             keyboard_held="n",
@@ -524,12 +533,26 @@ def test_a_dead_lamp_is_found_by_its_sensor(rig: Rig) -> None:
     assert rig.person.asked == ["keyboard.lamp_lit"]
 
 
-def test_a_keyboard_that_draws_too_much_fails(rig: Rig) -> None:
+def test_a_keyboard_that_draws_too_much_fails_once_its_plug_was_pulled(rig: Rig) -> None:
     rig.port.current_a = 0.11
+    rig.port.without_keyboard(rig.person)
     record = rig.measure(PLAN["enumeration"])
     assert record.verdict is Verdict.FAIL
     broken = [m.name for m in record.measurements if m.verdict is Verdict.FAIL]
     assert broken == ["idle_current"]
+    assert rig.person.asked == ["keyboard.pull_plug"]
+
+
+@pytest.mark.parametrize("current_a", [0.1, 0.013, -0.2])
+def test_a_meter_that_sees_a_current_without_a_keyboard_condemns_none(
+    rig: Rig, current_a: float
+) -> None:
+    rig.port.current_a = 0.13
+    rig.port.without_keyboard(rig.person, current_a)
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == Phrase("keyboard.meter_not_zero", {"meter_a": current_a})
+    assert record.at_fault == ("meter",)
 
 
 def test_whether_it_offers_the_boot_protocol_is_in_the_record(rig: Rig) -> None:
@@ -552,17 +575,24 @@ def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) 
     assert rig.person.asked == []
 
 
-@pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+@pytest.mark.parametrize(
+    ("plugged", "elsewhere", "verdict"),
+    [("y", "n", Verdict.FAIL), ("n", "n", Verdict.ERROR), ("y", "y", Verdict.ERROR)],
+)
 def test_a_keyboard_that_does_not_enumerate_is_condemned_by_the_operator_only(
-    rig: Rig, seen: str, verdict: Verdict
+    rig: Rig, plugged: str, elsewhere: str, verdict: Verdict
 ) -> None:
     def nothing() -> None:
         raise NotConnected("nothing is plugged in, or it does not enumerate")
 
     rig.socket.refuse = nothing
-    rig.person.answers["keyboard_plugged"] = seen
-    assert rig.measure(PLAN["enumeration"]).verdict is verdict
-    assert rig.person.asked == ["keyboard.plugged"]
+    rig.person.answers |= {"keyboard_plugged": plugged, "keyboard_elsewhere": elsewhere}
+    record = rig.measure(PLAN["enumeration"])
+    assert record.verdict is verdict
+    asked = ["keyboard.plugged", "keyboard.elsewhere"]
+    assert rig.person.asked == asked[: 1 if plugged == "n" else 2]
+    if elsewhere == "y":
+        assert (said(record), record.at_fault) == ("keyboard.port_mute", ("keyboard",))
 
 
 def test_a_keyboard_may_take_a_moment_to_enumerate(rig: Rig) -> None:

@@ -41,10 +41,11 @@ class Meter(PowerMeter):
         self.identity = Identity("ACME", "Meter")
         self.supply = supply
         self.gain_v = self.gain_a = 1.0
+        self.offset_a = 0.0
 
     def read(self) -> Power:
         volts, amperes = self.supply.at_terminals()
-        volts, amperes = volts * self.gain_v, amperes * self.gain_a
+        volts, amperes = volts * self.gain_v, amperes * self.gain_a + self.offset_a
         return Power(volts, amperes, volts * amperes)
 
 
@@ -91,3 +92,21 @@ def test_a_meter_that_sees_another_voltage_is_an_error(gain: float) -> None:
     rig = Rig()
     rig.meter.gain_v = gain
     assert rig.measure().verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("offset_a", [0.006, -0.006, 0.1, 3.0])
+def test_a_meter_that_sees_a_current_while_the_supply_is_off_is_an_error(offset_a: float) -> None:
+    rig = Rig()
+    rig.meter.offset_a = offset_a
+    record = rig.measure()
+    assert record.verdict is Verdict.ERROR
+    assert said(record) == "power.meter_not_zero"
+    assert not rig.supply.was_on
+
+
+def test_a_capacitor_that_empties_itself_is_no_error() -> None:
+    rig = Rig()
+    readings = iter([Power(4.0, -0.2, -0.8)])
+    read = rig.meter.read
+    rig.meter.read = lambda: next(readings, None) or read()  # type: ignore[method-assign]
+    assert rig.measure().verdict is Verdict.PASS
