@@ -127,6 +127,9 @@ class Screen(Protocol):
     def show(self, rgb_rows: bytes) -> None:
         """Show a frame of `width_px` × `height_px` × 3 bytes: pixels in the order R, G, B."""
 
+    def lose_signal(self) -> None:
+        """Send no picture, as if the cable were out, until the next frame is shown."""
+
     def close(self) -> None: ...
 
 

@@ -263,6 +263,10 @@ class PatternSource(Actuator):
     def show_level(self, red: float, green: float, blue: float) -> None:
         """Show the whole screen in one colour; 0.0 to 1.0 of full drive."""
 
+    @abstractmethod
+    def lose_signal(self) -> None:
+        """Take the picture away: the output sends none until a level is shown."""
+
 
 class KeyActuator(Actuator):
     """Fingers over the keyboard under test."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from drivers.buses import I2cBus, Time
 from drivers.capabilities import Identity, Monitor, Vcp
-from drivers.errors import BadReply, DriverError, NoReply, NotConnected, Refused, WrongDevice
+from drivers.errors import BadReply, DriverError, Refused, WrongDevice
 from drivers.formats import edid
 from drivers.languages.ddc_ci import (
     CAPABILITIES,
@@ -18,6 +18,7 @@ from drivers.languages.ddc_ci import (
     GET_VCP,
     SET_VCP,
     DdcCi,
+    NullMessage,
 )
 from drivers.languages.e_ddc import EDID_ADDRESS, EEPROM, SEGMENT_ADDRESS, read_edid
 from drivers.wiring import At
@@ -30,6 +31,8 @@ POWER_ON = 1
 SETTLE_S = 0.2
 # Waking and going to sleep take a monitor seconds, in which it may say anything.
 TRANSITION_S = 3.0
+# A control that was never told, and is null still after this, is missing; not all say so.
+WAKES_S = 4.0
 
 LONGEST_CAPABILITIES = 16384
 
@@ -52,6 +55,7 @@ class DdcMonitor(Monitor):
         self._channel = DdcCi(bus, time=time)
         self._first_values: dict[int, int] = {}
         self._told: set[int] = set()
+        self._nulls: dict[int, float] = {}
         self.first_edid = data = self.read_edid()
         told = edid.parse(data)
         blank = len(set(data)) == 1  # an erased memory: a defect of the monitor
@@ -82,8 +86,9 @@ class DdcMonitor(Monitor):
         """Set a control and verify it. Raises `Refused` when the monitor keeps another value.
 
         `make_safe` restores the value before the first change, so a control that cannot be read is
-        `Refused` before anything is written. A momentary control (degauss) has no value to verify
-        or restore. A monitor that is told to sleep may be silent afterwards.
+        `Refused` before anything is written. A value beyond the control's maximum is not restored:
+        it never was one. A momentary control (degauss) has no value to verify or restore. A monitor
+        that is told to sleep is not asked whether it does, as that would wake some.
         """
         _check("VCP code", code, 0xFF)
         _check("VCP value", value, 0xFFFF)
@@ -91,7 +96,8 @@ class DdcMonitor(Monitor):
         if momentary:
             self._tell(code, value)
             return
-        self._first_values.setdefault(code, before.current)
+        if (possible := _value(before)) <= before.maximum:
+            self._first_values.setdefault(code, possible)
         self._change(code, value)
 
     def read_capabilities(self) -> str:
@@ -124,8 +130,14 @@ class DdcMonitor(Monitor):
 
     def _get(self, code: int) -> tuple[Vcp, bool]:
         """Return the control, and whether it is momentary."""
-        reply = self._channel.ask(bytes([GET_VCP, code]), 8)
-        if reply[1]:
+        try:
+            reply = self._channel.ask(bytes([GET_VCP, code]), 8)
+        except NullMessage as error:
+            first_s = self._nulls.setdefault(code, self._time.monotonic())
+            if code in self._told or self._time.monotonic() < first_s + WAKES_S:
+                raise
+            raise Refused(f"{error}, both now and {WAKES_S:g} s ago") from error
+        if reply[1] or not any(reply[3:]):  # zeros are what some displays say of what they lack
             unsupported = f"{DDC_CI}: VCP {code:#04x} → {reply.hex(' ')}: unsupported"
             if code in self._told:
                 raise BadReply(f"{unsupported}, and it told its value before")
@@ -142,21 +154,14 @@ class DdcMonitor(Monitor):
             self._tell(code, value)
             if code == POWER_MODE:
                 self._channel.be_quiet(TRANSITION_S)
+                if value != POWER_ON:
+                    return
             for _ in range(2):
-                found = self._found_after(code, value)
-                if found is None or _is_taken(code, value, found):
+                found = self._get(code)[0]
+                if _value(found) == value:
                     return
                 self._channel.be_quiet(SETTLE_S)
         raise Refused(f"{DDC_CI}: VCP {code:#04x} was set to {value}, it keeps {found}")
-
-    def _found_after(self, code: int, value: int) -> Vcp | None:
-        """Return the control as it is now; None when the monitor sleeps, as it was told to."""
-        try:
-            return self._get(code)[0]
-        except (NotConnected, NoReply):
-            if code == POWER_MODE and value != POWER_ON:
-                return None
-            raise
 
     def _tell(self, code: int, value: int) -> None:
         self._channel.tell(bytes([SET_VCP, code]) + value.to_bytes(2, "big"))
@@ -167,9 +172,6 @@ def _check(what: str, number: int, most: int) -> None:
         raise ValueError(f"{what} {number} is outside 0 to {most}")
 
 
-def _is_taken(code: int, value: int, found: Vcp) -> bool:
-    """Tell whether a control that was set to `value` and then read as `found` obeyed."""
-    if code == POWER_MODE and value != POWER_ON:
-        return found.current != POWER_ON  # 5 is read back as 4
-    # Where no value has a high byte, what some monitors send there means nothing.
-    return (found.current & 0xFF if found.maximum <= 0xFF else found.current) == value
+def _value(found: Vcp) -> int:
+    """Return a control's value. Where none has a high byte, what some send there means nothing."""
+    return found.current & 0xFF if found.maximum <= 0xFF else found.current

@@ -33,6 +33,10 @@ WAIT_S = 0.06
 ATTEMPTS = 6
 
 
+class NullMessage(NoReply):
+    """The display heard the question and has nothing to say."""
+
+
 class DdcCi:
     """One display's channel for messages. Nothing is sent while the display needs a pause.
 
@@ -62,8 +66,8 @@ class DdcCi:
     def ask(self, question: bytes, answer_size: int) -> bytes:
         """Send a question, again until the answer to it comes; return that without its frame.
 
-        Raises `BadReply` when the last answer was damaged or was another's, `NoReply` when it was
-        the null message.
+        Raises `BadReply` when the last answer was damaged or was another's, `NullMessage` when it
+        was the null message.
         """
         frame = _frame(question)
         for attempt in range(ATTEMPTS):
@@ -119,7 +123,7 @@ def _answer(frame: bytes, raw: bytes) -> bytes:
     if _checksum(REPLY_SEED, whole):
         raise BadReply(f"{dialogue}: checksum")
     if not size:
-        raise NoReply(f"{dialogue}: nothing to say, or VCP code unsupported")
+        raise NullMessage(f"{dialogue}: nothing to say, or VCP code unsupported")
     question, answer = frame[2:-1], whole[2:-1]
     if not _fits(question, answer):
         raise BadReply(f"{dialogue}: answer to another question")

@@ -63,7 +63,9 @@ class KmsScreen:
             card.ask("see what it shows", DRM_IOCTL_MODE_GETCRTC, self._before)
             self._buffer = _Buffer(card, self.width_px, self.height_px)
             undo.callback(self._buffer.close)
-            self._set_crtc(self._buffer.fb_id, mode)
+            self._mode = mode
+            self._sends = False
+            self._send()
             self._undo = undo.pop_all()
 
     def show(self, rgb_rows: bytes) -> None:
@@ -77,6 +79,19 @@ class KmsScreen:
         if self.closed:
             raise NotConnected(f"{self.name}: closed")
         self._buffer.fill(rgb_rows)
+        self._send()
+
+    def lose_signal(self) -> None:
+        """Switch the output off until a frame is shown."""
+        if self.closed:
+            raise NotConnected(f"{self.name}: closed")
+        self._set_crtc(0, None)
+        self._sends = False
+
+    def _send(self) -> None:
+        if not self._sends:
+            self._set_crtc(self._buffer.fb_id, self._mode)
+            self._sends = True
 
     def close(self) -> None:
         """Restore the picture that was shown before. It can be closed twice."""

@@ -255,10 +255,12 @@ class Bench:
     def make_safe(self) -> Phrase | None:
         """Let go of the device: every actuator gets its chance, whatever the others do.
 
+        The device itself is first: it takes back what was changed while it still has power.
+
         Returns a remark, mostly none. Raises `BenchNotSafe`, naming every actuator that could
         not be made safe even after opening it once more.
         """
-        troubles = {name: self._let_go(name) for name in list(self._open)}
+        troubles = {name: self._let_go(name) for name in self._device_first()}
         unsafe = {name: trouble for name, trouble in troubles.items() if trouble}
         if unsafe or self._unsafe:
             before = [str(one) for one in self._unsafe]
@@ -269,6 +271,9 @@ class Bench:
     def note_unsafe(self, error: BenchNotSafe) -> None:
         """Keep the trouble of a shared actuator that its step did not tell: `make_safe` will."""
         self._unsafe.append(error)
+
+    def _device_first(self) -> list[str]:
+        return sorted(self._open, key=lambda name: not self.places[name].device)
 
     def _let_go(self, name: str) -> str:
         """Make one role safe. Returns why it is not; what went well after all is remarked."""

@@ -18,9 +18,16 @@ TYPING_S = 0.03
 MOST_COUNTED = 9
 _BETWEEN_KEYS = re.compile(r"(?<! )\+")  # one key is called `Keypad +`
 
-ACTIONS = ("types_everything", "presses_asked", "brings_probe", "pulls_plug")
+ACTIONS = (
+    "types_everything",
+    "presses_asked",
+    "brings_probe",
+    "pulls_plug",
+    "presses_power_button",
+)
 """The things that hands do: type each key once; press the keys that the question names, together;
-hold the instrument that slots share to this device; pull all cables of the device."""
+hold the instrument that slots share to this device; pull all cables of the device, or press its
+power button."""
 
 
 class Person:
@@ -71,6 +78,8 @@ class Person:
             case "presses_asked" if keys is not None:
                 legends = _BETWEEN_KEYS.split(str(question.asks.values.get("keys", "")))
                 self._press([USAGES[one] for one in legends if one in USAGES])
+            case "presses_power_button":
+                getattr(self._world.place.device, "press_power_button", lambda: None)()
             case _:
                 pass
 

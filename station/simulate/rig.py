@@ -199,6 +199,14 @@ class _Screen:
         self._shows_on = None
         self.look_at_cable()
 
+    def lose_signal(self) -> None:
+        if self._lead.has("mute", "hung", "frozen"):
+            return
+        self._levels = None
+        if self._shows_on is not None:
+            self._shows_on.lose_signal()
+        self._shows_on = None
+
     def look_at_cable(self) -> None:
         """Take the picture to where the cable leads now."""
         there = None if self._lead.has("unplugged") else _display(self._lead)

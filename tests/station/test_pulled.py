@@ -124,6 +124,9 @@ def monitor(**defects: Any) -> Plug:
 
 
 DARK = monitor(backlight_dead=True)
+NEVER_SLEEPS = monitor(notice_s=1e6, null_controls=[0xD6])
+MUTE_ASLEEP = monitor(notice_s=1e6, mute_once_asleep=True)
+SLEEP = ("backlight", "standby_power")
 PIXELS = ["bright_pixels.black", *(f"dark_pixels.{n}" for n in ("white", "red", "green", "blue"))]
 ASKED: list[tuple[str, Plug, str, str]] = [
     (KEYS, keyboard(stuck_keys=["Space"]), "keyboard.stuck_keys", "keyboard.held"),
@@ -143,6 +146,8 @@ ASKED: list[tuple[str, Plug, str, str]] = [
     (LCD, monitor(ddc_mute=True), "display.luminance", "display.brightest"),
     (LCD, monitor(dim_zone=[8, 0.3]), "display.uniformity", "display.dark_zone"),
     (LCD, monitor(), "display.colour", "display.probe_here"),
+    *((LCD, NEVER_SLEEPS, f"display.{name}", "display.dark") for name in SLEEP),
+    *((LCD, MUTE_ASLEEP, f"display.{name}", "display.button") for name in SLEEP),
     *((LCD, monitor(), "display.pixel_faults", f"display.{name}") for name in PIXELS),
     (LCD, monitor(), "display.pixel_faults", "display.picture_faults"),
 ]

@@ -3,8 +3,9 @@
 After VESA DDC/CI 1.1 and MCCS 2.2a; its EDID is in `edid_memory`.
 """
 
+import math
 from collections.abc import Mapping
-from math import ceil, dist, pi
+from math import exp, pi
 
 from drivers.buses import Time
 from drivers.sim.colour import D65, Xy, direction, primaries
@@ -16,22 +17,17 @@ from drivers.sim.devices.edid_memory import (
     SegmentPointer,
 )
 from drivers.sim.devices.monitor_channel import DDC_CI_ADDRESS, DdcCi, factory_settings
+from drivers.sim.devices.monitor_truth import truth_of
 from drivers.sim.hardware import I2cDevice
 from drivers.sim.mains import MainsLoad
 from drivers.sim.place import Place
 
 ZONES = 9
-MEGAPIXELS = 1920 * 1080 / 1e6
 UNIFORMITY = (0.90, 0.95, 0.91, 0.94, 1.00, 0.95, 0.88, 0.93, 0.89)
 """Luminance of nine zones over that of the middle; left to right, top to bottom."""
 
 YELLOWED = (0.365, 0.385)
 """The white of a panel whose lamps and diffusers have aged."""
-
-
-D65_UV = (0.1978, 0.4683)
-SRGB_UV = {"red": (0.4507, 0.5229), "green": (0.1250, 0.5625), "blue": (0.1754, 0.1579)}
-"""CIE 1976 u', v' of D65 and of the primaries of IEC 61966-2-1."""
 
 
 class SimulatedMonitor:
@@ -81,6 +77,17 @@ class SimulatedMonitor:
         picture_out: bool = False,
         starts_after_s: float = 0.0,
         fed_by_bench: bool = False,
+        zero_controls: tuple[int, ...] = (),
+        null_controls: tuple[int, ...] = (),
+        unsupported_controls: tuple[int, ...] = (),
+        brightness_told: int | None = None,
+        brightness_floor: int = 0,
+        reading_power_wakes: bool = False,
+        picture_wakes_s: float | None = None,
+        mute_once_asleep: bool = False,
+        notice_s: float = 0.0,
+        cold_share: float = 1.0,
+        warms_up_s: float = 120.0,
     ) -> None:
         """`edid_bit_flip` is the number of the bit, from bit 0 of byte 0.
 
@@ -91,6 +98,14 @@ class SimulatedMonitor:
         `ddc_null_responses`: so many requests are answered with a null message, then it is well.
         `dim_zone`: which zone, and by which factor. Pixel counts are for an operator's eyes.
         `segment_survives_stop`: whether EDID blocks after the second can be read at all here.
+
+        `zero_controls` are answered with zeros, `null_controls` with the null message;
+        `brightness_told` is what it says of its brightness whatever that is; below
+        `brightness_floor` it keeps that. Told to sleep by its power mode, it wakes when that is
+        read (`reading_power_wakes`), when there has been a picture for `picture_wakes_s`, or, with
+        `mute_once_asleep`, by its button alone. Without a picture it says so for `notice_s`, on its
+        middle. Cold it has `cold_share` of its light, and it warms up with the time constant
+        `warms_up_s`: a tube.
         """
         memory = bytearray(edid)
         if edid_bit_flip is not None:
@@ -117,6 +132,18 @@ class SimulatedMonitor:
         self.picture_out = picture_out
         self.starts_after_s = starts_after_s
         self.fed_by_bench = fed_by_bench
+        self.zero_controls = zero_controls
+        self.null_controls = null_controls
+        self.unsupported_controls = unsupported_controls
+        self.brightness_told = brightness_told
+        self.brightness_floor = brightness_floor
+        self.reading_power_wakes = reading_power_wakes
+        self.picture_wakes_s = picture_wakes_s
+        self.mute_once_asleep = mute_once_asleep
+        self.notice_s = notice_s
+        self.cold_share = cold_share
+        self.warms_up_s = warms_up_s
+        self._slept_s = self._lost_s = -math.inf
         self._place: Place | None = None
         self._plugged_s = 0.0
         self.dim_zone = dim_zone
@@ -145,12 +172,38 @@ class SimulatedMonitor:
 
     def lose_signal(self) -> None:
         """Take the picture away: the monitor goes to standby until it is shown one."""
+        if self._drive is not None:
+            self._lost_s = self.time.monotonic()
         self._drive = None
+
+    def press_power_button(self) -> None:
+        """Press its button while it sleeps: it is on again."""
+        self.controls[0xD6].value = 1
+
+    @property
+    def is_asleep(self) -> bool:
+        """Tell whether its power mode has it sleep. With a picture it may have woken by itself."""
+        mode = self.controls[0xD6]
+        woken_s = math.inf if self.picture_wakes_s is None else self.picture_wakes_s
+        since_s = self.time.monotonic() - self._slept_s
+        if mode.value != 1 and self._drive is not None and since_s >= woken_s:
+            mode.value = 1
+        return mode.value != 1
+
+    @property
+    def is_deaf(self) -> bool:
+        """Tell whether it acknowledges no command."""
+        return self.ddc_mute or not self.mains_on or (self.mute_once_asleep and self.is_asleep)
+
+    @property
+    def _shows_notice(self) -> bool:
+        lost_s = self.time.monotonic() - self._lost_s
+        return self._drive is None and lost_s < self.notice_s
 
     @property
     def is_lit(self) -> bool:
-        on = self.mains_on and self._drive is not None and self.controls[0xD6].value == 1
-        return on and self._has_started()
+        shows = self._drive is not None or self._shows_notice
+        return self.mains_on and shows and not self.is_asleep and self._has_started()
 
     def _has_started(self) -> bool:
         if self._place is None:
@@ -198,16 +251,23 @@ class SimulatedMonitor:
         setting = 75 if self.brightness_stuck else self.controls[0x10].value
         if self.brightness_non_monotonic and 50 <= setting < 80:
             setting = 100 - setting
-        return self.backlight * (0.2 + 0.8 * setting / 100)
+        return self.backlight * self._warmth() * (0.2 + 0.8 * setting / 100)
+
+    def _warmth(self) -> float:
+        """Return the share of its light that it has reached since it was plugged in."""
+        on_s = self.time.monotonic() - self._plugged_s - self.starts_after_s
+        return 1.0 - (1.0 - self.cold_share) * exp(-max(0.0, on_s) / self.warms_up_s)
 
     def _xyz(self, zone: int) -> tuple[float, float, float]:
         """Return the tristimulus values of a zone; Y is its luminance in cd/m²."""
         if not 0 <= zone < ZONES:
             raise ValueError(f"zone {zone}: there are {ZONES}")
-        lamp = self.peak_luminance_cd_m2 * self._backlight() * self._share(zone)
+        lamp = self.peak_luminance_cd_m2 * self._backlight() * self.share(zone)
         contrast = min(1.0, self.controls[0x12].value / 75)
         gains = [self.controls[code].value / 100 for code in (0x16, 0x18, 0x1A)]
         drive = (0.0, 0.0, 0.0) if self.picture_out or not self._drive else self._drive
+        if self._shows_notice and zone == ZONES // 2:
+            drive = (0.5, 0.5, 0.5)
         passed = [
             gain * (level * contrast) ** 2.2 for gain, level in zip(gains, drive, strict=True)
         ]
@@ -220,7 +280,7 @@ class SimulatedMonitor:
         )
         return x, y, z
 
-    def _share(self, zone: int) -> float:
+    def share(self, zone: int) -> float:
         dim = self.dim_zone[1] if self.dim_zone is not None and self.dim_zone[0] == zone else 1.0
         return UNIFORMITY[zone] * dim
 
@@ -243,12 +303,18 @@ class SimulatedMonitor:
         return None
 
     def _get(self, code: int) -> bytes | None:
-        if not self.is_lit and code != 0xD6:
+        if self.is_asleep and code == 0xD6 and self.reading_power_wakes:
+            self.press_power_button()
+        if code in self.null_controls or (not self.is_lit and code != 0xD6):
             return None  # asleep: only the power mode is served
+        if code in self.zero_controls:
+            return bytes([0x02, 0x00, code, 0, 0, 0, 0, 0])
         control = self.controls.get(code)
-        if control is None:
+        if control is None or code in self.unsupported_controls:
             return bytes([0x02, 0x01, code, 0, 0, 0, 0, 0])
-        levels = control.maximum.to_bytes(2, "big") + control.value.to_bytes(2, "big")
+        told = self.brightness_told if code == 0x10 else None
+        value = control.value if told is None else told
+        levels = control.maximum.to_bytes(2, "big") + value.to_bytes(2, "big")
         return bytes([0x02, 0x00, code, 0x00]) + levels
 
     def _set(self, code: int, value: int) -> None:
@@ -262,7 +328,12 @@ class SimulatedMonitor:
         control = self.controls.get(code)
         if control is None or not control.settable or value > control.maximum:
             return
+        if code in (*self.null_controls, *self.zero_controls, *self.unsupported_controls):
+            return
+        if code == 0x10:
+            value = max(value, self.brightness_floor)
         if code == 0xD6 and value != control.value:
+            self._slept_s = self.time.monotonic()
             self._changing_until_s = self.time.monotonic() + self.TRANSITION_S
         # 5 is its power button; what can be read afterwards is 4, off.
         control.value = 4 if code == 0xD6 and value == 5 else value
@@ -281,7 +352,7 @@ class SimulatedMonitor:
     def seen(self) -> Mapping[str, bool | int]:
         """Return what a person sees on the glass."""
         return {
-            "lit": self._backlight() > 0,
+            "lit": self._backlight() > 0 and not self.picture_out,
             "bright_pixels": self.bright_pixels,
             "dark_pixels": self.dark_pixels,
             "picture_faults": self.picture_faults,
@@ -294,63 +365,4 @@ class SimulatedMonitor:
         `highest_…` and `lowest_cd_m2` are those at the ends of the brightness control. The
         chromaticities are CIE 1976 u', v', as distances from D65, from white, and from sRGB's.
         """
-        white = self.peak_luminance_cd_m2 * self.backlight * (not self.picture_out)
-        white *= not self.backlight_dead
-        highest = 0.8 if self.brightness_stuck and not self.ddc_mute else 1.0
-        if self.ddc_mute:
-            highest = 0.2 + 0.8 * self.controls[0x10].value / 100
-        lowest = highest if self.brightness_stuck or self.ddc_mute else 0.2
-        shares = [self._share(zone) for zone in range(ZONES)]
-        blocks = [self.memory[at : at + 128] for at in range(0, len(self.memory), 128)]
-        colours = {
-            "red": (1.0, 0.0, 0.0),
-            "green": (0.0, 1.0, 0.0),
-            "blue": (0.0, 0.0, 1.0),
-            "grey": (0.5, 0.5, 0.5),
-        }
-        seen = {name: self._uv(drive) for name, drive in colours.items()}
-        white_uv = self._uv((1.0, 1.0, 1.0))
-        wanted = {"grey": white_uv, **SRGB_UV}
-        standby_w = self.standby_power_w
-        return {
-            "takes_commands": not self.ddc_mute,
-            "white_cd_m2": white * highest,
-            "lowest_cd_m2": white * lowest,
-            "dimming_ratio": highest / lowest if white else 1.0,
-            "dims_evenly": not self.brightness_non_monotonic,
-            "uniformity_percent": 100 * min(shares) / max(shares) if white else 0.0,
-            "contrast": self.contrast_ratio if white else 1.0,
-            "white_distance_uv": dist(white_uv, D65_UV),
-            **{f"{name}_distance_uv": dist(seen[name], wanted[name]) for name in wanted},
-            "standby_w": standby_w,
-            "supply_a": self.on_power_w / self.rated_voltage_v,
-            "asleep_cd_m2": 0.0,
-            "bright_pixels": self.bright_pixels,
-            "dark_pixels": self.dark_pixels,
-            "picture_faults": self.picture_faults,
-            "pixel_class": _pixel_class(self.bright_pixels, self.dark_pixels),
-            "edid_answers": True,
-            "edid_sound": all(sum(block) % 256 == 0 for block in blocks),
-            "edid_year": 1990 + self.memory[17],
-        }
-
-    def _uv(self, drive: tuple[float, float, float]) -> Xy:
-        """Return CIE 1976 u', v' (CIE 15) of a drive, with the panel's leak and gamma."""
-        leak = 1 / self.contrast_ratio
-        white = direction(self.white_xy)
-        parts = list(zip((level**2.2 for level in drive), primaries(self.white_xy), strict=True))
-        x, y, z = (
-            leak * white[axis] + (1 - leak) * sum(p * c[axis] for p, c in parts)
-            for axis in range(3)
-        )
-        scale = x + 15 * y + 3 * z
-        return 4 * x / scale, 9 * y / scale
-
-
-def _pixel_class(bright: int, dark: int) -> int:
-    """Return the ISO 13406-2 class of a screen of 1920 × 1080, from faults of types 1 and 2."""
-    allowed = {1: (0, 0), 2: (2, 2), 3: (5, 15), 4: (50, 150)}
-    for number, most in allowed.items():
-        if all(n <= ceil(m * MEGAPIXELS) for n, m in zip((bright, dark), most, strict=True)):
-            return number
-    return 5
+        return truth_of(self)

@@ -25,8 +25,10 @@ class Commanded(Protocol):
     """A monitor behind its control channel."""
 
     time: Time
-    ddc_mute: bool
-    mains_on: bool
+
+    @property
+    def is_deaf(self) -> bool:
+        """Tell whether it acknowledges no command."""
 
     def answer(self, message: bytes) -> bytes | None:
         """Return the reply to a message, both without frames; None is a null message."""
@@ -67,7 +69,7 @@ class DdcCi:
         self._busy_until_s = 0.0
 
     def transfer(self, write: bytes, read_size: int) -> bytes:
-        if self._monitor.ddc_mute or not self._monitor.mains_on:
+        if self._monitor.is_deaf:
             raise Nak
         if write:
             self._receive(write)

@@ -16,14 +16,11 @@ from station.engine.step import NotNegative, Yields, step
 from station.engine.witness import Doubt, look_twice, must_confirm
 from station.steps.display.controls import (
     BRIGHTNESS,
-    POWER_MODE,
-    POWER_OFF,
-    POWER_ON,
     WAKES_S,
     full_brightness,
     need_control,
+    set_by_light,
     still_there,
-    takes_commands,
 )
 from station.steps.display.sensors import (
     LIT_CD_M2,
@@ -34,8 +31,11 @@ from station.steps.display.sensors import (
     luminance_on_paper,
     luminances_cd_m2,
 )
+from station.steps.display.sleeping import falls_asleep, no_picture, wakes
 
 BLACK_CD_M2 = 0.002  # what the sensors resolve
+DARK_CD_M2 = 0.5  # more is light of a screen, or of a room
+DARK = Doubt("display.dark", "display.stray_light", {"zones"})
 BRIGHTEST = Doubt("display.brightest", "display.not_brightest", {"operator"})
 
 
@@ -62,7 +62,7 @@ def brightness_sweep(
     highest = monitor.read_control(BRIGHTNESS).maximum
 
     def at(brightness: int) -> float:
-        monitor.set_control(BRIGHTNESS, brightness)
+        set_by_light(monitor, BRIGHTNESS, brightness)
         clock.sleep(settle_s)
         return centre_cd_m2(zones)
 
@@ -115,11 +115,11 @@ def luminance(
 ) -> Yields:
     """Show white at full brightness, and measure it at the centre.
 
-    A display that takes no commands is set to its brightest by the operator.
+    A display that cannot be set to its brightest, or says that it is not, is set by the operator.
     """
-    if not takes_commands(monitor, screen, clock):
+    if not full_brightness(monitor, screen, clock, settle_s):
         must_confirm(operator, BRIGHTEST)
-    full_brightness(monitor, screen, clock, settle_s)
+        full_brightness(monitor, screen, clock, settle_s)
     white = centre_cd_m2(zones)
     believe(white, monitor, zones, operator, clock)
     yield Reading("luminance", white)
@@ -228,19 +228,32 @@ def backlight(
     off_s: NotNegative = 10.0,
     warm_up_s: NotNegative = 60.0,
     settle_s: NotNegative = 3.0,
+    patience_s: NotNegative = 60.0,
 ) -> Yields:
-    """Switch the backlight off and on: light while off, and soon after in % of before."""
-    need_control(monitor, screen, clock)
+    """Take the picture away and bring it back: light while asleep, and soon after in % of before.
+
+    Light that stays is the display's only if the operator sees it: it may come from elsewhere.
+    """
     full_brightness(monitor, screen, clock, settle_s)
     before = centre_cd_m2(zones)
     believe(before, monitor, zones, operator, clock)
-    monitor.set_control(POWER_MODE, POWER_OFF)
-    clock.sleep(off_s)
-    dark = centre_cd_m2(zones)
-    monitor.set_control(POWER_MODE, POWER_ON)
+
+    def is_dark() -> bool:
+        return max(luminances_cd_m2(zones)) < DARK_CD_M2
+
+    with no_picture(screen):
+        falls_asleep(monitor, clock, is_dark, patience_s)
+        clock.sleep(off_s)
+        dark = centre_cd_m2(zones)
+        doubted = not is_dark() and operator.confirm(DARK.about)
+    still_there(monitor)
+    if doubted:
+        raise DARK.as_fault()
+    if before >= LIT_CD_M2:  # else the operator has been asked
+        wakes(monitor, operator, clock, lambda: centre_cd_m2(zones) >= LIT_CD_M2)
     clock.sleep(warm_up_s)
     after = centre_cd_m2(zones)
-    if before >= LIT_CD_M2:  # else the operator has been asked
+    if before >= LIT_CD_M2:
         believe(after, monitor, zones, operator, clock)
     yield Reading("dark_luminance", dark)
     if before < LIT_CD_M2:  # what was dark before has not warmed up

@@ -243,6 +243,35 @@ def test_a_control_that_was_always_denied_is_refused() -> None:
             monitor.read_control(0x10)
 
 
+def test_a_control_that_is_all_zeros_is_none_and_nothing_is_written() -> None:
+    zeros = bytes.fromhex("6e 88 02 00 10 00 00 00 00 00")
+    monitor, script = scripted(zeros + bytes([checksum(0x50, zeros)]))
+    with pytest.raises(Refused, match="unsupported"):
+        monitor.set_control(0x10, 100)
+    monitor.make_safe()
+    assert set(script.written) == {GET_BRIGHTNESS}
+
+
+def test_a_control_that_was_never_told_and_is_null_for_seconds_is_none() -> None:
+    panel = SimulatedMonitor(EDID, time=SimulatedTime(), null_controls=(0x10,))
+    monitor = open_monitor(panel)
+    with pytest.raises(NoReply):
+        monitor.read_control(0x10)
+    panel.time.sleep(4.0)
+    with pytest.raises(Refused, match=r"51 82 01 10 ac → 6e 80 be.* 4 s ago"):
+        monitor.read_control(0x10)
+
+
+def test_a_value_that_cannot_be_is_not_written_back(panel: SimulatedMonitor) -> None:
+    panel.brightness_told = 255
+    monitor = open_monitor(panel)
+    with pytest.raises(Refused, match="keeps"):
+        monitor.set_control(0x10, 100)
+    panel.brightness_told = None
+    monitor.make_safe()
+    assert panel.controls[0x10].value == 100
+
+
 # Make safe
 
 

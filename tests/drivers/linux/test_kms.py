@@ -283,6 +283,23 @@ def test_without_a_preferred_mode_the_first_is_taken(graphics: GraphicsCard, car
     assert (screen.width_px, screen.height_px) == (6, 3)
 
 
+def test_a_signal_that_was_taken_away_is_back_with_the_next_frame(
+    graphics: GraphicsCard, card: Card
+) -> None:
+    screen = KmsScreen(card, "HDMI-A-1")
+    screen.show(FRAME)
+    sent = dict(graphics.crtcs)
+    screen.lose_signal()
+    changed = [one for one in sent if graphics.crtcs[one] != sent[one]]
+    assert [graphics.crtcs[one] for one in changed] == [(0, b"")]
+    screen.show(FRAME)
+    assert graphics.crtcs == sent
+    assert graphics.picture() == ROWS
+    screen.close()
+    with pytest.raises(NotConnected, match="closed"):
+        screen.lose_signal()
+
+
 def test_a_frame_of_another_size_is_the_callers_mistake(graphics: GraphicsCard, card: Card) -> None:
     screen = KmsScreen(card, "HDMI-A-1")
     screen.show(FRAME)

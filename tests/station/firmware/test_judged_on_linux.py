@@ -141,6 +141,9 @@ class White(PatternSource):
     def show_level(self, red: float, green: float, blue: float) -> None:
         """Show nothing: the world has its own light."""
 
+    def lose_signal(self) -> None:
+        """Show nothing."""
+
     def make_safe(self) -> None:
         """Show nothing."""
 

@@ -27,6 +27,8 @@ from drivers.sim.hardware import SimulatedI2cBus
 from drivers.sim.world import SimulatedTime
 from records import Phrase, RunRecord, StepRecord, Verdict
 from station.compose import DEMO_RIG
+from station.engine.clock import Clock
+from station.engine.events import Choice
 from station.engine.plan import PlannedStep
 from station.engine.prompts import Prompter
 from station.rig.config import load, open_bench
@@ -58,12 +60,13 @@ class Display:
         self.zones = [0.9, 0.95, 0.9, 0.95, 1.0, 0.95, 0.9, 0.95, 0.9]
         self.dimmer: Callable[[int], float] = lambda setting: 0.2 + 0.8 * setting / 100
         self.sleeps = True
+        self.signal = True
         self.on_w, self.asleep_w = 20.0, 0.3
         self.shift = (0.0, 0.0)
 
     @property
     def lit(self) -> bool:
-        return self.power == 1 or not self.sleeps
+        return (self.power == 1 and self.signal) or not self.sleeps
 
     def luminance(self, zone: int = 4) -> float:
         if not self.lit:
@@ -110,6 +113,10 @@ class Screen(PatternSource):
 
     def show_level(self, red: float, green: float, blue: float) -> None:
         self.device.level = (red, green, blue)
+        self.device.signal = True
+
+    def lose_signal(self) -> None:
+        self.device.signal = False
 
     def make_safe(self) -> None:
         self.show_level(0, 0, 0)
@@ -168,15 +175,17 @@ class Meter(PowerMeter):
         self.gain = 1.0
 
     def read(self) -> Power:
-        watts = (self.device.on_w if self.device.power == 1 else self.device.asleep_w) * self.gain
+        watts = (self.device.on_w if self.device.lit else self.device.asleep_w) * self.gain
         return Power(19.0, watts / 19.0, watts)
 
 
 class Rig:
     def __init__(self) -> None:
+        self.time = SimulatedTime()
         self.display = Display()
         self.zones, self.probe = Zones(self.display), Probe(self.display)
         self.meter = Meter(self.display)
+        self.screen = Screen(self.display)
         self.socket = Socketed(Ddc(self.display))
         self.operator = Answers(
             display_plugged="y",
@@ -187,13 +196,15 @@ class Rig:
             display_bright_pixels_black="0",
             **{f"display_dark_pixels_{name}": "0" for name in ("white", "red", "green", "blue")},
             display_dark_zone="y",
+            display_dark="n",
+            display_button="n",
         )
 
     def run(self, *steps: PlannedStep) -> RunRecord:
         bench = make_bench(
-            make_clock(),
+            Clock(self.time),
             monitor=self.socket.place(device=True),
-            screen=Socketed(Screen(self.display)).place(),
+            screen=Socketed(self.screen).place(),
             zones=Socketed(self.zones).place(),
             probe=Socketed(self.probe).place(),
             meter=Socketed(self.meter).place(),
@@ -482,10 +493,108 @@ def test_a_bus_that_is_not_there_is_nobodys_missing_display() -> None:
 # A display that takes no commands
 
 
-@pytest.mark.parametrize("name", ["brightness_sweep", "backlight", "standby_power"])
-def test_what_takes_commands_is_skipped_where_there_are_none(rig: Rig, name: str) -> None:
+def test_what_takes_commands_is_skipped_where_there_are_none(rig: Rig) -> None:
     rig.display.commands = False
-    assert rig.measure(name).verdict is Verdict.SKIPPED
+    assert rig.measure("brightness_sweep").verdict is Verdict.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [("backlight", {"sleeps": False}), ("standby_power", {"asleep_w": 0.51})]
+)
+def test_sleep_is_judged_without_commands_too(rig: Rig, name: str, fault: dict[str, Any]) -> None:
+    rig.display.commands = False
+    assert rig.measure(name).verdict is Verdict.PASS
+    for attribute, value in fault.items():
+        setattr(rig.display, attribute, value)
+    assert rig.measure(name).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("code", [0x10, 0xD6])
+@pytest.mark.parametrize("says", ["zero_controls", "null_controls", "unsupported_controls"])
+def test_a_control_that_is_missing_blames_nobody(rig: Rig, code: int, says: str) -> None:
+    verdicts = [one.verdict for one in odd(rig, **{says: (code,)}).steps[1:-1]]
+    missing = Verdict.SKIPPED if code == 0x10 else Verdict.PASS
+    assert verdicts == [missing, *[Verdict.PASS] * 3]
+
+
+@pytest.mark.parametrize(
+    "quirk",
+    [
+        {"brightness_told": 255},
+        {"brightness_floor": 30},
+        {"reading_power_wakes": True},
+        {"picture_wakes_s": 5.0},
+        {"mute_once_asleep": True},
+        {"notice_s": 15.0},
+    ],
+)
+def test_an_odd_display_is_judged_by_its_light_and_its_power(
+    rig: Rig, quirk: dict[str, Any]
+) -> None:
+    record = odd(rig, **quirk)
+    assert [one.verdict for one in record.steps[1:-1]] == [Verdict.PASS] * 4
+
+
+@pytest.mark.parametrize("name", ["backlight", "standby_power"])
+def test_a_bench_that_sees_no_sleep_is_at_fault_when_the_screen_is_dark(
+    rig: Rig, name: str
+) -> None:
+    rig.display.sleeps = False
+    rig.operator.answers["display_dark"] = "y"
+    record = rig.measure(name)
+    assert record.verdict is Verdict.ERROR
+    assert (
+        said(record)
+        == {
+            "backlight": "display.stray_light",
+            "standby_power": "display.meter_stuck",
+        }[name]
+    )
+
+
+def test_a_display_that_its_button_alone_wakes_is_woken_by_it(rig: Rig) -> None:
+    class Sleepy(Screen):
+        def show_level(self, red: float, green: float, blue: float) -> None:
+            self.device.level = (red, green, blue)
+
+    class Hands(Answers):
+        def ask(self, asks: Phrase, *choices: Choice) -> str:
+            if asks.id == "display.button":
+                rig.display.signal = True
+            return super().ask(asks, *choices)
+
+    rig.screen = Sleepy(rig.display)
+    rig.operator = Hands(**rig.operator.answers | {"display_button": "y"})
+    for name in ("backlight", "standby_power"):
+        assert rig.measure(name).verdict is Verdict.PASS
+    assert rig.operator.asked == ["display.button"] * 2
+
+
+def odd(rig: Rig, **quirks: Any) -> RunRecord:
+    """Measure a display as its driver and its twin make it, with these quirks."""
+    panel = SimulatedMonitor(rig.display.edid, time=rig.time, on_power_w=20.0, **quirks)
+
+    class Panel(Display):
+        def luminance(self, zone: int = 4) -> float:
+            return panel.luminance_cd_m2(zone)
+
+        @property
+        def lit(self) -> bool:
+            return panel.is_lit
+
+    class Output(Screen):
+        def show_level(self, red: float, green: float, blue: float) -> None:
+            panel.show_level(red, green, blue)
+
+        def lose_signal(self) -> None:
+            panel.lose_signal()
+
+    rig.display = Panel()
+    rig.screen, rig.zones = Output(rig.display), Zones(rig.display)
+    rig.meter = Meter(rig.display)
+    rig.socket = Socketed(DdcMonitor(SimulatedI2cBus(panel.i2c_devices()), time=panel.time))
+    names = ("brightness_sweep", "luminance", "backlight", "standby_power")
+    return rig.run(*(STEPS[name] for name in names))
 
 
 @pytest.mark.parametrize("name", ["backlight", "standby_power"])
@@ -546,7 +655,9 @@ def test_a_display_that_keeps_its_old_brightness_is_no_failure(rig: Rig) -> None
             raise Refused("keeps another value")
 
     rig.socket = Socketed(Stubborn(rig.display))
-    assert rig.measure("contrast").verdict is Verdict.ERROR
+    assert rig.measure("contrast").verdict is Verdict.PASS
+    rig.display.contrast = 399.0
+    assert rig.measure("contrast").verdict is Verdict.FAIL
 
 
 # Power
