@@ -359,6 +359,11 @@ class KeySource(Actuator):
     odd_reports_seen: int = 0
     """Number of reports so far that its own description does not allow."""
 
+    @property
+    def keys_down(self) -> frozenset[int]:
+        """Return the usages that are down according to what was read so far."""
+        return frozenset()
+
     @abstractmethod
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         """Return the key events since the last call; waits at most `timeout_s` for the first."""

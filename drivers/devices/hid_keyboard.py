@@ -141,6 +141,10 @@ class HidKeyboard(KeySource):
             firmware=f"{said.release_bcd >> 8:x}.{said.release_bcd & 0xFF:02x}",
         )
 
+    @property
+    def keys_down(self) -> frozenset[int]:
+        return self._down
+
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         """Return the key events since the last call; wait at most `timeout_s` for the first.
 

@@ -6,8 +6,8 @@ from records.run import Chance
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import Count, Positive, Yields, step
-from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, timed_tap
-from station.steps.keyboard.listening import names, usage_of
+from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, must_all_arrive, timed_tap
+from station.steps.keyboard.listening import ask_what_holds, names, usage_of
 
 
 @step(chatter="", taps_lost="", lost="", taps_made="", taps_heard="")
@@ -24,8 +24,9 @@ def chatter(
 ) -> Yields:
     """Tap many times the keys that wear most: more downs than taps is chatter.
 
-    Where taps are lost, the first such key is pressed by hand: when it answers, its finger is to
-    blame. `lost` names the keys that lost any, `taps_made` and `taps_heard` are theirs.
+    A key that stays down is asked about: a finger may hold it. Where taps are lost, the first such
+    key is pressed by hand: when it answers, its finger is to blame. `lost` names the keys that lost
+    any, `taps_made` and `taps_heard` are theirs.
     """
     extra = 0
     lost: list[int] = []
@@ -38,6 +39,10 @@ def chatter(
             )
             extra += max(0, downs - 1)
             lost += [usage] if downs == 0 else []
+    down = keyboard.keys_down & {usage_of(name) for name in keys}
+    ask_what_holds(down, keyboard, operator, clock, tapped=True)
+    if any(lost.count(usage) < presses for usage in lost):
+        must_all_arrive(keyboard, actuator, clock, set(lost), hold_s, gap_s)
     for usage in lost[:1]:
         at_times = lost.count(usage) < presses
         finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)

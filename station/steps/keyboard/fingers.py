@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from statistics import median
 from typing import NamedTuple
 
 from drivers.capabilities import KeyActuator, KeyEvent, KeySource
@@ -24,6 +25,11 @@ _BETWEEN_KEYS = re.compile(r"(?<! )\+")  # one key is called `Keypad +`
 PRESS_WITHIN_S = 5.0  # after the operator's answer
 COMES_UP_WITHIN_S = 6.0  # of the end of a tap; later it counts as down
 HAND_PRESSES = 2  # of a key that answered to its finger at times
+LETTERS = frozenset(range(0x04, 0x1E))
+MIDDLE = 0x0A  # the letter G
+LINK_KEYS, LINK_TAPS = 8, 8
+LINK_UNSOUND = 3  # keys: fewer may be worn
+LINK_LATE_S = 0.2  # later than usual; a keyboard repeats its report after 0.5 s
 MOST_ASKED = 3  # keys that a hand has found bad; the rest is believed then
 
 
@@ -81,6 +87,38 @@ def timed_tap(
     if not any(event.down for event in events):
         return Tap(events, None)
     return Tap(events, patience_s if down else max(0.0, max(ups_s) - released_s))
+
+
+def must_all_arrive(
+    keyboard: KeySource,
+    actuator: KeyActuator,
+    clock: Clock,
+    suspects: AbstractSet[int],
+    hold_s: float,
+    gap_s: float,
+) -> None:
+    """Tap letters that nothing is known against: worn keys are told from reports that get lost.
+
+    Raises `BenchFault` when several of them answer at times only, or come up late at times.
+    """
+    letters = actuator.keys & LETTERS - suspects - keyboard.keys_down
+    trusted = sorted(letters, key=lambda usage: abs(usage - MIDDLE))[:LINK_KEYS]
+    times_s: dict[int, list[float | None]] = {usage: [] for usage in trusted}
+    for _ in range(LINK_TAPS):
+        for usage in trusted:
+            heard = timed_tap(keyboard, actuator, clock, usage, hold_s, gap_s)
+            times_s[usage].append(heard.up_after_s)
+    answers_s = [one for all_ in times_s.values() for one in all_ if one is not None]
+    late_s = median(answers_s or [0.0]) + LINK_LATE_S
+    unsound = {
+        usage
+        for usage, all_ in times_s.items()
+        if 0 < sum(one is not None and one <= late_s for one in all_) < LINK_TAPS
+    }
+    if len(unsound) >= LINK_UNSOUND:
+        raise BenchFault(
+            "keyboard.reports_lost", roles={"keyboard", "actuator"}, keys=names(unsound)
+        )
 
 
 def late_or_finger(

@@ -15,10 +15,12 @@ from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
 from station.steps.keyboard.fingers import (
     HAND_PRESSES,
+    MIDDLE,
     MOST_ASKED,
     Tap,
     finger_or_key,
     late_or_finger,
+    must_all_arrive,
     timed_tap,
 )
 from station.steps.keyboard.listening import (
@@ -30,7 +32,6 @@ from station.steps.keyboard.listening import (
     still_there,
 )
 
-MIDDLE = 0x0A  # the letter G
 LATE_TAPS = 3  # more, of a key that came up late once
 MISSES_ONE_IN_TEN = "keyboard.misses_one_in_ten"
 """The defect of a key that does not answer to one tap in ten."""
@@ -79,6 +80,8 @@ def every_key(
 
     A key that did not answer to every tap, or brought another, is pressed by hand: only when it
     does so again is it the key, and not the finger above it. No more than three are asked for.
+    Where keys answer at times, letters that always did are tapped first: when several of them
+    answer at times, too, reports get lost on their way.
     `taps_made` and `taps_heard` are those of the missing keys.
 
     `slowest_release` is how much later than usual a key comes up after its finger, where usual is
@@ -98,12 +101,16 @@ def every_key(
     for usage in found.late_once(late_s):
         for _ in range(LATE_TAPS):
             found.add(usage, timed_tap(keyboard, actuator, clock, usage, hold_s, gap_s))
-    ask_what_holds(found.down, keyboard, operator, clock)
-    for usage in sorted(found.silent | found.extra.keys())[:MOST_ASKED]:
+    down = found.down | keyboard.keys_down & found.silent
+    ask_what_holds(down, keyboard, operator, clock, tapped=True)
+    late = found.late(late_s)
+    if found.silent & found.went_down or late:
+        suspects = found.silent | found.extra.keys() | late.keys()
+        must_all_arrive(keyboard, actuator, clock, suspects, hold_s, gap_s)
+    for usage in sorted((found.silent | found.extra.keys()) - down)[:MOST_ASKED]:
         times = HAND_PRESSES if usage in found.went_down else 1
         extra = found.extra.get(usage, set())
         finger_or_key(keyboard, operator, clock, usage, times, extra, board)
-    late = found.late(late_s)
     for usage in sorted(late, key=late.__getitem__, reverse=True)[:MOST_ASKED]:
         if (other := found.punctual(late)) is not None:
             late_or_finger(keyboard, operator, clock, usage, other, late[usage])

@@ -1,6 +1,7 @@
 """Listening to a keyboard, and the names of keys."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from drivers.capabilities import KeyEvent, KeySource
@@ -40,10 +41,18 @@ def follow(events: Iterable[KeyEvent], down: set[int]) -> None:
         (down.add if event.down else down.discard)(event.usage)
 
 
-def ask_what_holds(down: set[int], keyboard: KeySource, operator: Operator, clock: Clock) -> None:
+def ask_what_holds(
+    down: AbstractSet[int],
+    keyboard: KeySource,
+    operator: Operator,
+    clock: Clock,
+    *,
+    tapped: bool = False,
+) -> None:
     """Ask whether something holds down the keys that are down.
 
-    Raises `BenchFault` if the operator finds it, or may have taken it away.
+    Raises `BenchFault` if the operator finds it, or may have taken it away. Where the
+    actuator has `tapped` these keys, what holds them is its finger.
     """
     if not down:
         return
@@ -53,9 +62,11 @@ def ask_what_holds(down: set[int], keyboard: KeySource, operator: Operator, cloc
         keys=keys,
     )
     heard = still_there(keyboard, clock)
+    if held and tapped:
+        raise BenchFault("keyboard.was_held", roles={"actuator"}, keys=keys)
     if held:
         raise BenchFault("keyboard.was_held", roles={"keyboard"}, keys=keys)
-    came_up = down.intersection(event.usage for event in heard if not event.down)
+    came_up = down & {event.usage for event in heard if not event.down}
     must_stay_silent(
         bool(came_up),
         "keyboard.came_up",

@@ -13,6 +13,7 @@ from station.steps.keyboard.fingers import (
     are_together,
     finger_or_key,
     hear_by_hand,
+    must_all_arrive,
     tap,
 )
 from station.steps.keyboard.listening import names, usage_of
@@ -47,9 +48,9 @@ def ghosting(
     """Press several keys at once: two always arrive, and no chord makes a key appear by itself.
 
     A keyboard may leave out the third key of a chord; it may not invent one. A key of a pair that
-    is silent alone, too, is not blocked: `every_key` finds whose fault that is. The first pair that
-    does not arrive is held by hand, and so is a key whose finger alone brings another: when the
-    hand does not find it so, the actuator is to blame.
+    is silent alone, too, is not blocked: `every_key` finds whose fault that is. A pair is blocked
+    when it does not arrive twice. The first such pair is held by hand, and so is a key whose finger
+    alone brings another: when the hand does not find it so, the actuator is to blame.
     """
 
     def press(*usages: int) -> set[int]:
@@ -73,9 +74,11 @@ def ghosting(
             len(chord) == 2
             and not set(held) <= went_down
             and all(usage in press(usage) for usage in held)
+            and not set(held) <= press(*held)
         ):
             pair = "+".join(chord)
             if not blocked:
+                must_all_arrive(keyboard, actuator, clock, set(held), hold_s, gap_s)
                 press_by_hand(
                     partial(arrive_from_a_hand, held),
                     1,

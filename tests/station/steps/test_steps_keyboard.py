@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -85,6 +86,8 @@ class Board(KeySource):
         self._presses: Counter[int] = Counter()
         self._coming: list[tuple[float, Callable[[], None]]] = []
         self._held: set[int] = set()
+        self._down: set[int] = set()
+        self.loses, self.chance = 0.0, Random(1)
         self._heard: list[KeyEvent] = []
 
     def event(self, usage: int, *, down: bool) -> None:
@@ -137,7 +140,14 @@ class Board(KeySource):
         while self._coming and self._coming[0][0] <= self.time.monotonic():
             self._coming.pop(0)[1]()
         heard, self._heard = self._heard, []
+        heard = [each for each in heard if self.chance.random() >= self.loses]
+        for each in heard:
+            (self._down.add if each.down else self._down.discard)(each.usage)
         return tuple(heard)
+
+    @property
+    def keys_down(self) -> frozenset[int]:
+        return frozenset(self._down)
 
     def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None:
         wanted = {"num": num, "caps": caps, "scroll": scroll}
@@ -653,6 +663,40 @@ def test_a_finger_that_jams_on_its_key_is_an_error_once_the_operator_sees_it(rig
     record = rig.measure(PLAN["every_key"])
     assert record.verdict is Verdict.ERROR
     assert record.reason == Phrase("keyboard.was_held", {"keys": "E"})
+    assert record.at_fault == ("actuator",)
+
+
+@pytest.mark.parametrize("from_before", [False, True])
+def test_a_finger_that_holds_a_worn_key_is_an_error_too(rig: Rig, from_before: bool) -> None:
+    rig.fingers.jams = {SPACE}
+    rig.person.answers["keyboard_held"] = "y"
+    steps = [PLAN["every_key"], PLAN["chatter"]] if from_before else [PLAN["chatter"]]
+    record = rig.run(*steps)
+    assert record.verdict is Verdict.ERROR
+    last = record.steps[len(steps)]
+    assert last.reason == Phrase("keyboard.was_held", {"keys": "Space"})
+    assert last.at_fault == ("actuator",)
+    assert not [one for one in record.steps if one.verdict is Verdict.FAIL]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["every_key", "chatter", "ghosting"])
+def test_reports_that_get_lost_on_their_way_are_no_worn_keys(
+    rig: Rig, name: str, seed: int, share: float
+) -> None:
+    rig.board.loses, rig.board.chance = share, Random(seed)
+    record = rig.measure(PLAN[name])
+    assert record.verdict in (Verdict.ERROR, Verdict.PASS)
+    if name == "every_key" and share > 0.05:
+        assert said(record) == "keyboard.reports_lost"
+
+
+def test_two_worn_keys_are_no_lost_reports(rig: Rig) -> None:
+    rig.board.answers_every = {0x0B: 2, 0x09: 2}
+    record = rig.measure(PLAN["every_key"])
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["missing_keys"] == 2
 
 
 def test_a_finger_that_lies_on_a_key_is_no_stuck_key(rig: Rig) -> None:
