@@ -1,9 +1,10 @@
-"""`pace rig`: find what is plugged in, keep other programs off it, and renew its firmware."""
+"""`pace rig`: find what is plugged in, keep other programs off it, renew firmware, and study it."""
 
 import argparse
 import json
 from pathlib import Path
 
+from station.cli import study
 from station.cli.arguments import add_config, add_verb, add_verbs, complain
 
 
@@ -53,6 +54,7 @@ def add(noun: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help="only the board at this port; default: each Raspberry Pi Pico",
     )
+    study.add(verbs)
 
 
 def _scan(chosen: argparse.Namespace) -> int:
