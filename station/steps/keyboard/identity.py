@@ -9,7 +9,7 @@ from station.engine.events import Choice
 from station.engine.paper import Paper
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Learned, NotNegative, Positive, Socket, Yields, step
-from station.engine.witness import Doubt, ask_when_silent, must_deny
+from station.engine.witness import Doubt, ask_when_silent, must_confirm
 from station.steps.power import is_zero
 
 PULLED = Choice("p", "answer.plug_is_out")
@@ -59,7 +59,7 @@ def enumeration(
         first_patience_s=patience_s,
     )
     if source is None:
-        must_deny(operator, ELSEWHERE)
+        must_confirm(operator, ELSEWHERE)
         yield Reading("enumerates", False)
         return
     who = source.identity

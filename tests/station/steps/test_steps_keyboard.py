@@ -278,7 +278,7 @@ class Rig:
         self.person = Person(
             self.board,
             keyboard_plugged="y",
-            keyboard_elsewhere="n",
+            keyboard_elsewhere="y",
             keyboard_pull_plug="p",
             keyboard_begin="y",
             keyboard_go_on="n",
@@ -587,7 +587,7 @@ def test_a_hub_that_is_not_there_condemns_no_keyboard(rig: Rig, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("plugged", "elsewhere", "verdict"),
-    [("y", "n", Verdict.FAIL), ("n", "n", Verdict.ERROR), ("y", "y", Verdict.ERROR)],
+    [("y", "y", Verdict.FAIL), ("n", "y", Verdict.ERROR), ("y", "n", Verdict.ERROR)],
 )
 def test_a_keyboard_that_does_not_enumerate_is_condemned_by_the_operator_only(
     rig: Rig, plugged: str, elsewhere: str, verdict: Verdict
@@ -601,7 +601,7 @@ def test_a_keyboard_that_does_not_enumerate_is_condemned_by_the_operator_only(
     assert record.verdict is verdict
     asked = ["keyboard.plugged", "keyboard.elsewhere"]
     assert rig.person.asked == asked[: 1 if plugged == "n" else 2]
-    if elsewhere == "y":
+    if elsewhere == "n":
         assert (said(record), record.at_fault) == ("keyboard.port_mute", ("keyboard",))
 
 
