@@ -34,6 +34,11 @@ TRANSITION_S = 3.0
 # A control that was never told, and is null still after this, is missing; not all say so.
 WAKES_S = 4.0
 
+# Restoring all controls takes no longer: the last message begins so long before that with its reply
+# it is over in time.
+RESTORES_WITHIN_S = 10.0
+LAST_MESSAGE_S = 0.5
+
 LONGEST_CAPABILITIES = 16384
 
 ADDRESSES = (SEGMENT_ADDRESS, DDC_CI_ADDRESS, EDID_ADDRESS)
@@ -114,17 +119,19 @@ class DdcMonitor(Monitor):
     def make_safe(self) -> None:
         """Restore the controls that were changed, the power mode first: asleep, it takes no other.
 
-        The error names controls that could not be restored. They are tried again the next time.
+        Takes `RESTORES_WITHIN_S` at most. The error names controls that could not be restored. They
+        are tried again the next time.
         """
         failures = []
-        for code in sorted(self._first_values, key=lambda code: code != POWER_MODE):
-            value = self._first_values[code]
-            try:
-                self._change(code, value)
-            except DriverError as error:
-                failures.append(f"VCP {code:#04x} is not back at {value}: {error}")
-            else:
-                del self._first_values[code]
+        with self._channel.within(RESTORES_WITHIN_S - LAST_MESSAGE_S):
+            for code in sorted(self._first_values, key=lambda code: code != POWER_MODE):
+                value = self._first_values[code]
+                try:
+                    self._change(code, value)
+                except DriverError as error:
+                    failures.append(f"VCP {code:#04x} is not back at {value}: {error}")
+                else:
+                    del self._first_values[code]
         if failures:
             raise DriverError("; ".join(failures))
 

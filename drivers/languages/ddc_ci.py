@@ -8,6 +8,10 @@ Real monitors are slow, drop what comes too fast and garble what they send; the 
 retries here are those that ddcutil's users found to be needed (github.com/rockowitz/ddcutil).
 """
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from drivers.buses import I2cBus, Time
 from drivers.errors import BadReply, BusMissing, DriverError, NoReply, NotConnected
 
@@ -49,6 +53,16 @@ class DdcCi:
         self._bus = bus
         self._time = time
         self._quiet_until_s = time.monotonic()
+        self._given_up_s = math.inf
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Send nothing more once so much time is over: what is to be sent then is a `NoReply`."""
+        self._given_up_s = self._time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._given_up_s = math.inf
 
     def tell(self, message: bytes) -> None:
         """Send a message that has no answer, again until it is acknowledged."""
@@ -89,7 +103,10 @@ class DdcCi:
         self._quiet_until_s = self._time.monotonic() + seconds
 
     def _send(self, frame: bytes) -> None:
-        self._time.sleep(max(0.0, self._quiet_until_s - self._time.monotonic()))
+        at_s = max(self._quiet_until_s, self._time.monotonic())
+        if at_s > self._given_up_s:
+            raise NoReply(f"{DDC_CI}: {frame.hex(' ')} was not sent: the time for it is over")
+        self._time.sleep(at_s - self._time.monotonic())
         self._bus.transfer(DDC_CI_ADDRESS, frame)
         self.be_quiet(WAIT_S)
 

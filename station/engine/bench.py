@@ -3,14 +3,14 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from drivers.capabilities import Actuator, Instrument
+from drivers.capabilities import Actuator, AtxPort, Instrument, PatternSource, PowerSupply
 from drivers.errors import DriverError, NotConnected
 from drivers.formats.text import clean
 from drivers.uncertain import Ranges
@@ -76,11 +76,17 @@ class Lacks(LookupError):
 
 
 class BenchNotSafe(Exception):
-    """Actuators, by the `roles` they play, could not be made to let go of the device."""
+    """Actuators, by the `roles` they play, could not be made to let go of the device.
 
-    def __init__(self, reason: str, *, roles: AbstractSet[str] = frozenset()) -> None:
+    `cut_by` are the roles that opened its mains all the same.
+    """
+
+    def __init__(
+        self, reason: str, *, roles: AbstractSet[str] = frozenset(), cut_by: Iterable[str] = ()
+    ) -> None:
         super().__init__(reason)
         self.roles = frozenset(roles)
+        self.cut_by = tuple(cut_by)
 
 
 @dataclass
@@ -105,6 +111,7 @@ class Bench:
     _remarks: list[Phrase] = field(default_factory=list)
     _failed: dict[str, InstrumentUsed] = field(default_factory=dict)
     _unsafe: list[BenchNotSafe] = field(default_factory=list)
+    _at_fault: set[str] = field(default_factory=set)
 
     def check(self, step: Step) -> None:
         """Raise `Lacks` when the slot lacks what the step needs. Touches no hardware."""
@@ -195,6 +202,7 @@ class Bench:
                 yield [self._fill(name, role) for name, role in step.roles.items()]
             except (DriverError, BenchFault) as error:
                 error.roles = error.roles or self._at_work(error) or step.roles_used
+                self._at_fault |= error.roles
                 raise
 
     def _at_work(self, error: Exception) -> frozenset[str]:
@@ -247,47 +255,66 @@ class Bench:
     def _put_back(self, name: str) -> None:
         if name in self._open:
             try:
-                if unsafe := self._let_go(name):
-                    raise BenchNotSafe(unsafe, roles={name})
+                if unsafe := self._let_all_go([name]):
+                    raise BenchNotSafe(unsafe[name], roles={name})
             finally:
                 self._close(name)
 
     def make_safe(self) -> Phrase | None:
         """Let go of the device: every actuator gets its chance, whatever the others do.
 
-        The device itself is first: it takes back what was changed while it still has power.
-
+        What may hurt goes first: mains, then loads, coils and all else. Who was at fault before
+        goes after those who were not, and nobody is opened anew before each had a first chance.
+        Then the settings of the device are restored, which only its supply and picture outlast.
         Returns a remark, mostly none. Raises `BenchNotSafe`, naming every actuator that could
-        not be made safe even after opening it once more.
+        not be made safe even after opening it once more, and who cut the mains meanwhile.
         """
-        troubles = {name: self._let_go(name) for name in self._device_first()}
-        unsafe = {name: trouble for name, trouble in troubles.items() if trouble}
+        acting = sorted((n for n in self._open if not self.places[n].device), key=self._turn)
+        devices = [name for name in self._open if self.places[name].device]
+        needed = (PowerSupply, PatternSource)  # without them a display takes nothing back
+        last = [name for name in acting if devices and issubclass(self._kind(name), needed)]
+        unsafe = self._let_all_go([name for name in acting if name not in last])
+        unsafe |= self._let_all_go(devices)
+        unsafe |= self._let_all_go(last)
         if unsafe or self._unsafe:
             before = [str(one) for one in self._unsafe]
             roles = frozenset(unsafe).union(*(one.roles for one in self._unsafe))
-            raise BenchNotSafe("; ".join([*before, *unsafe.values()]), roles=roles)
+            cut = [n for n in acting if issubclass(self._kind(n), AtxPort) and n not in roles]
+            raise BenchNotSafe("; ".join([*before, *unsafe.values()]), roles=roles, cut_by=cut)
         return _together(self._remarks)
+
+    def _kind(self, name: str) -> type[object]:
+        return self.places[name].kind
+
+    def _turn(self, name: str) -> tuple[bool, bool]:
+        return name in self._at_fault, not issubclass(self._kind(name), AtxPort)
+
+    def _let_all_go(self, names: list[str]) -> dict[str, str]:
+        """Make roles safe. Returns why some are not; one that fails is opened anew after all."""
+        failed = {name: error for name in names if (error := self._let_go(name)) is not None}
+        again = {name: self._let_go_anew(name, error) for name, error in failed.items()}
+        return {name: trouble for name, trouble in again.items() if trouble}
 
     def note_unsafe(self, error: BenchNotSafe) -> None:
         """Keep the trouble of a shared actuator that its step did not tell: `make_safe` will."""
         self._unsafe.append(error)
 
-    def _device_first(self) -> list[str]:
-        return sorted(self._open, key=lambda name: not self.places[name].device)
+    def _let_go(self, name: str) -> Exception | None:
+        """Make one role safe over its connection. Returns why it is not.
 
-    def _let_go(self, name: str) -> str:
-        """Make one role safe. Returns why it is not; what went well after all is remarked."""
+        A device that will not be restored is remarked, and holds nothing.
+        """
         instrument = self._open[name][0]
         if not isinstance(instrument, Actuator):
-            return ""
+            return None
         try:
             instrument.make_safe()
         except Exception as error:
             if not self.places[name].device:
-                return self._let_go_anew(name, error)
+                return error
             if not isinstance(error, NotConnected):
                 self._remarks.append(Phrase("bench.driver_error", {"roles": name}, str(error)))
-        return ""
+        return None
 
     def _let_go_anew(self, name: str, first: Exception) -> str:
         """Make one role safe over a new connection, which does not share the old one's trouble."""

@@ -58,6 +58,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Wait; raises `Cancelled` at once when the run is stopped."""
+        self.check()
         if math.isinf(self._speed):
             self._source.sleep(seconds)
         else:

@@ -30,6 +30,7 @@ from station.engine.step import BenchFault, Learned, NotApplicable
 
 Stepping = Generator[Event, None, StepRecord]
 NOT_REACHED = Phrase("run.not_reached")
+NOT_SAFE_BUT_CUT = "bench.not_safe_but_cut"
 NEVER_MEASURED = "run.never_measured"
 
 
@@ -357,6 +358,8 @@ def _blame(error: Exception) -> frozenset[str]:
 
 def _explain(error: Exception) -> Phrase:
     """Return the bench's fault in its own words, and ours with its type: it is to read as a bug."""
+    if isinstance(error, BenchNotSafe) and error.cut_by:
+        return Phrase(NOT_SAFE_BUT_CUT, {"roles": ", ".join(error.cut_by)}, writable(str(error)))
     if isinstance(error, BenchNotSafe):
         return Phrase(NOT_SAFE, text=writable(str(error)))
     if isinstance(error, BenchFault):

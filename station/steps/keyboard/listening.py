@@ -13,13 +13,16 @@ from station.engine.prompts import Operator
 from station.engine.step import BenchFault
 from station.engine.witness import must_stay_silent
 
+LISTENS_S = 0.25
+"""The longest time for which a keyboard is heard without a look at whether the run stopped."""
+
 
 def hear(keyboard: KeySource, clock: Clock, duration_s: float) -> list[KeyEvent]:
     """Return everything that happens during `duration_s`."""
     heard: list[KeyEvent] = []
     end_s = clock.monotonic() + duration_s
     while (left_s := end_s - clock.monotonic()) > 0:
-        heard += keyboard.read_events(left_s)
+        heard += keyboard.read_events(min(left_s, LISTENS_S))
         clock.check()
     return heard
 

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import pairwise
 
 import pytest
@@ -331,6 +331,29 @@ def test_make_safe_says_what_it_could_not_restore_and_tries_again_later(
     panel.mains_on = True
     monitor.make_safe()
     assert (panel.controls[0x10].value, panel.controls[0x12].value) == (75, 75)
+
+
+@pytest.mark.parametrize("fault", ["mute", "garbled", "stubborn"])
+def test_restoring_takes_ten_seconds_at_most_however_much_was_changed(
+    monitor: DdcMonitor, panel: SimulatedMonitor, fault: str
+) -> None:
+    codes = [code for code in panel.controls if code != 0xD6][:5]
+    for code in codes:
+        with suppress(Refused):
+            monitor.set_control(code, 1)
+    monitor.set_control(0xD6, 5)
+    bus = SimulatedI2cBus(panel.i2c_devices())
+    replies = {"garbled": bytes(11), "stubborn": BRIGHTNESS_IS_50}
+    if fault == "mute":
+        panel.ddc_mute = True
+    else:
+        assert isinstance(panel.time, SimulatedTime)
+        bus.devices[0x37] = ScriptedDdcCi(panel.time, replies[fault])
+        monitor._channel._bus = bus
+    start_s = panel.time.monotonic()
+    with pytest.raises(DriverError, match="is not back at"):
+        monitor.make_safe()
+    assert panel.time.monotonic() - start_s <= 10.0
 
 
 # What comes over a bad wire
