@@ -263,11 +263,12 @@ class Bench:
     def make_safe(self) -> Phrase | None:
         """Let go of the device: every actuator gets its chance, whatever the others do.
 
-        What may hurt goes first: mains, then loads, coils and all else. Who was at fault before
-        goes after those who were not, and nobody is opened anew before each had a first chance.
-        Then the settings of the device are restored, which only its supply and picture outlast.
+        The mains relay goes first, then loads, coils and all other actuators; those that were at
+        fault before come last. An actuator is opened anew only after each had a first chance. Then
+        the settings of the device are restored, and only its supply and its picture stay until
+        that is done.
         Returns a remark, mostly none. Raises `BenchNotSafe`, naming every actuator that could
-        not be made safe even after opening it once more, and who cut the mains meanwhile.
+        not be made safe even after opening it once more, and the roles that cut the mains.
         """
         acting = sorted((n for n in self._open if not self.places[n].device), key=self._turn)
         devices = [name for name in self._open if self.places[name].device]

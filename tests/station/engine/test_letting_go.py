@@ -1,4 +1,4 @@
-"""What may hurt is let go of first, in its time, whatever else is slow, mute or garbled."""
+"""Mains, loads and coils are let go of first, in time, with slow, mute or garbled instruments."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
@@ -41,7 +41,7 @@ TIMEOUT_S = 1.0
 
 
 class Hall:
-    """The time of a bench, and who let go when."""
+    """The time of a bench, and when each role let go."""
 
     def __init__(self) -> None:
         self.time = SimulatedTime()
@@ -155,7 +155,7 @@ def test_mains_go_first_and_only_the_supply_of_a_device_outlasts_its_settings() 
     assert times["device"] - times["actuator"] <= RESTORES_WITHIN_S
 
 
-def test_without_a_device_that_is_restored_the_supply_waits_for_nobody() -> None:
+def test_without_a_device_that_is_restored_the_supply_goes_off_at_once() -> None:
     rig = Rig()
     rig.open("supply", "load", "actuator")
     rig.bench.make_safe()
@@ -164,7 +164,7 @@ def test_without_a_device_that_is_restored_the_supply_waits_for_nobody() -> None
 
 
 @pytest.mark.parametrize("fault", ["mute", "garbled"])
-def test_nobody_is_opened_anew_before_the_others_had_their_chance(fault: str) -> None:
+def test_no_actuator_is_opened_anew_before_the_others_had_their_chance(fault: str) -> None:
     rig = Rig(atx=fault)
     rig.open("atx", "load", "actuator")
     with pytest.raises(BenchNotSafe) as told:
@@ -180,7 +180,7 @@ def load_is_mute(load: ElectronicLoad, actuator: KeyActuator, atx: AtxPort) -> Y
     yield Reading("volts", 5.0)
 
 
-def test_who_was_mute_in_a_step_goes_last_so_that_the_others_are_off_in_time() -> None:
+def test_a_load_that_was_mute_in_a_step_goes_last_so_that_the_others_are_off_in_time() -> None:
     rig = Rig(load="mute")
     told = run_until_safe(rig)
     assert rig.let_go()[:2] == ["atx", "actuator"]
