@@ -188,7 +188,7 @@ def test_a_load_that_was_mute_in_a_step_goes_last_so_that_the_others_are_off_in_
 
 
 def run_until_safe(rig: Rig) -> float:
-    """Return when the step failed at which the run begins to let go."""
+    """Run a plan, and return the time at which its step failed."""
     finish(rig.bench, planned(load_is_mute, volts=(4.5, 5.5)))
     return TIMEOUT_S
 
@@ -233,7 +233,7 @@ class StoppedAt(Clock):
 
 
 class Stop(NamedTuple):
-    """What was seen of a run that was stopped: its step, and how long it took to let go."""
+    """The step in which a run was stopped, and the time until loads and coils were off."""
 
     step: str
     opened_after_s: float
@@ -311,7 +311,7 @@ STOPS_S = {
     ADAPTER: [*(0.9 * n for n in range(40)), *(326.0 + 0.5 * n for n in range(20))],
     KEYBOARD: [0.1 + 1.05 * n for n in range(12)],
 }
-"""When a run is stopped; between the two spans an adapter is only waited for."""
+"""The times of the stops; between its two spans the adapter test only waits."""
 
 
 @pytest.mark.parametrize("kind", [ADAPTER, KEYBOARD])
