@@ -8,7 +8,7 @@ import msgspec
 from drivers.errors import DriverError
 from drivers.formats.text import clean
 from records import Device, Measurement, Phrase, Proof, Reading, RunRecord, StepRecord, Verdict
-from records.run import NOT_SAFE, Chance, not_safe
+from records.run import NOT_SAFE, Chance, Series, not_safe
 from records.verdicts import CONCLUDE, MAKE_SAFE, OPEN
 from station.engine.bench import Bench, BenchNotSafe, Lacks, SharedLock
 from station.engine.clock import Cancelled, Clock
@@ -225,6 +225,7 @@ def _run_step(
     started_at, start_s = clock.now(), clock.monotonic()
     taken: list[Measurement] = []
     chances: list[Chance] = []
+    series: list[Series] = []
     at_fault = frozenset[str]()
     whole = False
     bench.asked.clear()
@@ -247,6 +248,8 @@ def _run_step(
                         yield item
                     elif isinstance(item, Chance):
                         chances.append(item)
+                    elif isinstance(item, Series):
+                        series.append(item)
                     else:
                         learned.append(item)
                 whole = True
@@ -278,6 +281,7 @@ def _run_step(
         asked=tuple(bench.asked),
         proof=judge.proof(planned, verdict),
         chances=tuple(chances),
+        series=tuple(series),
     )
     return (yield from _finish(record))
 

@@ -12,8 +12,9 @@ A plan names a step by where it lives: `power.idle_power` is `idle_power` in `st
 `keyboard.chatter` is `chatter` of the package `steps/keyboard`, whose modules are free to change:
 plans, records and pages keep the name of a released step for ever.
 A step yields readings; it may also yield what it learned about the device (`Learned`), what an
-operator should see meanwhile (`Shown`), and with what chance it finds a defect that is not there at
-each look (`Chance`). It never judges: only a limit of the plan does.
+operator should see meanwhile (`Shown`), the course of a value (`Series`), and with what chance it
+finds a defect that is not there at each look (`Chance`). It never judges: only a limit of the plan
+does.
 """
 
 import functools
@@ -38,7 +39,7 @@ from typing import (
 import msgspec
 
 from records import Phrase, Proof, Reading, Value
-from records.run import Chance
+from records.run import Chance, Series
 from records.toml.tables import convert, suggest
 from station.engine.events import Shown
 from station.engine.uncertainty import plain_values
@@ -98,7 +99,7 @@ class Socket(Protocol[Kind_co]):
         """Return the device, the same one during the whole run. Raises `DriverError` when mute."""
 
 
-Yielded = Reading | Learned | Shown | Chance
+Yielded = Reading | Learned | Shown | Chance | Series
 Yields = Generator[Yielded, None, None]
 """The result of a step function, in its signature."""
 

@@ -12,7 +12,7 @@ from records import Phrase, Reading
 from station.engine.clock import Clock
 from station.engine.paper import Paper
 from station.engine.prompts import Operator
-from station.engine.step import NotNegative, Yields, step
+from station.engine.step import BenchFault, NotNegative, Positive, Yields, step
 from station.engine.witness import Doubt, look_twice, must_confirm
 from station.steps.display.controls import (
     BRIGHTNESS,
@@ -23,17 +23,23 @@ from station.steps.display.controls import (
     still_there,
 )
 from station.steps.display.sensors import (
+    CENTRE,
     LIT_CD_M2,
     are_alike,
     believe,
+    centre_believed,
     centre_cd_m2,
     differ,
     luminance_on_paper,
     luminances_cd_m2,
+    own_light_cd_m2,
 )
-from station.steps.display.sleeping import falls_asleep, no_picture, wakes
+from station.steps.display.sleeping import comes, falls_asleep, no_picture, wakes
+from station.steps.display.steady import warm_up
 
 BLACK_CD_M2 = 0.002  # what the sensors resolve
+ROOM_CD_M2 = 0.02  # a black of less holds no light of a room that matters
+CLEARLY = 0.9  # of the black: less is a room without a backlight
 DARK_CD_M2 = 0.5  # more is light of a screen, or of a room
 DARK = Doubt("display.dark", "display.stray_light", {"zones"})
 BRIGHTEST = Doubt("display.brightest", "display.not_brightest", {"operator"})
@@ -103,7 +109,7 @@ def _brightness_sweep(told: Paper, **others: Any) -> dict[str, float]:
     return {"brightness_range": highest / lowest, "brightness_lowest": lowest}
 
 
-@step(luminance="cd/m²")
+@step(luminance="cd/m²", drift="%")
 def luminance(
     monitor: Monitor,
     screen: PatternSource,
@@ -112,17 +118,30 @@ def luminance(
     clock: Clock,
     *,
     settle_s: NotNegative = 2.0,
+    steady_percent: Positive = 1.0,
+    warms_up_s: NotNegative = 300.0,
 ) -> Yields:
-    """Show white at full brightness, and measure it at the centre.
+    """Show white at full brightness until it is warm, and measure it at the centre.
 
-    A display that cannot be set to its brightest, or says that it is not, is set by the operator.
+    `drift` is the change in per cent a minute in the end: it is warm below `steady_percent`, and
+    after `warms_up_s` it is taken as it is. The light of black is taken off: that of the room, and
+    what the panel leaks. A display that cannot be set to its brightest, or says that it is not, is
+    set by the operator.
     """
     if not full_brightness(monitor, screen, clock, settle_s):
         must_confirm(operator, BRIGHTEST)
         full_brightness(monitor, screen, clock, settle_s)
-    white = centre_cd_m2(zones)
-    believe(white, monitor, zones, operator, clock)
-    yield Reading("luminance", white)
+    first = centre_cd_m2(zones)
+    believe(first, monitor, zones, operator, clock)
+    if first < LIT_CD_M2:  # the operator sees no light either
+        yield Reading("luminance", first)
+        return
+    warm = warm_up(zones, clock, steady_percent, warms_up_s)
+    yield warm.series
+    seen = own_light_cd_m2(screen, zones, clock, settle_s)
+    believe(seen[CENTRE], monitor, zones, operator, clock)
+    yield Reading("luminance", centre_believed(seen, monitor, operator))
+    yield Reading("drift", warm.drift_percent)
 
 
 @luminance.on_paper
@@ -146,8 +165,11 @@ def uniformity(
     """
     full_brightness(monitor, screen, clock, settle_s)
     seen = luminances_cd_m2(zones)
-    darkest = seen.index(min(seen)) + 1
     believe(max(seen), monitor, zones, operator, clock)
+    if max(seen) >= LIT_CD_M2:
+        seen = own_light_cd_m2(screen, zones, clock, settle_s)
+        believe(max(seen), monitor, zones, operator, clock)
+    darkest = seen.index(min(seen)) + 1
     if min(seen) < 0.5 * max(seen):
         dark_zone = Doubt(
             "display.dark_zone", "display.zone_not_dark", {"zones"}, {"zone": darkest}
@@ -175,11 +197,15 @@ def contrast(
     clock: Clock,
     *,
     settle_s: NotNegative = 2.0,
+    patience_s: NotNegative = 60.0,
 ) -> Yields:
     """Compare white with black at the centre, at full brightness.
 
-    A black below what the sensors resolve counts as that resolution, 0.002 cd/m². White is shown
-    before and after, and the darker one counts: sensors that see nothing see a perfect black.
+    The light of the room, which is there once the picture was taken away and the backlight went
+    off, is taken off both. A room as bright as the black on the screen is a fault of the bench.
+    A black below what the sensors resolve counts as that resolution, 0.002 cd/m². Both are shown
+    twice, and the darker white and the brighter black count: sensors that see nothing see a perfect
+    black.
     """
     full_brightness(monitor, screen, clock, settle_s)
     white = centre_cd_m2(zones)
@@ -187,6 +213,16 @@ def contrast(
     screen.show_level(0.0, 0.0, 0.0)
     clock.sleep(settle_s)
     black = centre_cd_m2(zones)
+    room = 0.0
+    if black > ROOM_CD_M2:
+        with no_picture(screen):
+            comes(lambda: centre_cd_m2(zones) < CLEARLY * black, clock, patience_s)
+            clock.sleep(settle_s)
+            room = centre_cd_m2(zones)
+        still_there(monitor)
+        if room >= CLEARLY * black:
+            raise BenchFault("display.room_too_bright", roles={"zones", "monitor"}, room_cd_m2=room)
+        wakes(monitor, operator, clock, lambda: centre_cd_m2(zones) >= LIT_CD_M2)
 
     def went_dark(before: float, again: float) -> bool:
         return again < LIT_CD_M2 <= before
@@ -205,8 +241,11 @@ def contrast(
     )
     if went_dark(white, again):
         believe(again, monitor, zones, operator, clock)
-    yield Reading("contrast", min(white, again) / at_least(black, BLACK_CD_M2))
-    yield Reading("black", black)
+    screen.show_level(0.0, 0.0, 0.0)
+    clock.sleep(settle_s)
+    black = max(black, centre_cd_m2(zones))
+    yield Reading("contrast", (min(white, again) - room) / at_least(black - room, BLACK_CD_M2))
+    yield Reading("black", black - room)
 
 
 @contrast.on_paper

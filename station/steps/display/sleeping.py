@@ -35,12 +35,12 @@ def falls_asleep(
     Many say first for up to a minute that there is no signal. One that stays awake is told to
     sleep, twice as some miss the first message, where it has the control.
     """
-    if _comes(is_asleep, clock, patience_s):
+    if comes(is_asleep, clock, patience_s):
         return True
     for _ in range(2):
         if not _sets_power(monitor, POWER_OFF):
             return False
-        if _comes(is_asleep, clock, OBEYS_S):
+        if comes(is_asleep, clock, OBEYS_S):
             return True
     _sets_power(monitor, POWER_ON)  # perhaps it obeyed, and instruments are blind
     return False
@@ -48,13 +48,13 @@ def falls_asleep(
 
 def wakes(monitor: Monitor, operator: Operator, clock: Clock, is_awake: Callable[[], bool]) -> bool:
     """Return whether a display that is shown white again is awake: by itself, or by its button."""
-    if _comes(is_awake, clock, OBEYS_S):
+    if comes(is_awake, clock, OBEYS_S):
         return True
-    if _sets_power(monitor, POWER_ON) and _comes(is_awake, clock, OBEYS_S):
+    if _sets_power(monitor, POWER_ON) and comes(is_awake, clock, OBEYS_S):
         return True
     pressed = operator.confirm("display.button")
     still_there(monitor)
-    return pressed and _comes(is_awake, clock, OBEYS_S)
+    return pressed and comes(is_awake, clock, OBEYS_S)
 
 
 def _sets_power(monitor: Monitor, mode: int) -> bool:
@@ -68,7 +68,7 @@ def _sets_power(monitor: Monitor, mode: int) -> bool:
     return True
 
 
-def _comes(what: Callable[[], bool], clock: Clock, patience_s: float) -> bool:
+def comes(what: Callable[[], bool], clock: Clock, patience_s: float) -> bool:
     """Look once a second, and return whether it came within `patience_s`."""
     deadline_s = clock.monotonic() + patience_s
     while not what():

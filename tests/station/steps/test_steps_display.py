@@ -244,7 +244,10 @@ def test_a_good_display_passes_and_is_as_it_was_before(rig: Rig) -> None:
 
 
 def test_the_figures_are_those_of_the_display(rig: Rig) -> None:
-    assert values(rig.measure("luminance"))["luminance"] == pytest.approx(250.0)
+    leak = 1 / rig.display.contrast
+    assert values(rig.measure("luminance")) == pytest.approx(
+        {"luminance": 250.0 * (1 - leak), "drift": 0.0}
+    )
     assert values(rig.measure("contrast"))["contrast"] == pytest.approx(1000.0)
     assert values(rig.measure("uniformity")) == pytest.approx({"uniformity": 90, "darkest_zone": 1})
     assert values(rig.measure("standby_power")) == pytest.approx(
@@ -305,7 +308,13 @@ def test_sensors_without_light_are_no_perfect_black(rig: Rig, looks: set[int]) -
     assert rig.operator.asked == ["display.lit"]
 
 
-@pytest.mark.parametrize("looks", [{0}, {2}, {1, 2}])
+@pytest.mark.parametrize("looks", [{1}, {1, 2, 3}, {6}])
+def test_a_hand_before_the_sensors_makes_no_better_black(rig: Rig, looks: set[int]) -> None:
+    rig.zones = Shaded(rig.display, looks, through=0.3)
+    assert values(rig.measure("contrast"))["contrast"] == pytest.approx(1000.0)
+
+
+@pytest.mark.parametrize("looks", [{0}, {5}, {4, 5}])
 def test_a_white_that_changes_by_itself_is_no_half_of_a_contrast(rig: Rig, looks: set[int]) -> None:
     rig.zones = Shaded(rig.display, looks, through=0.3)
     record = rig.measure("contrast")
@@ -370,6 +379,106 @@ def test_sensors_that_are_too_few_are_the_benchs_fault(rig: Rig) -> None:
         record = rig.measure(name)
         assert record.verdict is Verdict.ERROR
         assert record.reason == Phrase("display.zones_missing", {"seen": 8})
+
+
+@pytest.mark.parametrize("zone", range(9))
+@pytest.mark.parametrize("name", ["luminance", "uniformity"])
+def test_a_zone_that_sees_white_and_black_alike_is_the_benchs_fault(
+    rig: Rig, name: str, zone: int
+) -> None:
+    class Frozen(Zones):
+        def read_illuminances_lux(self) -> tuple[float, ...]:
+            seen = list(super().read_illuminances_lux())
+            seen[zone] = 700.0
+            return tuple(seen)
+
+    rig.zones = Frozen(rig.display)
+    record = rig.measure(name)
+    assert record.verdict is Verdict.ERROR
+    assert record.reason == Phrase("display.zone_blind", {"zone": zone + 1})
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+def test_a_centre_that_contradicts_its_neighbours_is_looked_at(
+    rig: Rig, seen: str, verdict: Verdict
+) -> None:
+    rig.zones.gains[4] = 0.5
+    rig.operator.answers["display_dark_zone"] = seen
+    assert rig.measure("luminance").verdict is verdict
+
+
+class Room(Zones):
+    """The light of a room falls on all sensors, too."""
+
+    lux = 0.0
+
+    def read_illuminances_lux(self) -> tuple[float, ...]:
+        return tuple(one + self.lux for one in super().read_illuminances_lux())
+
+
+@pytest.mark.parametrize(
+    ("lux", "contrast", "verdict"),
+    [
+        (2.0, 1000.0, Verdict.PASS),
+        (2.0, 390.0, Verdict.FAIL),
+        (30.0, 1000.0, Verdict.ERROR),
+    ],
+)
+def test_the_light_of_a_room_is_no_light_of_a_black(
+    rig: Rig, lux: float, contrast: float, verdict: Verdict
+) -> None:
+    rig.zones = room = Room(rig.display)
+    room.lux, rig.display.contrast = lux, contrast
+    record = rig.measure("contrast")
+    assert record.verdict is verdict
+    if verdict is not Verdict.ERROR:
+        assert values(record)["contrast"] == pytest.approx(contrast)
+
+
+def test_the_light_of_a_room_makes_no_screen_brighter(rig: Rig) -> None:
+    rig.zones = room = Room(rig.display)
+    rig.display.peak, room.lux = 145.0, 60.0
+    assert rig.measure("luminance").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("cold", "peak", "verdict", "most_s"),
+    [(0.45, 180.0, Verdict.PASS, 300.0), (0.45, 140.0, Verdict.FAIL, 300.0),
+     (1.0, 180.0, Verdict.PASS, 45.0)],
+)  # fmt: skip
+def test_a_display_is_judged_warm(
+    rig: Rig, cold: float, peak: float, verdict: Verdict, most_s: float
+) -> None:
+    now_s = rig.time.monotonic
+
+    class Tube(Display):
+        def luminance(self, zone: int = 4) -> float:
+            return super().luminance(zone) * (1 - (1 - cold) * math.exp(-now_s() / 60.0))
+
+    rig.display = Tube()
+    rig.display.peak = peak
+    rig.screen, rig.zones = Screen(rig.display), Zones(rig.display)
+    rig.socket = Socketed(Ddc(rig.display))
+    record = rig.measure("luminance")
+    assert record.verdict is verdict
+    assert abs(values(record)["drift"]) < 1.0
+    assert record.duration_s < most_s
+    (course,) = record.series
+    assert (course.name, course.unit) == ("luminance", "cd/m²")
+    assert course.values[0] == pytest.approx(cold * peak, rel=0.1)
+
+
+def test_a_display_that_never_gets_steady_is_judged_and_its_drift_says_so(rig: Rig) -> None:
+    class Fading(Display):
+        def luminance(self, zone: int = 4) -> float:
+            return super().luminance(zone) * math.exp2(-rig.time.monotonic() / 300.0)
+
+    rig.display = Fading()
+    rig.screen, rig.zones = Screen(rig.display), Zones(rig.display)
+    rig.socket = Socketed(Ddc(rig.display))
+    record = rig.measure("luminance")
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["drift"] == pytest.approx(-13.0, abs=1.0)
 
 
 # Identity

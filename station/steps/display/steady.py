@@ -1,0 +1,45 @@
+"""Light over time: a display is judged warm."""
+
+from typing import NamedTuple
+
+from drivers.capabilities import LightArray
+from records.run import LONGEST_SERIES, Series
+from station.engine.clock import Clock
+from station.steps.display.sensors import centre_cd_m2
+
+LOOK_S = 5.0
+WINDOW_S = 30.0
+"""The time over which a drift is measured: a tube's light shakes by more than it drifts."""
+
+
+class Warm(NamedTuple):
+    """A display after its warm-up: how fast its light still changes, in % a minute; its course."""
+
+    drift_percent: float
+    series: Series
+
+
+def warm_up(zones: LightArray, clock: Clock, steady_percent: float, patience_s: float) -> Warm:
+    """Wait until the light of a white screen changes by less than `steady_percent` a minute.
+
+    After `patience_s` it is taken as it is, and its drift says so. A screen that grows dimmer is
+    waited for, too: it may be failing.
+    """
+    start_s = clock.monotonic()
+    at_s: list[float] = []
+    seen: list[float] = []
+    back = round(WINDOW_S / LOOK_S)
+    while True:
+        at_s.append(clock.monotonic() - start_s)
+        seen.append(float(centre_cd_m2(zones)))
+        drift_percent = 0.0
+        if len(seen) > back:
+            before, now = seen[-1 - back], seen[-1]
+            minutes = (at_s[-1] - at_s[-1 - back]) / 60
+            drift_percent = 100 * (now - before) / max(before, now, 1e-9) / minutes
+            if abs(drift_percent) < steady_percent:
+                break
+        if at_s[-1] >= patience_s or len(seen) >= LONGEST_SERIES:
+            break
+        clock.sleep(LOOK_S)
+    return Warm(drift_percent, Series("luminance", tuple(at_s), tuple(seen), "cd/m²"))
