@@ -4,6 +4,7 @@ import os
 import pty
 import shutil
 import subprocess
+import termios
 import threading
 import time
 import tty
@@ -28,6 +29,7 @@ class Pico:
         self.said: list[str] = []
         self.restarts = 0
         self._closing = False
+        self._changes = threading.Lock()
 
     def install(self, image: Image, slot: str = "a") -> None:
         """Put firmware there by other means."""
@@ -59,8 +61,9 @@ class Pico:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._closing = True
-        self._process.kill()
+        with self._changes:
+            self._closing = True
+            self._process.kill()
         self._keeper.join()
         os.close(self._ours)
         os.close(self._theirs)
@@ -80,6 +83,7 @@ class Pico:
         threading.Thread(target=watch, daemon=True).start()
 
     def _start(self) -> None:
+        termios.tcflush(self._ours, termios.TCIOFLUSH)  # of USB, nothing is left over either
         self._process = subprocess.Popen(
             [*COMMAND, str(PROGRAM), str(self.root), str(FIRMWARE)],
             stdin=self._ours,
@@ -94,6 +98,7 @@ class Pico:
             self.said += self._process.stderr.read().splitlines()
             self._process.stderr.close()
             self._process.wait()
-            if not self._closing:
-                self.restarts += 1
-                self._start()
+            with self._changes:
+                if not self._closing:
+                    self.restarts += 1
+                    self._start()
