@@ -171,7 +171,7 @@ def test_a_board_that_a_program_holds_is_left_alone(
         renew(hardware, pico)
     assert main(["rig", "flash", "--port", pico.path]) == 1
     assert "not renewed" in capsys.readouterr().err
-    said = lines.ask("status")  # what it does when nobody speaks to it is fall silent, no more
+    said = lines.ask("status")  # without questions it lets go by itself, and no more than that
     assert re.match(r"armed=1 |armed=0 fell=silence ", said)
     assert pico.restarts == restarts
     line.close()
