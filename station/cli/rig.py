@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from station.cli import study
+from station.cli import calibrate, study
 from station.cli.arguments import add_config, add_verb, add_verbs, complain
 
 
@@ -55,6 +55,7 @@ def add(noun: argparse.ArgumentParser) -> None:
         help="only the board at this port; default: each Raspberry Pi Pico",
     )
     study.add(verbs)
+    calibrate.add(verbs)
 
 
 def _scan(chosen: argparse.Namespace) -> int:

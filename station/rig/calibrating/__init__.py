@@ -1,0 +1,1 @@
+"""Calibration of light meters against reference figures that a person types."""
