@@ -356,13 +356,14 @@ class KeySource(Actuator):
     rollover: int
     """Keys it can report at once besides modifiers: 6 for arrays of six, more for bitmaps."""
 
+    leds: frozenset[str] = frozenset({"num", "caps", "scroll"})
+    """The lamps among `num`, `caps` and `scroll` that its report descriptor offers."""
+
     odd_reports_seen: int = 0
     """Number of reports so far that its own description does not allow."""
 
-    @property
-    def keys_down(self) -> frozenset[int]:
-        """Return the usages that are down according to what was read so far."""
-        return frozenset()
+    keys_down: frozenset[int] = frozenset()
+    """Usages of the keys that are down according to what was read so far."""
 
     @abstractmethod
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:

@@ -105,14 +105,10 @@ class HidKeyboard(KeySource):
     faults_seen = 0
     """Number of reports so far with POSTFail or ErrorUndefined in a key's place."""
 
-    leds: frozenset[str]
-    """The lamps among `num`, `caps` and `scroll` that the report descriptor offers."""
-
     def __init__(self, device: UsbDevice, *, time: Time) -> None:
         self._time = time
         at_port = device
         device = self._device = find_behind(at_port, _has_hid) or at_port
-        self._down: frozenset[int] = frozenset()
         self._spoke_s = -math.inf
         self._boot_protocol = False
         self._held: list[int] = []
@@ -140,10 +136,6 @@ class HidKeyboard(KeySource):
             serial_number=said.serial_number,
             firmware=f"{said.release_bcd >> 8:x}.{said.release_bcd & 0xFF:02x}",
         )
-
-    @property
-    def keys_down(self) -> frozenset[int]:
-        return self._down
 
     def read_events(self, timeout_s: float) -> tuple[KeyEvent, ...]:
         """Return the key events since the last call; wait at most `timeout_s` for the first.
@@ -321,7 +313,7 @@ class HidKeyboard(KeySource):
         elif error != NO_ERROR:
             self.faults_seen += 1
         down = frozenset().union(*(each.down for each in self._speaking()))
-        before, self._down = self._down, down
+        before, self.keys_down = self.keys_down, down
         return [KeyEvent(usage, False, at_s) for usage in sorted(before - down)] + [
             KeyEvent(usage, True, at_s) for usage in sorted(down - before)
         ]

@@ -289,7 +289,7 @@ class SimulatedKeyboard(UsbFunction):
             "enumerates": self.enumerates,
             "idle_a": self.idle_a,
             "caps_lamp_lux": 0.0 if "caps" in self.led_dead else self.led_lux,
-            **{f"{name}_lamp": name not in self.led_dead for name in ("num", "caps", "scroll")},
+            "dark_lamps": len(self.led_dead & {"num", "caps", "scroll"}),
             "ghost_keys": len(self._ghosts(chords)),
             **taps_heard(self, frozenset(worn_keys), taps, presses),
         }

@@ -4,11 +4,12 @@ from typing import Any
 
 from drivers.capabilities import KeySource, LightMeter
 from drivers.extremes import lowest
-from records import Proof, Reading
+from records import Phrase, Proof, Reading
 from station.engine.clock import Clock
+from station.engine.events import Choice
 from station.engine.paper import Paper
-from station.engine.prompts import Operator
-from station.engine.step import Count, NotNegative, Positive, Yields, step
+from station.engine.prompts import NO, YES, Operator
+from station.engine.step import Count, NotApplicable, NotNegative, Positive, Yields, step
 from station.engine.witness import Doubt, Witness, must_deny
 from station.steps.keyboard.listening import still_there
 
@@ -19,6 +20,8 @@ LAMPS = {
     "scroll": "keyboard.led.scroll",
 }
 """The question for each lamp."""
+LEGENDS = {"num": "Num Lock", "caps": "Caps Lock", "scroll": "Scroll Lock"}
+ABSENT = Choice("a", "answer.no_such_lamp")
 
 
 @step(caps_led="lx")
@@ -34,8 +37,11 @@ def leds(
 ) -> Yields:
     """Caps Lock on and off under a light sensor: the smallest rise of all blinks.
 
-    Where the sensor sees nothing, the operator looks: a lamp that is lit is the sensor's fault.
+    Where the sensor sees nothing, the operator looks: a lamp that is lit is the sensor's fault. A
+    keyboard that declares no Caps Lock lamp has none to be judged.
     """
+    if "caps" not in keyboard.leds:
+        raise NotApplicable("keyboard.no_lamps")
     rises = []
     for _ in range(blinks):
         keyboard.set_leds()
@@ -61,10 +67,24 @@ def _leds(told: Paper, *, blinks: int, **others: Any) -> dict[str, float]:
     return {"caps_led": lowest(rises)}
 
 
-@step(proves=Proof.LOOK, num_led="", caps_led="", scroll_led="")
+@step(proves=Proof.LOOK, num_led="", caps_led="", scroll_led="", dark_lamps="", dark="")
 def leds_by_eye(keyboard: KeySource, operator: Operator, clock: Clock) -> Yields:
-    """Light each lock lamp alone; the operator says which is lit."""
+    """Light each lock lamp alone that the keyboard declares; the operator says which is lit.
+
+    A firmware declares lamps that its case does not have: a lamp that is not there is no dark one.
+    `dark` names the lamps that stay dark.
+    """
     witness = Witness(operator, lambda: still_there(keyboard, clock))
+    lit: dict[str, bool] = {}
     for name, about in LAMPS.items():
-        keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")
-        yield Reading(f"{name}_led", witness.confirm(about))
+        if name in keyboard.leds:
+            keyboard.set_leds(num=name == "num", caps=name == "caps", scroll=name == "scroll")
+            answer = witness.ask(Phrase(about), YES, NO, ABSENT)
+            if answer != ABSENT.key:
+                lit[name] = answer == YES.key
+                yield Reading(f"{name}_led", lit[name])
+    if not lit:
+        raise NotApplicable("keyboard.no_lamps")
+    dark = [LEGENDS[name] for name, is_lit in lit.items() if not is_lit]
+    yield Reading("dark_lamps", len(dark))
+    yield Reading("dark", ", ".join(dark))

@@ -143,11 +143,8 @@ class Board(KeySource):
         heard = [each for each in heard if self.chance.random() >= self.loses]
         for each in heard:
             (self._down.add if each.down else self._down.discard)(each.usage)
+        self.keys_down = frozenset(self._down)
         return tuple(heard)
-
-    @property
-    def keys_down(self) -> frozenset[int]:
-        return frozenset(self._down)
 
     def set_leds(self, *, num: bool = False, caps: bool = False, scroll: bool = False) -> None:
         wanted = {"num": num, "caps": caps, "scroll": scroll}
@@ -233,6 +230,7 @@ class Person(Answers):
         super().__init__(**answers)
         self.board = board
         self.skips: set[int] = set()
+        self.absent: set[str] = set()
         self.presses_after_s = 0.0
 
     def type(self, usages: Iterable[int]) -> None:
@@ -259,7 +257,10 @@ class Person(Answers):
             return "y" if self.board.lamps == {"caps"} else "n"
         if about.startswith("keyboard.led."):
             self.asked.append(about)
-            return "y" if self.board.lamps == {about.rpartition(".")[2]} else "n"
+            name = about.rpartition(".")[2]
+            if name in self.absent:
+                return "a"
+            return "y" if self.board.lamps == {name} else "n"
         return super().ask(asks, *choices)
 
 
@@ -534,7 +535,36 @@ def test_a_dead_lamp_is_found_by_eye(rig: Rig, lamp: str) -> None:
     record = rig.measure(BY_HAND["leds_by_eye"])
     assert record.verdict is Verdict.FAIL
     broken = [m.name for m in record.measurements if m.verdict is Verdict.FAIL]
-    assert broken == [f"{lamp}_led"]
+    assert broken == ["dark_lamps"]
+    assert values(record)["dark"] == f"{lamp.title()} Lock"
+    assert values(record)[f"{lamp}_led"] is False
+
+
+def test_a_lamp_that_is_declared_and_not_in_the_case_is_no_dark_lamp(rig: Rig) -> None:
+    rig.person.absent = {"scroll"}
+    record = rig.measure(BY_HAND["leds_by_eye"])
+    assert record.verdict is Verdict.PASS
+    assert "scroll_led" not in values(record)
+
+
+def test_only_lamps_that_the_keyboard_declares_are_asked_for(rig: Rig) -> None:
+    rig.board.leds = frozenset({"caps"})
+    assert rig.measure(BY_HAND["leds_by_eye"]).verdict is Verdict.PASS
+    assert rig.person.asked == ["keyboard.led.caps"]
+
+
+@pytest.mark.parametrize("name", ["leds", "leds_by_eye"])
+def test_a_keyboard_that_declares_no_lamp_is_skipped(rig: Rig, name: str) -> None:
+    rig.board.leds = frozenset()
+    record = rig.measure((PLAN | BY_HAND)[name])
+    assert record.verdict is Verdict.SKIPPED
+    assert record.reason == Phrase("keyboard.no_lamps")
+    assert rig.person.asked == []
+
+
+def test_a_keyboard_of_which_no_lamp_is_in_the_case_is_skipped(rig: Rig) -> None:
+    rig.person.absent = {"num", "caps", "scroll"}
+    assert rig.measure(BY_HAND["leds_by_eye"]).verdict is Verdict.SKIPPED
 
 
 def test_a_dead_lamp_is_found_by_its_sensor(rig: Rig) -> None:
