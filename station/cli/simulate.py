@@ -92,13 +92,12 @@ def _worlds(chosen: argparse.Namespace) -> int:
     from station.compose import DEMO_RIG
     from station.rig.config import load
     from station.simulate.runs import Simulation, in_turn, line, sentence
-    from station.simulate.scenarios.stage import check
 
     try:
         scenarios = _scenarios(chosen)
         asked, known = _asked(chosen, scenarios[0].equipment)
         simulation = Simulation(load(chosen.config or DEMO_RIG), known, asked, scenarios)
-        check(scenarios, simulation.roles)
+        simulation.check(scenarios)
         results = [0, 0, 0]
         for number, scenario in in_turn(scenarios, chosen.runs, chosen.seed):
             result = simulation.run(number, scenario)

@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 from drivers.sim.place import Device
 from station.simulate.demands import Bounds, Demands
 from station.simulate.scenarios.stage import Staged
-from station.simulate.scenarios.tables import Answer, Sees, Truth
+from station.simulate.scenarios.tables import AT_START, Answer, Sees, Truth
 from station.simulate.world import Change, grown
 
 PASS, FAIL, ERROR, ABORTED, INCOMPLETE = "pass", "fail", "error", "aborted", "incomplete"
 EVERY = (PASS, FAIL, ERROR, ABORTED, INCOMPLETE)
 GOOD, BAD, AT_TIMES, ON_EDGE = "good", "bad", "at times bad", "on the edge"
 EPSILON_S = 1e-6
-AT_START = "start"
-"""A figure in per cent of what it was when its test began, for `percent_of`."""
 
 
 class Window(NamedTuple):

@@ -28,7 +28,7 @@ from station.simulate.evaluate import ON_EDGE, PASS, Outlook, Window, evaluate
 from station.simulate.person import Person
 from station.simulate.rig import SimulatedRig
 from station.simulate.scenarios.files import Scenario
-from station.simulate.scenarios.stage import Staged, stage
+from station.simulate.scenarios.stage import Staged, check, stage
 
 SOFTWARE = "pace station simulate"
 NOT_OF_A_TEST = ("bench.",)
@@ -84,14 +84,24 @@ class Simulation:
     ) -> None:
         """Choose the slot that can test most of the first scenario's device.
 
-        Raises `NotSimulated` where none can test anything.
+        Raises `NotSimulated` where none can test anything, or where there is no such profile.
         """
+        kind = library.kind(asked.equipment)
+        if asked.profile not in kind.profiles:
+            known = suggest(asked.profile, kind.profiles)
+            raise NotSimulated(f"no profile {asked.profile!r}; {known}")
         self._config = config
         self._library = library
         self._asked = asked
         self._demands = Demands(asked.folders, asked.equipment, asked.profile)
         self.slot = self._best_slot(scenarios[0])
         self.roles = self._roles(self.slot)
+
+    def check(self, scenarios: Sequence[Scenario]) -> None:
+        """Draw each scenario once for this bench. Raises `WorldError` with every mistake of all."""
+        kind = self._library.kind(self._asked.equipment)
+        tests = {place.id for place in kind.places}
+        check(scenarios, self.roles, tests=tests, ratings=kind.ratings)
 
     def _roles(self, slot: str) -> dict[str, type[object]]:
         config, nowhere = self._config.slots[slot], Nowhere()
@@ -216,6 +226,8 @@ def in_turn(
         return
     chance = Random(f"{seed}/worlds")
     weights = [one.weight for one in scenarios]
+    if runs and not sum(weights):
+        raise NotSimulated("none of these cases comes along: each has weight 0")
     for number in range(1, runs + 1):
         yield number, chance.choices(scenarios, weights)[0]
 

@@ -6,6 +6,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 from drivers.buses import Time
 from drivers.sim.colour import D65, Xy
@@ -24,6 +25,7 @@ from drivers.sim.devices.keyboard_descriptors import (
 from drivers.sim.keys import Key, KeySet
 from drivers.sim.linux.usb_device import Setup, Stall, Unplugged, UsbFunction
 from drivers.sim.place import Place
+from drivers.wiring import Between
 
 ANSI_104 = frozenset({*range(0x04, 0x66), *MODIFIERS} - {0x32, 0x64})
 
@@ -62,18 +64,18 @@ class SimulatedKeyboard(UsbFunction):
         dead_keys: Iterable[Key] = (),
         stuck_keys: Iterable[Key] = (),
         chattering_keys: Iterable[Key] = (),
-        chatter_every: int = 1,
+        chatter_every: Annotated[int, Between(1, 1_000_000)] = 1,
         chatter_open_s: float = 0.012,
         swapped_keys: Mapping[Key, Key] | None = None,
-        misses: Mapping[Key, int] | None = None,
+        misses: Mapping[Key, Annotated[int, Between(1, 1_000_000)]] | None = None,
         releases_late_s: Mapping[Key, float] | None = None,
         led_dead: Iterable[str] = (),
         does_not_enumerate: bool = False,
         unplug_after: int | None = None,
         ambient_lux: float = 2.0,
         led_lux: float = 38.0,
-        vendor_id: int = 0x1209,
-        product_id: int = 0x7002,
+        vendor_id: Annotated[int, Between(0, 0xFFFF)] = 0x1209,
+        product_id: Annotated[int, Between(0, 0xFFFF)] = 0x7002,
         maker: str = "ACME",
         product: str = "Keyboard",
         serial_number: str = "",

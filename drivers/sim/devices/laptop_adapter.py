@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 from drivers.buses import Time
 from drivers.sim.mains import MainsLine, MainsLoad
 from drivers.sim.place import Place
+from drivers.wiring import Between
 
 WARM_UP_S = 90.0  # time constant of its case
 CUT_OFF_V = 1.0  # below this the output counts as collapsed
@@ -29,12 +31,12 @@ class SimulatedAdapter:
         self,
         time: Time,
         *,
-        rated_voltage_v: float,
-        rated_current_a: float,
-        open_voltage_v: float | None = None,
+        rated_voltage_v: Annotated[float, Between(0.1, 1000)],
+        rated_current_a: Annotated[float, Between(0.001, 1000)],
+        open_voltage_v: Annotated[float, Between(-1000, 1000)] | None = None,
         resistance_ohm: float = 0.05,
         limit_a: float | None = None,
-        efficiency: float = 0.91,
+        efficiency: Annotated[float, Between(0.01, 1)] = 0.91,
         idle_w: float = 0.08,
         hot_drop_v: float = 0.05,
         latches_off: bool = False,

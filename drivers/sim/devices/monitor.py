@@ -6,6 +6,7 @@ After VESA DDC/CI 1.1 and MCCS 2.2a; its EDID is in `edid_memory`.
 import math
 from collections.abc import Mapping
 from math import exp, pi
+from typing import Annotated
 
 from drivers.buses import Time
 from drivers.sim.colour import D65, Xy, direction, primaries
@@ -21,6 +22,7 @@ from drivers.sim.devices.monitor_truth import truth_of
 from drivers.sim.hardware import I2cDevice
 from drivers.sim.mains import MainsLoad
 from drivers.sim.place import Place
+from drivers.wiring import Between
 
 ZONES = 9
 UNIFORMITY = (0.90, 0.95, 0.91, 0.94, 1.00, 0.95, 0.88, 0.93, 0.89)
@@ -52,9 +54,9 @@ class SimulatedMonitor:
             "mccs_ver(2.1))"
         ),
         peak_luminance_cd_m2: float = 250.0,
-        contrast_ratio: float = 1000.0,
+        contrast_ratio: Annotated[float, Between(1, 1e9)] = 1000.0,
         usage_hours: int = 8760,
-        rated_voltage_v: float = 230.0,
+        rated_voltage_v: Annotated[float, Between(0.1, 1000)] = 230.0,
         on_power_w: float = 22.0,
         standby_power_w: float = 0.3,
         edid_bit_flip: int | None = None,
@@ -109,6 +111,8 @@ class SimulatedMonitor:
         """
         memory = bytearray(edid)
         if edid_bit_flip is not None:
+            if not 0 <= edid_bit_flip < 8 * len(memory):
+                raise ValueError(f"edid_bit_flip: {edid_bit_flip} is no bit of {len(memory)} bytes")
             memory[edid_bit_flip // 8] ^= 1 << edid_bit_flip % 8
         self.time = time
         self.capabilities = capabilities

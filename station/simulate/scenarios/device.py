@@ -15,7 +15,7 @@ import msgspec
 from drivers.buses import Time
 from drivers.sim import devices
 from drivers.sim.place import Device
-from drivers.wiring import Read
+from drivers.wiring import Between, Read
 from records.toml.tables import mistakes, suggest
 
 TwinClass = type[Device]
@@ -146,7 +146,11 @@ def _read(raw: Any, hint: Any) -> Any:
         for mark in marks:
             if isinstance(mark, Read):
                 return mark.read(raw)
-        return _read(raw, bare)
+        value = _read(raw, bare)
+        for mark in marks:
+            if isinstance(mark, Between) and not mark.low <= value <= mark.high:
+                raise ValueError(f"{raw!r} is not a number from {mark.low:g} to {mark.high:g}")
+        return value
     if get_origin(hint) in (Union, UnionType):
         members = [one for one in get_args(hint) if one is not NoneType]
         return _read(raw, members[0]) if len(members) == 1 else _plain(raw, hint)

@@ -39,6 +39,8 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("a standard deviation is not below 0")
         if self.weights and len(self.weights) != len(self.choice):
             raise ValueError("there are as many `weights` as `choice` has values")
+        if self.weights and not sum(self.weights):
+            raise ValueError("one of `weights` is above 0")
         if (self.min is not None or self.max is not None) and self.normal is None:
             raise ValueError("`min` and `max` go with `normal`")
 

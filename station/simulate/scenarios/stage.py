@@ -1,7 +1,7 @@
 """A scenario with all its values drawn: one device, and what happens to it and to the bench."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,7 +19,7 @@ from station.simulate.scenarios import tables
 from station.simulate.scenarios.device import WrongParameter, build, read_changes, read_given
 from station.simulate.scenarios.files import Origin, Scenario, WorldError
 from station.simulate.scenarios.spread import Unresolved, drawn
-from station.simulate.scenarios.tables import DEVICE, AtRole, Exchanged, Swapped, kind_of
+from station.simulate.scenarios.tables import AT_START, DEVICE, AtRole, Exchanged, Swapped, kind_of
 from station.simulate.world import Change, Happening
 
 NEVER = "never"
@@ -72,16 +72,46 @@ def stage(
     return _Stage(scenario, time, chance, roles, told or {}).staged()
 
 
-def check(scenarios: Iterable[Scenario], roles: Collection[str] | None = None) -> None:
-    """Draw each scenario once. Raises `WorldError` with every mistake of all."""
+def check(
+    scenarios: Iterable[Scenario],
+    roles: Collection[str] | None = None,
+    *,
+    tests: Collection[str] | None = None,
+    ratings: Collection[str] = (),
+) -> None:
+    """Draw each scenario once. Raises `WorldError` with every mistake of all.
+
+    `tests` and `ratings` are those of the kind of equipment, which a scenario may name; None when
+    these are not known yet.
+    """
     wrong: dict[str, None] = {}
     for scenario in scenarios:
+        if tests is not None:
+            wrong |= dict.fromkeys(_wrong_names(scenario, tests, ratings))
         try:
             stage(scenario, SimulatedTime(), Random(0), roles=roles)
         except WorldError as error:
             wrong |= dict.fromkeys(error.mistakes)
     if wrong:
         raise WorldError(*wrong)
+
+
+def _wrong_names(
+    scenario: Scenario, tests: Collection[str], ratings: Collection[str]
+) -> Iterator[str]:
+    """Yield the tests and ratings that a scenario names and its equipment has not."""
+    stops_at = scenario.operator.stops_at
+    if stops_at and stops_at not in tests:
+        said = f"operator.stops_at: no test {stops_at!r}; {suggest(stops_at, tests)}"
+        yield scenario.origin.says(said)
+    for name, truth in scenario.truth.items():
+        test = name.partition("/")[0].rpartition(".")[0]
+        if test not in tests:
+            yield scenario.origin.says(f"truth {name!r}: no test {test!r}; {suggest(test, tests)}")
+        for figure in (truth.percent_off, truth.percent_of):
+            if isinstance(figure, str) and figure != AT_START and figure[1:] not in ratings:
+                said = f"truth {name!r}: no rating {figure[1:]!r}; {suggest(figure[1:], ratings)}"
+                yield scenario.origin.says(said)
 
 
 class _Stage:
@@ -131,6 +161,8 @@ class _Stage:
             away=self._built(parameters) if swapped else None,
         )
         thinks_s = self._drawn(scenario.operator.thinks_s, scenario.origin)
+        if thinks_s < 0:
+            self.wrong.append(scenario.origin.says("operator.thinks_s: nobody thinks below 0 s"))
         if self.wrong or device is None:
             raise WorldError(*self.wrong)
         return Staged(
@@ -169,7 +201,12 @@ class _Stage:
         except WrongParameter as error:
             self.wrong.append(self._scenario.origin.says(f"device.given: {error}"))
             return
-        known = device.truth(**self._given)
+        try:
+            known = device.truth(**self._given)
+        except ArithmeticError as error:
+            said = f"with these parameters the twin has no true figures: {error}"
+            self.wrong.append(self._scenario.origin.says(said))
+            return
         for name, truth in self._scenario.truth.items():
             for of in filter(None, (truth.of, truth.when)):
                 if of not in known and of != NEVER:

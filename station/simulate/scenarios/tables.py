@@ -16,6 +16,8 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 Roles = Text | tuple[Text, ...]
 Quantity = Literal["voltage", "current", "power", "light"]
 DEVICE = "device"
+AT_START = "start"
+"""For `percent_of`: the figure when the test began."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -232,6 +234,14 @@ class Truth(Table, frozen=True, kw_only=True):
     percent_of: float | str | None = None
     when: str = ""
     edge: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+    def __post_init__(self) -> None:
+        for key, value in (("percent_off", self.percent_off), ("percent_of", self.percent_of)):
+            text = isinstance(value, str) and not (
+                value.startswith("@") or (key, value) == ("percent_of", AT_START)
+            )
+            if text or value == 0:
+                raise ValueError(f"`{key}` is a number other than 0, or `@` with a rating")
 
 
 class DeviceTable(Table, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from station.engine import library
 from station.rig.config import load as load_config
 from station.simulate.runs import Asked, Result, Simulation, as_data
 from station.simulate.scenarios.files import Scenario, WorldError, load
-from station.simulate.scenarios.stage import check, stage
+from station.simulate.scenarios.stage import stage
 from station.simulate.world import HandTime
 
 ADAPTER, MONITOR, KEYBOARD = "laptop-adapter", "lcd-monitor", "usb-keyboard"
@@ -47,7 +47,7 @@ def run(folder: Path, equipment: str, text: str, number: int = 1) -> Result:
 def mistakes_of(folder: Path, text: str, equipment: str = ADAPTER) -> list[str]:
     path = write(folder, text)
     with pytest.raises(WorldError) as told:
-        check(load(path, equipment=equipment), simulation(equipment).roles)
+        simulation(equipment).check(load(path, equipment=equipment))
     return [one.removeprefix(f"{path}:") for one in told.value.mistakes]
 
 
@@ -105,6 +105,36 @@ def mistakes_of(folder: Path, text: str, equipment: str = ADAPTER) -> list[str]:
             '[[fault]]\nkind = "changed"\nset = { rated_voltage_v = 1.0 }',
             "3: `rated_voltage_v` is nothing that changes; ",
         ),
+        (
+            "[device.parameters]\nefficiency = 0.0",
+            "2: efficiency: 0.0 is not a number from 0.01 to 1",
+        ),
+        (
+            "[device.parameters]\nopen_voltage_v = inf",
+            "2: open_voltage_v: inf is not a number from -1000 to 1000",
+        ),
+        (
+            '[[fault]]\nkind = "changed"\nset = { efficiency = 0.0 }',
+            "3: efficiency: 0.0 is not a number from 0.01 to 1",
+        ),
+        (
+            "[device.parameters]\nopen_voltage_v = { choice = [19.0], weights = [0] }",
+            "2: one of `weights` is above 0",
+        ),
+        (
+            '[truth]\n"hot.hot_deviation" = { of = "hot_v", percent_off = 0 }',
+            '2: truth."hot.hot_deviation": `percent_off` is a number other than 0, or `@` with a ',
+        ),
+        (
+            '[truth]\n"hot.hot_deviation" = { of = "hot_v", percent_off = "@output" }',
+            "1: truth 'hot.hot_deviation': no rating 'output'; did you mean 'output_",
+        ),
+        (
+            '[truth]\n"hott.hot_deviation" = { of = "hot_v" }',
+            "1: truth 'hott.hot_deviation': no test 'hott'; did you mean 'hot'?",
+        ),
+        ('[operator]\nstops_at = "hott"', "1: operator.stops_at: no test 'hott'; did you mean "),
+        ("[operator]\nthinks_s = -1.0", "1: operator.thinks_s: nobody thinks below 0 s"),
         ('[truth]\n"hot.x" = { of = "warmth" }', "1: truth 'hot.x': the twin tells no 'warmth'; "),
         ('based_on = "laptop"', "1: no world 'laptop'; did you mean 'laptop-adapter'?"),
         ('[device]\ntwin = "laptop_adaptor"', "2: no twin 'laptop_adaptor'; did you mean "),
@@ -116,6 +146,42 @@ def test_a_mistake_is_told_with_its_line_and_the_nearest_word(
 ) -> None:
     (mistake,) = mistakes_of(tmp_path, text)
     assert mistake.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("equipment", "parameter", "said"),
+    [
+        (KEYBOARD, "chatter_every = 0", "2: chatter_every: 0 is not a number from 1 to 1e+06"),
+        (KEYBOARD, "misses = { E = 0 }", "2: misses: 0 is not a number from 1 to 1e+06"),
+        (KEYBOARD, "vendor_id = 70000", "2: vendor_id: 70000 is not a number from 0 to 65535"),
+        (MONITOR, "contrast_ratio = 0", "2: contrast_ratio: 0 is not a number from 1 to 1e+09"),
+        (MONITOR, "rated_voltage_v = 0", "2: rated_voltage_v: 0 is not a number from 0.1 to 1000"),
+        (MONITOR, "white_xy = [0, 0]", "1: with these parameters the twin has no true figures: "),
+        (MONITOR, "edid_bit_flip = 99999", "1: the twin refuses this: edid_bit_flip: 99999 is no "),
+    ],
+)
+def test_a_device_that_cannot_exist_is_refused_with_its_place(
+    tmp_path: Path, equipment: str, parameter: str, said: str
+) -> None:
+    told = mistakes_of(tmp_path, f"[device.parameters]\n{parameter}\n", equipment)
+    assert [one[: len(said)] for one in told] == [said]
+
+
+def test_a_profile_that_there_is_not_is_named_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["station", "simulate", "--equipment", ADAPTER, "--profile", "pace-keys"]
+    assert main(asked) == 1
+    assert capsys.readouterr().err == "no profile 'pace-keys'; did you mean 'pace-key'?\n"
+
+
+def test_cases_of_weight_0_alone_cannot_come_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, '[[case]]\nname = "never"\nweight = 0\n')
+    asked = ["station", "simulate", "--equipment", ADAPTER, "--world", str(path), "--runs", "2"]
+    assert main(asked) == 1
+    assert capsys.readouterr().err == "none of these cases comes along: each has weight 0\n"
 
 
 def test_all_mistakes_of_all_cases_are_told_at_once(tmp_path: Path) -> None:
