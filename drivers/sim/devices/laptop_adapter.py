@@ -12,6 +12,7 @@ from drivers.wiring import Between
 WARM_UP_S = 90.0  # time constant of its case
 CUT_OFF_V = 1.0  # below this the output counts as collapsed
 SHORT_OHM = 400.0  # how steeply the output falls beyond its limit
+JUMP_S = 0.37
 LOADS_PERCENT = (0, 25, 50, 75, 100)
 
 
@@ -22,9 +23,9 @@ class SimulatedAdapter:
     at `limit_a` (`math.inf`: it has no protection). `hot_drop_v` is what it loses at full load
     when it is warm. `latches_off` is an adapter that does not come back after an overload before
     it is unplugged; `recovery_s` how long a good one takes. The losses are `idle_w` and the
-    given efficiency of what goes through. `jump_v` is how far its voltage jumps from one reading of
-    the circuit to the next, up and down in turn: a dry capacitor, a loose wire. Below
-    `lowest_mains_v` it gives nothing. All of these may be changed at any time.
+    given efficiency of what goes through. `jump_v` is how far its voltage jumps, up and down
+    in turn each `JUMP_S`: a dry capacitor, a control loop that hunts. Below `lowest_mains_v` it
+    gives nothing. All of these may be changed at any time.
     """
 
     def __init__(
@@ -56,7 +57,6 @@ class SimulatedAdapter:
         self.dead = dead
         self.jump_v = jump_v
         self.lowest_mains_v = lowest_mains_v
-        self._jumped = 1.0
         self._mains: MainsLine | None = None
         self._rated_voltage_v = rated_voltage_v
         self._rated_current_a = rated_current_a
@@ -70,12 +70,17 @@ class SimulatedAdapter:
         """Return the output's voltage, as a `drivers.sim.world.Source`."""
         if not self._has_mains() or self._time.monotonic() < self._off_until_s:
             return 0.0
-        return self._output_v(current_a, self._warmth) if not self.dead else 0.0
+        if self.dead:
+            return 0.0
+        return self._output_v(current_a, self._warmth, self._jumped_v())
 
-    def _output_v(self, current_a: float, warmth: float) -> float:
+    def _jumped_v(self) -> float:
+        up = self._time.monotonic() // JUMP_S % 2 == 0
+        return self.jump_v if up else -self.jump_v
+
+    def _output_v(self, current_a: float, warmth: float, jump_v: float) -> float:
         sagging_v = self.resistance_ohm * current_a + self.hot_drop_v * warmth
         over_a = max(0.0, current_a - self.limit_a)
-        jump_v = self._jumped * self.jump_v
         return max(0.0, self.open_voltage_v + jump_v - sagging_v - SHORT_OHM * over_a)
 
     def _has_mains(self) -> bool:
@@ -88,7 +93,6 @@ class SimulatedAdapter:
         share = 1.0 - math.exp(-(now_s - self._settled_s) / WARM_UP_S)
         self._warmth += (target - self._warmth) * share
         self._settled_s, self._current_a = now_s, current_a
-        self._jumped = -self._jumped
         if voltage_v < CUT_OFF_V and current_a > self.limit_a * 0.99:
             self._off_until_s = math.inf if self.latches_off else now_s + self.recovery_s
 
@@ -113,12 +117,18 @@ class SimulatedAdapter:
         return {}
 
     def truth(
-        self, *, soak_percent: float = 50.0, soak_s: float = 300.0, overload_percent: float = 180.0
+        self,
+        *,
+        soak_percent: float = 50.0,
+        soak_s: float = 240.0,
+        full_s: float = 60.0,
+        overload_percent: float = 180.0,
     ) -> Mapping[str, float | tuple[float, float]]:
         """Return its figures at the loads of the external power supply test, cold but where said.
 
-        `hot_…` are those at full load after `soak_s` at `soak_percent`. `regulation_v` is the span
-        of the four loaded voltages, `overload_w` the power at `overload_percent` of rated current,
+        `hot_…` are those in `full_s` at full load after `soak_s` at `soak_percent`, `soaked_v`
+        those before. `unsteady_v` is the span over which it jumps, `regulation_v` that of the four
+        loaded voltages, `overload_w` the power at `overload_percent` of rated current,
         `recovery_s` the time until the output is back after that.
         """
         found: dict[str, float | tuple[float, float]] = {}
@@ -138,11 +148,16 @@ class SimulatedAdapter:
         found["average_efficiency_percent"] = sum(efficiencies) / len(efficiencies)
         span_v = max(loaded) - min(loaded)
         found["regulation_v"] = (span_v, span_v + 2 * jump_v)
-        warmth = soak_percent / 100 * (1 - math.exp(-soak_s / WARM_UP_S))
-        hot_v = self._true_v(self._rated_current_a, warmth)
-        found["hot_v"] = (max(0.0, hot_v - jump_v), hot_v + jump_v)
-        drift_v = hot_v - self._true_v(self._rated_current_a, 0.0)
-        found["warm_up_v"] = (drift_v - 2 * jump_v, drift_v + 2 * jump_v)
+        share = soak_percent / 100
+        soaked = share * (1 - math.exp(-soak_s / WARM_UP_S))
+        warmth = 1 - (1 - soaked) * math.exp(-full_s / WARM_UP_S)
+        cold_v, hot_v = (self._true_v(self._rated_current_a, one) for one in (0.0, warmth))
+        first_v = self._true_v(self._rated_current_a, soaked)
+        found["hot_v"] = (max(0.0, min(first_v, hot_v) - jump_v), max(first_v, hot_v) + jump_v)
+        ends_v = [self._true_v(self._rated_current_a * share, one) for one in (0.0, soaked)]
+        found["soaked_v"] = (max(0.0, min(ends_v) - jump_v), max(ends_v) + jump_v)
+        found["warm_up_v"] = hot_v - cold_v
+        found["unsteady_v"] = 2 * jump_v
         found["no_load_w"] = self.idle_w if not self.dead else 0.0
         overload_a = self._rated_current_a * overload_percent / 100
         overload_v = self._true_v(overload_a, warmth)
@@ -156,9 +171,5 @@ class SimulatedAdapter:
         """Return the mean voltage on good mains at a load that takes no more than it can get."""
         if self.dead:
             return 0.0
-        jumped, self._jumped = self._jumped, 0.0
-        try:
-            voltage_v = self._output_v(current_a, warmth)
-        finally:
-            self._jumped = jumped
+        voltage_v = self._output_v(current_a, warmth, 0.0)
         return voltage_v if voltage_v >= CUT_OFF_V else 0.0
