@@ -23,6 +23,9 @@ from station.steps.adapter.samples import (
 )
 
 LOG_S = 1.0
+GOLDEN = (5**0.5 - 1) / 2
+"""Spreads the samples within their seconds: what comes again each few seconds is not missed."""
+
 FAILS_AT = 2
 """Dropouts: what happens once is seen twice."""
 
@@ -53,11 +56,15 @@ class _Log:
         found: list[float] = []
         part: list[Sample] = []
         left = max(1, round(seconds / LOG_S))
-        for number in clock.every(LOG_S, left):
+        due_s = clock.monotonic()
+        for number in range(left):
+            due_s += LOG_S * (0.5 + number * GOLDEN % 1)
+            clock.sleep(max(0.0, due_s - clock.monotonic()))
             sample = self._bench.sample()
             self._all.append((clock.monotonic() - self._start_s, float(sample.meter.voltage_v)))
             if sample.is_dead:
                 self._drop(current_a)
+                due_s = clock.monotonic()
                 part.clear()
                 if self.has_failed:
                     break
