@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from drivers.capabilities import MainsPower, Power
+from drivers.uncertain import repeated
 from station.engine.step import BenchFault
 from station.engine.witness import may_differ
-from station.steps.adapter.samples import DEAD_V, is_steady
+from station.steps.adapter.samples import DEAD_V, is_steady, jumps_twice
 from station.steps.power import is_zero
 
 OUTPUT = frozenset({"load", "meter"})
@@ -33,7 +34,8 @@ def agree(seen: Sequence[Power], by_load: Sequence[Power], wanted_a: float) -> N
     """
     if is_steady(by_load) != is_steady(seen):
         steady, jumping = (by_load, seen) if is_steady(by_load) else (seen, by_load)
-        if max(steady).voltage_v >= DEAD_V:  # the tries of a protection are seen by one at a time
+        # A protection's tries, and the edge of a burst, may be seen by one of them alone.
+        if max(steady).voltage_v >= DEAD_V and jumps_twice(jumping):
             raise BenchFault(
                 "adapter.lead_loose",
                 roles=OUTPUT,
@@ -43,7 +45,18 @@ def agree(seen: Sequence[Power], by_load: Sequence[Power], wanted_a: float) -> N
             )
     if not is_steady(seen) or not is_steady(by_load):
         return
-    meter, load = seen[-1], by_load[-1]
+    compare(_repeated(seen), _repeated(by_load), wanted_a)
+
+
+def _repeated(samples: Sequence[Power]) -> Power:
+    return Power(*map(repeated, zip(*samples, strict=True)))
+
+
+def compare(meter: Power, load: Power, wanted_a: float) -> None:
+    """Compare two good meters at the ends of one cable. Raises `BenchFault`.
+
+    Each may be off by its specification, and the leads take some of the voltage.
+    """
     near_v = may_differ(meter.voltage_v, load.voltage_v, 0.3 + 0.03 * abs(meter.voltage_v))
     if not -near_v - LEAD_OHM * load.current_a <= load.voltage_v - meter.voltage_v <= near_v:
         raise BenchFault(

@@ -25,6 +25,12 @@ def is_steady(samples: Sequence[Power]) -> bool:
     return all(alike(samples[0], one) for one in samples)
 
 
+def jumps_twice(samples: Sequence[Power]) -> bool:
+    """Tell whether more than one sample differs from the one in the middle."""
+    usual = sorted(samples)[len(samples) // 2]
+    return sum(not alike(usual, one) for one in samples) > 1
+
+
 def twice_lowest(values: Sequence[float]) -> float:
     """Return the lowest value that was reached twice; of fewer than three, the lowest."""
     return sorted(values)[1 if len(values) > 2 else 0]

@@ -10,7 +10,7 @@ from drivers.capabilities import Power
 from drivers.uncertain import Accuracy, Channel, Term, largest_error
 from station.engine.step import BenchFault
 from station.engine.witness import may_differ
-from station.steps.adapter import LEAD_OHM, _compare
+from station.steps.adapter.meters import LEAD_OHM, compare
 
 METER = (Accuracy("m", (Term("gain", gain=0.001), Term("offset", offset=0.0075)), 0.00125),)
 LOAD = (Accuracy("l", (Term("specification", gain=0.0005, offset=0.024),), 0.001),)
@@ -31,7 +31,7 @@ def test_two_good_ones_never_convict_each_other(volts: float, amperes: float, se
     drop_v = chance.uniform(0, LEAD_OHM) * amperes * 0.9
     meter = Power(reading(METER, volts, chance), amperes, 0.0)
     load = Power(reading(LOAD, volts - drop_v, chance), amperes, 0.0)
-    _compare(meter, load, 0.0)
+    compare(meter, load, 0.0)
 
 
 @pytest.mark.parametrize("volts", [5.0, 12.0, 19.5])
@@ -41,7 +41,7 @@ def test_a_meter_beyond_its_limits_is_convicted(volts: float) -> None:
     meter = Power(Channel("x", METER).lift(volts + 1.2 * (off + other)), 0.0, 0.0)
     load = Power(Channel("x", LOAD).lift(volts), 0.0, 0.0)
     with pytest.raises(BenchFault) as fault:
-        _compare(meter, load, 0.0)
+        compare(meter, load, 0.0)
     assert fault.value.roles == {"load", "meter"}
 
 
