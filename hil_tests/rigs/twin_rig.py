@@ -282,7 +282,9 @@ class TwinRig(Rig):
             hosting.callback(lock_path(name).unlink, missing_ok=True)
             file = folder / self._file.name
             file.write_text(text.replace(f'"{self.config.station}"', f'"{name}"'))
-            (folder / "plans").symlink_to(self._file.parent / "plans")
+            for beside in self._file.parent.resolve().iterdir():  # it may name any of its folders
+                if beside.is_dir() and not (folder / beside.name).exists():
+                    (folder / beside.name).symlink_to(beside)
 
             def look() -> Power:
                 bench = bench_on(

@@ -82,6 +82,8 @@ def test_a_record_becomes_a_row_and_stays_verbatim() -> None:
         serial_number="",
         year=None,
         plan="laptop-adapter",
+        profile="",
+        unit="at-000007\n",
         verdict="pass",
         marginal=1,
         simulated=1,
