@@ -6,6 +6,13 @@ from records.run import Chance
 from station.engine.clock import Clock
 from station.engine.prompts import Operator
 from station.engine.step import Count, Positive, Yields, step
+from station.steps.keyboard.chances import (
+    BOUNCES_ONE_IN_TEN,
+    MISSES_ONE_IN_TEN,
+    WantedChance,
+    chance_of,
+    taps_for,
+)
 from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, must_all_arrive, timed_tap
 from station.steps.keyboard.listening import ask_what_holds, names, usage_of
 
@@ -19,15 +26,20 @@ def chatter(
     *,
     keys: tuple[str, ...] = ("Space", "Enter", "Backspace", "E", "A", "N"),
     presses: Count = 10,
+    chance: WantedChance = 0.0,
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
 ) -> Yields:
     """Tap many times the keys that wear most: more downs than taps is chatter.
 
+    Each key is tapped `presses` times, or as often as finds a key that misses or bounces at one tap
+    in ten with this `chance`, where that is more: 0.9 takes 22 taps.
+
     A key that stays down is asked about: a finger may hold it. Where taps are lost, the first such
     key is pressed by hand: when it answers, its finger is to blame. `lost` names the keys that lost
     any, `taps_made` and `taps_heard` are theirs.
     """
+    presses = taps_for(chance, presses)
     extra = 0
     lost: list[int] = []
     for name in keys:
@@ -46,7 +58,8 @@ def chatter(
     for usage in lost[:1]:
         at_times = lost.count(usage) < presses
         finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
-    yield Chance("keyboard.bounces_one_in_ten", 1 - 0.9**presses)
+    for defect in (BOUNCES_ONE_IN_TEN, MISSES_ONE_IN_TEN):
+        yield Chance(defect, chance_of(presses))
     yield Reading("chatter", extra)
     yield Reading("taps_lost", len(lost))
     yield Reading("lost", names(set(lost)))

@@ -13,6 +13,12 @@ from station.engine.clock import Clock
 from station.engine.events import Choice, Shown
 from station.engine.prompts import Operator
 from station.engine.step import BenchFault, Count, NotNegative, Positive, Yields, step
+from station.steps.keyboard.chances import (
+    MISSES_ONE_IN_TEN,
+    WantedChance,
+    chance_of,
+    taps_for,
+)
 from station.steps.keyboard.fingers import (
     HAND_PRESSES,
     MIDDLE,
@@ -33,8 +39,6 @@ from station.steps.keyboard.listening import (
 )
 
 LATE_TAPS = 3  # more, of a key that came up late once
-MISSES_ONE_IN_TEN = "keyboard.misses_one_in_ten"
-"""The defect of a key that does not answer to one tap in ten."""
 
 LayoutName = Literal["ansi-104", "ansi-87", "iso-105", "iso-88", "jis-109"]
 
@@ -72,6 +76,7 @@ def every_key(
     *,
     layout: LayoutName,
     presses: Count = 2,
+    chance: WantedChance = 0.0,
     hold_s: Positive = 0.06,
     gap_s: Positive = 0.06,
     late_s: Positive = 0.05,
@@ -82,13 +87,15 @@ def every_key(
     does so again is it the key, and not the finger above it. No more than three are asked for.
     Where keys answer at times, letters that always did are tapped first: when several of them
     answer at times, too, reports get lost on their way.
-    `taps_made` and `taps_heard` are those of the missing keys.
+    Each is tapped `presses` times, or as often as finds a key that misses one tap in ten with this
+    `chance`, where that is more. `taps_made` and `taps_heard` are those of the missing keys.
 
     `slowest_release` is how much later than usual a key comes up after its finger, where usual is
     the median of all taps: that is the finger's own time. A key that was more than `late_s` late
     once is tapped again, and counts only when it is late again; then a hand compares it with
     another key. `late` names those keys.
     """
+    presses = taps_for(chance, presses)
     board = LAYOUTS[layout]
     wanted = board.usages
     if unreachable := wanted - actuator.keys:
@@ -118,7 +125,7 @@ def every_key(
     yield Reading("chatter", found.chatter)
     yield Reading("slowest_release", max(late.values(), default=found.usual_lateness_s(late_s)))
     yield Reading("late", names(late))
-    yield Chance(MISSES_ONE_IN_TEN, 1 - 0.9**presses)
+    yield Chance(MISSES_ONE_IN_TEN, chance_of(presses))
     yield Reading("taps_made", presses * len(found.missing))
     yield Reading("taps_heard", sum(found.heard[usage] for usage in found.missing))
     yield Reading("odd_reports", keyboard.odd_reports_seen)

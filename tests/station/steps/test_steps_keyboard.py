@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.capabilities import (
     Identity,
@@ -32,6 +35,7 @@ from station.engine.clock import Clock
 from station.engine.events import Event, Shown
 from station.engine.plan import PlannedStep
 from station.steps import keyboard
+from station.steps.keyboard.chances import chance_of, taps_for
 from station.steps.keyboard.fingers import PRESSED, pressed_keys
 from station.steps.keyboard.listening import usage_of
 from station.ui.pictures.keyboard import Keys
@@ -81,6 +85,7 @@ class Board(KeySource):
         self.presses_left: float = float("inf")
         self.answers_every = dict.fromkeys(ISO, 1)
         self.sticks_at: dict[int, int] = {}
+        self.misses_at: dict[int, set[int]] = {}
         self.late_s: dict[int, float] = {}
         self.late_presses: dict[int, set[int]] = {}
         self._presses: Counter[int] = Counter()
@@ -99,6 +104,8 @@ class Board(KeySource):
             self._presses[usage] += 1
             self._held.add(usage)
             if self._presses[usage] % self.answers_every.get(usage, 1):
+                continue
+            if self._presses[usage] in self.misses_at.get(usage, ()):
                 continue
             if any(usage in pair and pair <= self._held for pair in self.blocks):
                 continue
@@ -188,6 +195,9 @@ class Fingers(KeyActuator):
                 self.board.later(self.late_s[one], let_go)
             else:
                 let_go()
+
+    def taps_of(self, usage: int) -> int:
+        return self._presses[usage]
 
     def _reached(self, usages: Iterable[int]) -> list[int]:
         struck = sorted(usages)[: self.at_once]
@@ -438,6 +448,44 @@ def test_the_chance_to_find_a_key_that_misses_taps_is_in_the_record(rig: Rig) ->
     [chance] = record.chances
     assert chance.defect == "keyboard.misses_one_in_ten"
     assert chance.chance == pytest.approx(0.19)
+
+
+@pytest.mark.parametrize(("wanted", "taps"), [(0.0, 1), (0.5, 7), (0.9, 22), (0.95, 29)])
+def test_taps_follow_from_the_chance_that_is_wanted(wanted: float, taps: int) -> None:
+    assert taps_for(wanted, 1) == taps
+    assert chance_of(taps) >= wanted
+    assert taps == 1 or chance_of(taps - 1) < wanted
+
+
+@given(chance=st.floats(0, 0.999), least=st.integers(1, 50))
+def test_no_taps_are_left_out_and_none_are_for_nothing(chance: float, least: int) -> None:
+    taps = taps_for(chance, least)
+    assert taps >= least
+    assert chance_of(taps) >= chance - 1e-6
+    assert taps == least or chance_of(taps - 1) < chance + 1e-6
+
+
+@pytest.mark.parametrize("name", ["every_key", "chatter"])
+def test_nine_in_ten_chances_are_22_taps_and_in_the_record(rig: Rig, name: str) -> None:
+    one = replace(PLAN[name], settings={**PLAN[name].settings, "chance": 0.9})
+    found = dict.fromkeys(chance.defect for chance in rig.measure(one).chances)
+    assert "keyboard.misses_one_in_ten" in found
+    assert rig.fingers.taps_of(E) == 22
+    chances = [chance.chance for chance in rig.measure(one).chances]
+    assert chances == pytest.approx([0.9015] * len(found), abs=1e-3)
+
+
+def test_a_worn_key_that_misses_one_tap_in_20_is_found_by_22(rig: Rig) -> None:
+    rig.board.misses_at = {SPACE: {20}}
+    rig.person.answers[f"press_{SPACE}"] = "c"
+    assert rig.measure(PLAN["chatter"]).verdict is Verdict.PASS
+    rig = Rig()
+    rig.board.misses_at = {SPACE: {20}}
+    rig.person.answers[f"press_{SPACE}"] = "c"
+    one = replace(PLAN["chatter"], settings={**PLAN["chatter"].settings, "chance": 0.9})
+    record = rig.measure(one)
+    assert record.verdict is Verdict.FAIL
+    assert values(record)["taps_lost"] == 1
 
 
 def test_a_key_that_stays_down_from_its_second_tap_on_is_unreleased(rig: Rig) -> None:
