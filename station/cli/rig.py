@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from station.cli import calibrate, study
+from station.cli import calibrate, check, study
 from station.cli.arguments import add_config, add_verb, add_verbs, complain
 
 
@@ -56,6 +56,7 @@ def add(noun: argparse.ArgumentParser) -> None:
     )
     study.add(verbs)
     calibrate.add(verbs)
+    check.add(verbs)
 
 
 def _scan(chosen: argparse.Namespace) -> int:

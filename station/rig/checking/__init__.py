@@ -1,0 +1,1 @@
+"""The guided check of a rig, and its dated record."""
