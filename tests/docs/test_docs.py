@@ -43,6 +43,19 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", word).replace(" ", "-") for word in words}
 
 
+def test_the_readme_names_every_script_folder_page_and_kind_of_equipment() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    scripts = [path.name for path in (ROOT / "script").iterdir() if path.is_file()]
+    folders = [f"{path.parent.name}/" for path in ROOT.glob("*/*.py")]
+    kinds = [path.stem for path in (ROOT / "station/equipment").glob("*.toml")]
+    parts = {"keyboard", "panel"}  # of other kinds, and never tested alone
+    named = [f"`{name}`" for name in (*scripts, *folders, *sorted({*kinds} - parts))]
+    guides = [f"(docs/how-to/{path.name})" for path in (DOCS / "how-to").glob("*.md")]
+    missing = [name for name in (*named, *guides, "(SECURITY.md)") if name not in text]
+    assert len(scripts) > 5
+    assert not missing
+
+
 @every_page
 def test_links_lead_somewhere(page: Path) -> None:
     broken = []
