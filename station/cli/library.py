@@ -93,6 +93,8 @@ def nameplate_of(kind: "Kind", said: Sequence[str]) -> dict[str, Any]:
         name, equals, text = one.partition("=")
         if not equals:
             raise ValueError(f"--set {one}: write NAME=VALUE")
+        if name in found:
+            raise ValueError(f"--set {one}: {name} is said twice")
         rating = kind.ratings.get(name)
         if rating is not None and rating.names:
             found[name] = [part for part in text.split(",") if part]

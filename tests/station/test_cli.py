@@ -230,6 +230,10 @@ def test_what_a_bench_cannot_and_nobody_has_told_is_explained(
         (["laptop-adapter", "--profile", "pace"], "no profile 'pace'; did you mean 'pace-key'?"),
         (["laptop-adapter", "--site", "x"], "no site 'x'; known are none"),
         (["laptop-adapter", "--set", "output_v"], "--set output_v: write NAME=VALUE"),
+        (
+            ["laptop-adapter", "--set", "output_v=19.5", "--set", "output_v=20"],
+            "--set output_v=20: output_v is said twice",
+        ),
         (["laptop-adapter", "--set", "output_v=x"], "output_v: 'x' is not a figure such as 19.5"),
         (["laptop-adapter", "--set", "output_v=99"], "output_v: 99 V is not from 3 to 60"),
         (["laptop-adapter", "--set", "v=1"], "no rating 'v'; "),
