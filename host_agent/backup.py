@@ -90,6 +90,20 @@ def make(store: Store, folder: Path) -> Made:
     return made._replace(folder=folder)
 
 
+def _attachments(database: sqlite3.Connection, file: Path) -> list[str]:
+    """Return the names of whole attachments; a database before version 6 has none.
+
+    Raises `BackupError` for a database without any table.
+    """
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    if not tables:
+        raise BackupError(f"{file} is empty: it is no host's database")
+    if "attachments" not in tables:
+        return []
+    query = "SELECT sha256 FROM attachments WHERE whole ORDER BY sha256"
+    return [name for (name,) in database.execute(query)]
+
+
 def _fill(store: Store, file: Path, part: Path) -> Made:
     copy = part / DATABASE
     try:
@@ -99,8 +113,7 @@ def _fill(store: Store, file: Path, part: Path) -> Made:
         ):
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
-            query = "SELECT sha256 FROM attachments WHERE whole ORDER BY sha256"
-            names = [name for (name,) in target.execute(query)]
+            names = _attachments(target, file)
     except sqlite3.Error as error:
         raise BackupError(f"{file}: {error}") from error
     files = {DATABASE: _described(copy)}

@@ -1,7 +1,9 @@
 """A backup is made while records come in, holds all of one moment, and is restored whole or not."""
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +57,27 @@ def test_a_backup_is_restored_as_it_was(
     assert run("verify", data=new) == 0
     assert "3 runs, 0 other messages, 1 attachments" in capsys.readouterr().out
     assert (new / "attachments" / pieces.SHA256).read_bytes() == pieces.DATA
+
+
+def test_a_database_of_the_time_before_attachments_is_backed_up_before_its_upgrade(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(data / "host.db")) as database:
+        database.execute("DROP TABLE attachments")
+    to = tmp_path / "old"
+    assert run("backup", str(to), data=data) == 0
+    assert "the database and 0 attachments" in capsys.readouterr().out
+    with closing(sqlite3.connect(to / "host.db")) as copy:
+        assert copy.execute("SELECT count(*) FROM runs").fetchone() == (3,)
+
+
+def test_an_empty_file_is_no_database_and_makes_no_backup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "host.db").touch()
+    assert run("backup", str(tmp_path / "today"), data=tmp_path) == 1
+    assert "host.db is empty: it is no host's database" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["host.db"]
 
 
 def test_a_backup_while_records_come_in_holds_one_moment(tmp_path: Path) -> None:
