@@ -42,6 +42,8 @@ def taps_heard(
     }
     late = late_s.keys()
     every = keyboard.chatter_every
+    once = presses // every * len(bouncing), presses * len(bouncing | late)
+    more = taps // every * len(bouncing & worn), taps * len((bouncing | late) & worn)
     return {
         "stuck_keys": len(keyboard.stuck_keys & keys),
         "silent_keys": (len(dead | always), len(dead | missed)),
@@ -49,8 +51,8 @@ def taps_heard(
         "wrong_keys": len(swapped),
         "unreleased_keys": (0, len(late)),
         "slowest_release_s": max(late_s.values(), default=0.0),
-        "extra_downs_once": (presses // every * len(bouncing), presses * len(bouncing | late)),
-        "extra_downs": (taps // every * len(bouncing & worn), taps * len((bouncing | late) & worn)),
+        "extra_downs_once": once,
+        "extra_downs": (once[0] + more[0], once[1] + more[1]),
         "taps_lost": (
             taps * len((dead | always) & worn),
             taps * len((dead | missed | late) & worn),

@@ -14,7 +14,7 @@ from station.steps.keyboard.chances import (
     taps_for,
 )
 from station.steps.keyboard.fingers import HAND_PRESSES, finger_or_key, must_all_arrive, timed_tap
-from station.steps.keyboard.listening import ask_what_holds, names, usage_of
+from station.steps.keyboard.listening import ask_what_holds, count_bounces, names, usage_of
 
 
 @step(chatter="", taps_lost="", lost="", taps_made="", taps_heard="")
@@ -32,6 +32,7 @@ def chatter(
 ) -> Yields:
     """Tap many times the keys that wear most: more downs than taps is chatter.
 
+    `chatter` is that of all keys in the whole run: what `every_key` has counted is in it.
     Each key is tapped `presses` times, or as often as finds a key that misses or bounces at one tap
     in ten with this `chance`, where that is more: 0.9 takes 22 taps.
 
@@ -60,7 +61,7 @@ def chatter(
         finger_or_key(keyboard, operator, clock, usage, HAND_PRESSES if at_times else 1)
     for defect in (BOUNCES_ONE_IN_TEN, MISSES_ONE_IN_TEN):
         yield Chance(defect, chance_of(presses))
-    yield Reading("chatter", extra)
+    yield Reading("chatter", count_bounces(keyboard, extra))
     yield Reading("taps_lost", len(lost))
     yield Reading("lost", names(set(lost)))
     yield Reading("taps_made", presses * len(set(lost)))

@@ -31,6 +31,7 @@ from station.steps.keyboard.fingers import (
 )
 from station.steps.keyboard.listening import (
     ask_what_holds,
+    count_bounces,
     follow,
     hear,
     names,
@@ -122,7 +123,7 @@ def every_key(
         if (other := found.punctual(late)) is not None:
             late_or_finger(keyboard, operator, clock, usage, other, late[usage])
     yield from found.readings()
-    yield Reading("chatter", found.chatter)
+    yield Reading("chatter", count_bounces(keyboard, found.chatter))
     yield Reading("slowest_release", max(late.values(), default=found.usual_lateness_s(late_s)))
     yield Reading("late", names(late))
     yield Chance(MISSES_ONE_IN_TEN, chance_of(presses))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 from drivers.capabilities import KeyEvent, KeySource
 from drivers.errors import Refused
@@ -15,6 +16,16 @@ from station.engine.witness import must_stay_silent
 
 LISTENS_S = 0.25
 """The longest time for which a keyboard is heard without a look at whether the run stopped."""
+
+
+_bounces: WeakKeyDictionary[KeySource, int] = WeakKeyDictionary()
+"""The extra downs of a keyboard so far: a run opens it anew, and holds it to the end."""
+
+
+def count_bounces(keyboard: KeySource, more: int) -> int:
+    """Add extra downs to those of earlier tests of this run, and return all of them."""
+    _bounces[keyboard] = _bounces.get(keyboard, 0) + more
+    return _bounces[keyboard]
 
 
 def hear(keyboard: KeySource, clock: Clock, duration_s: float) -> list[KeyEvent]:

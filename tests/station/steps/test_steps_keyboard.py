@@ -85,6 +85,7 @@ class Board(KeySource):
         self.presses_left: float = float("inf")
         self.answers_every = dict.fromkeys(ISO, 1)
         self.sticks_at: dict[int, int] = {}
+        self.bounces_at: dict[int, set[int]] = {}
         self.misses_at: dict[int, set[int]] = {}
         self.late_s: dict[int, float] = {}
         self.late_presses: dict[int, set[int]] = {}
@@ -112,8 +113,9 @@ class Board(KeySource):
             if usage in self.dead or usage not in self.keys:
                 continue
             self.event(usage, down=True)
-            if self.bouncing.get(usage, 0):
-                self.bouncing[usage] -= 1
+            once = self._presses[usage] in self.bounces_at.get(usage, ())
+            if once or self.bouncing.get(usage, 0):
+                self.bouncing[usage] = max(0, self.bouncing.get(usage, 0) - 1)
                 self.event(usage, down=False)
                 self.event(usage, down=True)
         for chord, phantom in self.ghost.items():
@@ -543,6 +545,14 @@ def test_a_bounce_is_allowed_and_two_are_a_fault(
 def test_a_worn_key_is_found_by_many_taps(rig: Rig) -> None:
     rig.board.bouncing = {SPACE: 2}
     assert rig.measure(PLAN["chatter"]).verdict is Verdict.FAIL
+
+
+def test_a_bounce_in_each_of_two_tests_is_two_in_the_run(rig: Rig) -> None:
+    rig.board.bounces_at = {SPACE: {1, 5}}
+    record = rig.run(PLAN["every_key"], PLAN["chatter"])
+    verdicts = {one.test: (one.verdict, values(one).get("chatter")) for one in record.steps}
+    assert verdicts["every_key"] == (Verdict.PASS, 1)
+    assert verdicts["chatter"] == (Verdict.FAIL, 2)
 
 
 def test_a_pair_that_blocks_is_found(rig: Rig) -> None:
