@@ -1,13 +1,16 @@
 """A station from its parts: on real hardware, or on a simulated rig."""
 
 import json
+import logging
 import math
 import queue
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +22,16 @@ from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
 from station.process import hear_endings, logging_to, operate
 from station.rig.config import ConfigError, StationConfig, data_of, load
+from station.rig.letting_go import make_safe_at_once
 from station.service import StationService
 from station.service.identifying import FILE, Labels
+from station.supervisor import AtWork, supervised
 
 if TYPE_CHECKING:
     from station.simulate.handover import Handover
     from station.simulate.operator import SimulatedLine
+
+log = logging.getLogger(__name__)
 
 DEMO_RIG = Path(__file__).parent / "demo.toml"
 WATCHED_SPEED = 20.0
@@ -58,10 +65,15 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
     config = load(path, start_in=folder)
     hardware = LocalHardware()
     ended = hear_endings()
-    with logging_to(folder, to_file=ui), _outbox(folder, config) as outbox:
+    with (
+        logging_to(folder, to_file=ui),
+        supervised(folder, partial(make_safe_after_kill, config)) as supervisor,
+        _outbox(folder, config) as outbox,
+    ):
+        supervisor.take_bench()
         everything = dict.fromkeys(["", *config.slots], hardware)
         labels = Labels(folder / FILE)
-        service = StationService(config, everything, outbox, labels=labels)
+        service = StationService(config, everything, outbox, labels=labels, supervisor=supervisor)
         try:
             service.open()
             with watching(config, service):
@@ -70,6 +82,18 @@ def run_station(path: Path, *, ui: bool, data: Path | None = None) -> int:
             service.close()
             hardware.close()
     return 0
+
+
+def make_safe_after_kill(config: StationConfig, at_work: AtWork) -> None:
+    """Make the benches of broken-off runs safe, in the supervisor's process."""
+    from drivers.linux.local import LocalHardware
+
+    log.warning("the station was killed in the middle of runs in %s", ", ".join(at_work))
+    start_s = time.monotonic()
+    with LocalHardware() as hardware:
+        troubles = make_safe_at_once(config, hardware, at_work)
+    took_s = time.monotonic() - start_s
+    log.warning("its benches let go in %.2f s; troubles: %s", took_s, troubles or "none")
 
 
 def simulate_station(asked: Simulation) -> int:

@@ -329,14 +329,17 @@ class Bench:
         self._remarks.append(Phrase("bench.safe_again", {"roles": name}, str(first)))
         return ""
 
-    def release_everything(self) -> dict[str, str]:
+    def release_everything(self, roles: AbstractSet[str] | None = None) -> dict[str, str]:
         """Make every actuator safe before the first run, shared ones too. Return troubles by role.
 
         The last run may have left anything behind. Each is opened for this, and closed again.
+        `roles` are those that it is done for; None are all.
         """
         troubles = {}
         for name, place in self.places.items():
             if place.device or not issubclass(place.kind, Actuator):
+                continue
+            if roles is not None and name not in roles:
                 continue
             try:
                 self._opened(name)

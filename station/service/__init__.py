@@ -49,6 +49,7 @@ from station.service.identifying import (
 )
 from station.service.notices import Notices
 from station.service.runs import SOFTWARE, Runs
+from station.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class StationService:
         monotonic: Callable[[], float] = time.monotonic,
         simulated: bool = False,
         labels: Labels | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.station = config.station
         self.simulated = simulated
@@ -131,6 +133,7 @@ class StationService:
             simulated=simulated,
             closing=self._closing,
             hear=self._hear,
+            supervisor=supervisor,
         )
         self._slots = {
             name: Slot(name, self._hear, partial(new_clock, name)) for name in config.slots

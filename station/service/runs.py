@@ -20,6 +20,7 @@ from station.engine.plan import Plan
 from station.engine.prompts import Prompter
 from station.engine.run import draft_steps, run
 from station.rig.config import SlotConfig, StationConfig, open_bench
+from station.supervisor import Supervisor
 
 Result = TypeVar("Result")
 
@@ -45,6 +46,7 @@ class Runs:
         simulated: bool,
         closing: threading.Event,
         hear: Callable[[str, Event], None],
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._config = config
         self._hardware = hardware
@@ -52,6 +54,7 @@ class Runs:
         self._simulated = simulated
         self._closing = closing
         self._hear = hear
+        self._supervisor = supervisor
         self._locks = {name: SharedLock(name) for name in config.shared}
 
     def begin(self, slot: SlotConfig, plan: Plan, device: Device) -> RunRecord:
@@ -103,6 +106,8 @@ class Runs:
         """
         bench = self._bench(slot, clock, prompter)
         bench.asked.extend(asked)
+        if self._supervisor is not None:
+            self._supervisor.began(slot.name, plan.roles)
         try:
             for event in run(plan, bench, draft):
                 if isinstance(event, RunFinished):
@@ -117,6 +122,9 @@ class Runs:
             why = Phrase("run.program_fault", text=repr(error))
             save = partial(self._outbox.break_off, draft.record_id, why)
             yield RunFinished(self._save(slot.name, save))
+        finally:
+            if self._supervisor is not None:
+                self._supervisor.ended(slot.name)
 
     def make_safe(self, slot: SlotConfig) -> dict[str, str]:
         """Make a slot's bench safe before its first run. Returns the troubles, by role."""
