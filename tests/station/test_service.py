@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -45,6 +45,7 @@ from station.rig.rehearsal import Nowhere
 from station.service import SHUT_DOWN, StationService
 from station.service.runs import SOFTWARE
 from station.simulate.rig import SimulatedRig
+from station.supervisor import Supervisor
 from tests.host_agent.rig import eventually
 from tests.station.benches import make_draft
 from tests.station.hosts import Host, runs_waiting
@@ -89,7 +90,13 @@ def config(tmp_path: Path) -> StationConfig:
 class Station:
     """A station on a simulated rig, with good adapters in both slots."""
 
-    def __init__(self, config: StationConfig, path: Path, outbox: type[Outbox] = Outbox) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        path: Path,
+        outbox: type[Outbox] = Outbox,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         self.rig = SimulatedRig(config)
         for world in self.rig.worlds.values():
             a("laptop-adapter")(world, Random(1))
@@ -100,6 +107,7 @@ class Station:
             self.outbox,
             new_clock=lambda slot: Clock(self.rig.worlds[slot].time),
             simulated=True,
+            supervisor=supervisor,
         )
         self.told: list[Notice] = []
         self.at: dict[type[Event], Callable[[str], None]] = {}
@@ -714,3 +722,32 @@ def test_a_live_drawing_passes_unseen_and_a_late_listener_hears_the_last_one(
         station.service._notices.tell(drawing)
     station.service.listen(heard.append)
     assert [one for one in heard if one in drawings] == drawings[-1:]
+
+
+def test_a_supervisor_knows_of_each_run_while_it_goes_on(
+    config: StationConfig, tmp_path: Path
+) -> None:
+    class Told(Supervisor):
+        """Writes down what the station tells, with the events until then."""
+
+        def __init__(self) -> None:
+            self.lines: list[tuple[str, str, frozenset[str]]] = []
+
+        def began(self, slot: str, roles: Iterable[str]) -> None:
+            self.lines.append(("began", slot, frozenset(roles)))
+
+        def ended(self, slot: str) -> None:
+            self.lines.append(("ended", slot, frozenset()))
+
+    told = Told()
+    station = Station(config, tmp_path / "told.db", supervisor=told)
+    station.at[StepStarted] = lambda slot: told.lines.append(("step", slot, frozenset()))
+    try:
+        station.service.open()
+        station.test("A-1")
+    finally:
+        station.service.close()
+    assert told.lines[0][:2] == ("began", "left")
+    assert told.lines[0][2] >= {"load", "meter", "mains_meter"}
+    assert told.lines[-1] == ("ended", "left", frozenset())
+    assert ("step", "left", frozenset()) in told.lines[1:-1]

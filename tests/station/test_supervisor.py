@@ -1,4 +1,4 @@
-"""What a killed station drove is safe within 2 s, and the next station waits for that."""
+"""A killed station's supply and load are off within 2 s, and the next station waits for that."""
 
 import os
 import signal
