@@ -22,9 +22,9 @@ from station.delivery.outbox import Outbox
 from station.engine.clock import Clock
 from station.process import hear_endings, logging_to, operate
 from station.rig.config import ConfigError, StationConfig, data_of, load
-from station.rig.letting_go import make_safe_at_once
 from station.service import StationService
 from station.service.identifying import FILE, Labels
+from station.service.letting_go import make_safe_at_once
 from station.supervisor import AtWork, supervised
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ class Bench:
     def start(self) -> tuple[subprocess.Popen[str], int]:
         """Start a station with a run under way. Return it, and its supervisor's process id."""
         station = subprocess.Popen(
-            [sys.executable, "-m", "tests.station.killed_station", str(self.file)],
+            [sys.executable, "-m", "tests.station.killed.killed_station", str(self.file)],
             stdout=subprocess.PIPE,
             text=True,
         )
