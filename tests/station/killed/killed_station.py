@@ -1,4 +1,4 @@
-"""A station with a run under way, to be killed: `python -m tests.station.killed.killed_station FILE`.
+"""A station with a run under way, to be killed: run it as a module, with the file of the station.
 
 It says its supervisor's process id once everything is on.
 """

@@ -137,6 +137,7 @@ def test_a_supervisor_outlives_the_signals_that_end_a_station(
     assert is_there(supervisor)
     station.kill()
     assert time_until(lambda: bench.is_safe) <= SAFE_WITHIN_S
+    time_until(lambda: not is_there(supervisor))
 
 
 def test_a_mute_instrument_does_not_delay_the_others(bench: Bench) -> None:
