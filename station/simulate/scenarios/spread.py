@@ -43,6 +43,8 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("one of `weights` is above 0")
         if (self.min is not None or self.max is not None) and self.normal is None:
             raise ValueError("`min` and `max` go with `normal`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
 
     def draw(self, chance: Random) -> Any:
         """Return one value."""

@@ -13,7 +13,7 @@ from drivers.sim.onset import Onset
 from station.simulate.scenarios.spread import Amount
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Roles = Text | tuple[Text, ...]
+Roles = Text | Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
 Quantity = Literal["voltage", "current", "power", "light"]
 DEVICE = "device"
 AT_START = "start"

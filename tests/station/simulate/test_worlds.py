@@ -134,6 +134,11 @@ def mistakes_of(folder: Path, text: str, equipment: str = ADAPTER) -> list[str]:
             "1: truth 'hott.hot_deviation': no test 'hott'; did you mean 'hot'?",
         ),
         ('[operator]\nstops_at = "hott"', "1: operator.stops_at: no test 'hott'; did you mean "),
+        (
+            "[device.parameters]\nidle_w = { normal = [1.0, 0.1], min = 3.0, max = 2.0 }",
+            "2: min 3 is above max 2",
+        ),
+        ('[[fault]]\nkind = "mute"\nat = []', "3: fault[0].at: "),
         ("[operator]\nthinks_s = -1.0", "1: operator.thinks_s: nobody thinks below 0 s"),
         ('[truth]\n"hot.x" = { of = "warmth" }', "1: truth 'hot.x': the twin tells no 'warmth'; "),
         ('based_on = "laptop"', "1: no world 'laptop'; did you mean 'laptop-adapter'?"),
