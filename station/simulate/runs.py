@@ -25,7 +25,7 @@ from station.rig.rehearsal import Nowhere
 from station.rig.slots import place_of
 from station.simulate.demands import Demands
 from station.simulate.evaluate import ON_EDGE, PASS, Outlook, Window, evaluate
-from station.simulate.person import Person
+from station.simulate.person import ACTIONS, Person
 from station.simulate.rig import SimulatedRig
 from station.simulate.scenarios.files import Scenario
 from station.simulate.scenarios.stage import Staged, check, stage
@@ -101,7 +101,7 @@ class Simulation:
         """Draw each scenario once for this bench. Raises `WorldError` with every mistake of all."""
         kind = self._library.kind(self._asked.equipment)
         tests = {place.id for place in kind.places}
-        check(scenarios, self.roles, tests=tests, ratings=kind.ratings)
+        check(scenarios, self.roles, tests=tests, ratings=kind.ratings, actions=ACTIONS)
 
     def _roles(self, slot: str) -> dict[str, type[object]]:
         config, nowhere = self._config.slots[slot], Nowhere()

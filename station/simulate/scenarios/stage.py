@@ -78,16 +78,17 @@ def check(
     *,
     tests: Collection[str] | None = None,
     ratings: Collection[str] = (),
+    actions: Collection[str] = (),
 ) -> None:
     """Draw each scenario once. Raises `WorldError` with every mistake of all.
 
     `tests` and `ratings` are those of the kind of equipment, which a scenario may name; None when
-    these are not known yet.
+    these are not known yet. `actions` are what hands can do.
     """
     wrong: dict[str, None] = {}
     for scenario in scenarios:
         if tests is not None:
-            wrong |= dict.fromkeys(_wrong_names(scenario, tests, ratings))
+            wrong |= dict.fromkeys(_wrong_names(scenario, tests, ratings, actions))
         try:
             stage(scenario, SimulatedTime(), Random(0), roles=roles)
         except WorldError as error:
@@ -97,9 +98,17 @@ def check(
 
 
 def _wrong_names(
-    scenario: Scenario, tests: Collection[str], ratings: Collection[str]
+    scenario: Scenario,
+    tests: Collection[str],
+    ratings: Collection[str],
+    actions: Collection[str],
 ) -> Iterator[str]:
-    """Yield the tests and ratings that a scenario names and its equipment has not."""
+    """Yield what a scenario names and nobody has: a test, a rating, something that hands do."""
+    for does in scenario.operator.does.values():
+        if does not in actions:
+            yield scenario.origin.says(
+                f"operator.does: hands cannot {does!r}; {suggest(does, actions)}"
+            )
     stops_at = scenario.operator.stops_at
     if stops_at and stops_at not in tests:
         said = f"operator.stops_at: no test {stops_at!r}; {suggest(stops_at, tests)}"

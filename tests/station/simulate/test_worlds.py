@@ -139,6 +139,10 @@ def mistakes_of(folder: Path, text: str, equipment: str = ADAPTER) -> list[str]:
             "2: min 3 is above max 2",
         ),
         ('[[fault]]\nkind = "mute"\nat = []', "3: fault[0].at: "),
+        (
+            '[operator.does]\n"*" = "pull_plug"',
+            "1: operator.does: hands cannot 'pull_plug'; did you mean 'pulls_plug'?",
+        ),
         ("[operator]\nthinks_s = -1.0", "1: operator.thinks_s: nobody thinks below 0 s"),
         ('[truth]\n"hot.x" = { of = "warmth" }', "1: truth 'hot.x': the twin tells no 'warmth'; "),
         ('based_on = "laptop"', "1: no world 'laptop'; did you mean 'laptop-adapter'?"),
