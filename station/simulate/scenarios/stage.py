@@ -103,7 +103,7 @@ def _wrong_names(
     ratings: Collection[str],
     actions: Collection[str],
 ) -> Iterator[str]:
-    """Yield what a scenario names and nobody has: a test, a rating, something that hands do."""
+    """Yield the names in a scenario that are no test, no rating, or no action of hands."""
     for does in scenario.operator.does.values():
         if does not in actions:
             yield scenario.origin.says(
