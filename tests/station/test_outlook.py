@@ -95,13 +95,13 @@ def test_what_measures_without_a_certificate_is_said_to_be_uncalibrated() -> Non
 # Which readings carry an uncertainty
 
 CARRY = {
-    "adapter.no_load": {"no_load_deviation"},
+    "adapter.no_load": {"no_load_deviation", "unsteadiness"},
     "adapter.no_load_power": {"no_load_power"},
     "adapter.load_points": {
         "deviation_25", "deviation_50", "deviation_75", "deviation_100", "average_efficiency",
-        "regulation",
+        "regulation", "unsteadiness",
     },
-    "adapter.hot": {"hot_deviation", "warm_up_change"},
+    "adapter.hot": {"soak_deviation", "hot_deviation", "warm_up_change", "unsteadiness"},
     "adapter.overload": {"overload_power", "recovery_time", "recovered_deviation"},
     "power.powers_up": {"supply_current"},
     "display.brightness_sweep": {"brightness_range"},

@@ -1,5 +1,6 @@
 """An adapter between its meters. What happens once is seen twice before it counts."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class LoadBench:
         self,
         load: ElectronicLoad,
         meter: PowerMeter,
-        mains_meter: MainsMeter,
+        mains_meter: MainsMeter | None,
         operator: Operator,
         clock: Clock,
     ) -> None:
@@ -99,7 +100,12 @@ class LoadBench:
             agree([one.meter for one in taken], by_load, wanted_a)
 
     def mains_power_w(self) -> float:
-        """Return the mains power. Raises `BenchFault` when the mains is not what it was."""
+        """Return the mains power, and a NaN without a mains meter.
+
+        Raises `BenchFault` when the mains is not what it was.
+        """
+        if self._mains_meter is None:
+            return math.nan
         sample = self._mains_meter.read_mains()
         self.mains.hear(sample)
         return sample.power_w

@@ -86,7 +86,7 @@ def test_what_the_bench_cannot_is_known_when_the_file_is_read(tmp_path: Path) ->
         " mains_meter, which the slot has not",
     )
     assert {one.test: one.verdict for one in plan.untested} == dict.fromkeys(
-        ["mains", "no_load_power", "load_points"], Verdict.NOT_TESTED
+        ["mains", "no_load_power", "load_points", "hot", "overload"], Verdict.NOT_TESTED
     )
     assert {one.reason.id for one in plan.untested} == {"untested.lacks_role"}
 

@@ -425,7 +425,7 @@ def test_a_slow_drift_within_its_limit_is_not_unsteady(rig: Rig) -> None:
 # Witnesses
 
 
-@pytest.mark.parametrize("step", [NO_LOAD, LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
+@pytest.mark.parametrize("step", [LOAD_POINTS, HOT, OVERLOAD], ids=lambda one: one.use)
 @pytest.mark.parametrize(("mains_v", "at_s"), [(60.0, 1.0), (0.0, 2.05), (300.0, 0.0), (150, 0.0)])
 def test_a_mains_that_dips_round_a_judged_sample_is_an_error(
     rig: Rig, step: PlannedStep, mains_v: float, at_s: float
