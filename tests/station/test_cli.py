@@ -213,11 +213,16 @@ def test_a_plan_is_explained_with_the_origin_of_each_value(
 def test_what_a_bench_cannot_and_nobody_has_told_is_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["plan", "explain", "laptop-adapter", "--roles", "load,meter"]) == 0
+    explain = ["plan", "explain", "laptop-adapter", "--roles"]
+    assert main([*explain, "load,meter"]) == 0
+    shown = capsys.readouterr().out
+    assert "not possible here: adapter.no_load needs mains_meter, which the slot has not" in shown
+    assert "INCOMPLETE: no_load: look is required" in shown
+    assert "Would help: efficiency_mark, one of none, III, IV, V, VI" not in shown
+    assert main([*explain, "load,meter,mains_meter"]) == 0
     shown = capsys.readouterr().out
     assert "not tested, value unknown: output_v is not known" in shown
     assert "INCOMPLETE: no_load: look is required" in shown
-    assert "Would help: efficiency_mark, one of none, III, IV, V, VI" not in shown
     assert "Would help: output_v\n" in shown
     assert main(["plan", "explain", "usb-keyboard", "--roles", ""]) == 0
     assert "needs keyboard, which the slot has not" in capsys.readouterr().out
