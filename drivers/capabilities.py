@@ -163,6 +163,10 @@ class LightArray(Instrument):
     @abstractmethod
     def read_illuminances_lux(self) -> tuple[float, ...]: ...
 
+    def glance_lux(self) -> tuple[float, ...]:
+        """Return the illuminances of one moment, however coarse: for light that may go out."""
+        return self.read_illuminances_lux()
+
 
 class ColourMeter(Instrument):
     quantities: ClassVar[tuple[str, ...]] = ("x", "y", "illuminance_lux")
@@ -191,10 +195,7 @@ class Actuator(Instrument):
 
     @abstractmethod
     def make_safe(self) -> None:
-        """Let go of the device. Called after every run, whatever happened in it.
-
-        Must work on a bench in any state, and must not trust what it did before.
-        """
+        """Let go of the device after any run, on a bench in any state: trust nothing of before."""
 
 
 class PowerSupply(Actuator, DcInstrument):
@@ -265,7 +266,7 @@ class PatternSource(Actuator):
 
     @abstractmethod
     def lose_signal(self) -> None:
-        """Take the picture away: the output sends none until a level is shown."""
+        """Take the picture away, until a level is shown."""
 
 
 class KeyActuator(Actuator):

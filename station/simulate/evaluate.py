@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from drivers.sim.place import Device
 from station.simulate.demands import Bounds, Demands
 from station.simulate.scenarios.stage import Staged
-from station.simulate.scenarios.tables import AT_START, Answer, Sees, Truth
+from station.simulate.scenarios.tables import PLUGGED, WHENS, Answer, Sees, Truth
 from station.simulate.world import Change, grown
 
 PASS, FAIL, ERROR, ABORTED, INCOMPLETE = "pass", "fail", "error", "aborted", "incomplete"
@@ -152,12 +152,14 @@ def _figures(staged: Staged, truth: Truth, where: Window, demands: Demands) -> I
     """Yield a figure at each moment of a window at which it can be another."""
     ratings = demands.ratings(staged.nameplate)
     start: float | None = None
+    if truth.percent_of == PLUGGED:
+        start = float(staged.another().truth(**staged.given)[truth.of])
     for told in _states(staged, where):
         if truth.when and not told.get(truth.when):
             continue
         value = told[truth.of]
         least, most = value if isinstance(value, tuple) else (value, value)
-        if truth.percent_of == AT_START:
+        if truth.percent_of in WHENS:
             start = start if start is not None else float(most)
             least, most = (100 * one / start if start else 0.0 for one in (least, most))
             yield _Figure(least, most)

@@ -126,6 +126,7 @@ def monitor(**defects: Any) -> Plug:
 DARK = monitor(backlight_dead=True)
 NEVER_SLEEPS = monitor(notice_s=1e6, null_controls=[0xD6])
 MUTE_ASLEEP = monitor(notice_s=1e6, mute_once_asleep=True)
+GOES_OUT = a("lcd-monitor", "picture out one second in ten")
 SLEEP = ("backlight", "standby_power")
 PIXELS = ["bright_pixels.black", *(f"dark_pixels.{n}" for n in ("white", "red", "green", "blue"))]
 ASKED: list[tuple[str, Plug, str, str]] = [
@@ -146,6 +147,7 @@ ASKED: list[tuple[str, Plug, str, str]] = [
     (LCD, monitor(ddc_mute=True), "display.luminance", "display.brightest"),
     (LCD, monitor(dim_zone=[8, 0.3]), "display.uniformity", "display.dark_zone"),
     (LCD, monitor(), "display.colour", "display.probe_here"),
+    (LCD, GOES_OUT, "display.last_look", "display.goes_out"),
     *((LCD, NEVER_SLEEPS, f"display.{name}", "display.dark") for name in SLEEP),
     *((LCD, MUTE_ASLEEP, f"display.{name}", "display.button") for name in SLEEP),
     *((LCD, monitor(), "display.pixel_faults", f"display.{name}") for name in PIXELS),

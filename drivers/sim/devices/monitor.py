@@ -25,6 +25,9 @@ from drivers.sim.place import Place
 from drivers.wiring import Between
 
 ZONES = 9
+WATCHED_S = 30.0
+"""For so long a person watches who is asked whether its picture goes out."""
+
 UNIFORMITY = (0.90, 0.95, 0.91, 0.94, 1.00, 0.95, 0.88, 0.93, 0.89)
 """Luminance of nine zones over that of the middle; left to right, top to bottom."""
 
@@ -133,6 +136,7 @@ class SimulatedMonitor:
         self.dark_pixels = dark_pixels
         self.picture_faults = picture_faults
         self.backlight = backlight
+        self._out_s = -math.inf
         self.picture_out = picture_out
         self.starts_after_s = starts_after_s
         self.fed_by_bench = fed_by_bench
@@ -183,6 +187,17 @@ class SimulatedMonitor:
     def press_power_button(self) -> None:
         """Press its button while it sleeps: it is on again."""
         self.controls[0xD6].value = 1
+
+    @property
+    def picture_out(self) -> bool:
+        """Tell whether no light passes its panel."""
+        return self._picture_out
+
+    @picture_out.setter
+    def picture_out(self, out: bool) -> None:
+        self._picture_out = out
+        if out:
+            self._out_s = self.time.monotonic()
 
     @property
     def is_asleep(self) -> bool:
@@ -357,6 +372,7 @@ class SimulatedMonitor:
         """Return what a person sees on the glass."""
         return {
             "lit": self._backlight() > 0 and not self.picture_out,
+            "goes_out": self.time.monotonic() - self._out_s < WATCHED_S,
             "bright_pixels": self.bright_pixels,
             "dark_pixels": self.dark_pixels,
             "picture_faults": self.picture_faults,

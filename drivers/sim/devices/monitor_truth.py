@@ -77,7 +77,7 @@ def truth_of(panel: Panel) -> Mapping[str, float | bool]:
         "white_cd_m2": white * highest,
         "lowest_cd_m2": white * lowest,
         "dimming_ratio": highest / lowest if white else 1.0,
-        "goes_out": panel.picture_out or not panel.backlight or panel.backlight_dead,
+        "dropouts": int(panel.picture_out),
         "dims_evenly": not panel.brightness_non_monotonic,
         "uniformity_percent": 100 * min(shares) / max(shares) if white else 0.0,
         "contrast": panel.contrast_ratio if white else 1.0,

@@ -19,7 +19,7 @@ from station.simulate.scenarios import tables
 from station.simulate.scenarios.device import WrongParameter, build, read_changes, read_given
 from station.simulate.scenarios.files import Origin, Scenario, WorldError
 from station.simulate.scenarios.spread import Unresolved, drawn
-from station.simulate.scenarios.tables import AT_START, DEVICE, AtRole, Exchanged, Swapped, kind_of
+from station.simulate.scenarios.tables import DEVICE, WHENS, AtRole, Exchanged, Swapped, kind_of
 from station.simulate.world import Change, Happening
 
 NEVER = "never"
@@ -118,7 +118,7 @@ def _wrong_names(
         if test not in tests:
             yield scenario.origin.says(f"truth {name!r}: no test {test!r}; {suggest(test, tests)}")
         for figure in (truth.percent_off, truth.percent_of):
-            if isinstance(figure, str) and figure != AT_START and figure[1:] not in ratings:
+            if isinstance(figure, str) and figure not in WHENS and figure[1:] not in ratings:
                 said = f"truth {name!r}: no rating {figure[1:]!r}; {suggest(figure[1:], ratings)}"
                 yield scenario.origin.says(said)
 

@@ -18,6 +18,9 @@ Quantity = Literal["voltage", "current", "power", "light"]
 DEVICE = "device"
 AT_START = "start"
 """For `percent_of`: the figure when the test began."""
+PLUGGED = "plugged"
+"""For `percent_of`: the figure when the device was plugged in."""
+WHENS = (AT_START, PLUGGED)
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -238,7 +241,7 @@ class Truth(Table, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for key, value in (("percent_off", self.percent_off), ("percent_of", self.percent_of)):
             text = isinstance(value, str) and not (
-                value.startswith("@") or (key, value) == ("percent_of", AT_START)
+                value.startswith("@") or (key == "percent_of" and value in WHENS)
             )
             if text or value == 0:
                 raise ValueError(f"`{key}` is a number other than 0, or `@` with a rating")

@@ -3,6 +3,7 @@
 from station.steps.display.colorimetry import colour
 from station.steps.display.flicker import flicker
 from station.steps.display.identity import edid
+from station.steps.display.lasting import last_look
 from station.steps.display.light import (
     backlight,
     brightness_sweep,
@@ -20,6 +21,7 @@ __all__ = [
     "contrast",
     "edid",
     "flicker",
+    "last_look",
     "luminance",
     "pixel_faults",
     "standby_power",

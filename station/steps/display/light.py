@@ -136,7 +136,7 @@ def luminance(
     if first < LIT_CD_M2:  # the operator sees no light either
         yield Reading("luminance", first)
         return
-    warm = warm_up(zones, clock, steady_percent, warms_up_s)
+    warm = warm_up(monitor, zones, clock, steady_percent, warms_up_s)
     yield warm.series
     seen = own_light_cd_m2(screen, zones, clock, settle_s)
     believe(seen[CENTRE], monitor, zones, operator, clock)

@@ -57,7 +57,8 @@ MEANINGS: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {
         {
             "of": "the figure of the twin that the measurement should find",
             "percent_off": "in per cent: how far it is off this, a number or `@NAME`",
-            "percent_of": 'in per cent of this; `"start"` is what it was when the test began',
+            "percent_of": 'in per cent of this; `"start"` is what it was when the test began,'
+            ' `"plugged"` when the device was plugged in',
             "when": "only when this figure of the twin is true",
             "edge": "so near to a limit either verdict is right",
         },

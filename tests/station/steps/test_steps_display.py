@@ -197,6 +197,7 @@ class Rig:
             **{f"display_dark_pixels_{name}": "0" for name in ("white", "red", "green", "blue")},
             display_dark_zone="y",
             display_dark="n",
+            display_goes_out="y",
             display_button="n",
         )
 
@@ -479,6 +480,59 @@ def test_a_display_that_never_gets_steady_is_judged_and_its_drift_says_so(rig: R
     record = rig.measure("luminance")
     assert record.verdict is Verdict.FAIL
     assert values(record)["drift"] == pytest.approx(-13.0, abs=1.0)
+
+
+class Blinking(Zones):
+    """The picture, or what the sensors see, is out for these looks at a moment, from 0."""
+
+    def __init__(self, device: Display, out: set[int]) -> None:
+        super().__init__(device)
+        self.out, self.taken = out, 0
+
+    def glance_lux(self) -> tuple[float, ...]:
+        self.gains = [0.0 if self.taken in self.out else 1.0] * 9
+        self.taken += 1
+        seen = self.read_illuminances_lux()
+        self.gains = [1.0] * 9
+        return seen
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [("y", Verdict.FAIL), ("n", Verdict.ERROR)])
+@pytest.mark.parametrize(("out", "looks"), [({10, 11, 30}, 120), ({5, 200}, 240), ({0, 119}, 240)])
+def test_a_picture_that_goes_out_twice_is_the_displays_only_if_the_operator_sees_it(
+    rig: Rig, out: set[int], looks: int, seen: str, verdict: Verdict
+) -> None:
+    rig.zones = Blinking(rig.display, out)
+    rig.operator.answers["display_goes_out"] = seen
+    record = rig.measure("last_look")
+    assert record.verdict is verdict
+    assert rig.operator.asked == ["display.goes_out"]
+    assert len(record.series[0].values) == looks
+
+
+def test_a_picture_that_goes_out_once_in_two_watches_blames_nobody(rig: Rig) -> None:
+    rig.zones = Blinking(rig.display, {40, 41})
+    record = rig.measure("last_look")
+    assert record.verdict is Verdict.ERROR
+    assert said(record) == "display.went_out_once"
+    assert rig.operator.asked == []
+
+
+@pytest.mark.parametrize(
+    ("left", "verdict"), [(0.79, Verdict.FAIL), (0.81, Verdict.PASS), (0.0, Verdict.FAIL)]
+)
+def test_the_last_look_is_compared_with_the_first(rig: Rig, left: float, verdict: Verdict) -> None:
+    class Fading(Display):
+        def luminance(self, zone: int = 4) -> float:
+            return super().luminance(zone) * (1.0 if rig.time.monotonic() < 50 else left)
+
+    rig.display = Fading()
+    rig.screen, rig.zones = Screen(rig.display), Zones(rig.display)
+    rig.socket = Socketed(Ddc(rig.display))
+    record = rig.run(STEPS["luminance"], STEPS["contrast"], STEPS["backlight"], STEPS["last_look"])
+    last = record.steps[4]
+    assert last.verdict is verdict
+    assert values(last)["light_left"] == pytest.approx(100 * left)
 
 
 # Identity
