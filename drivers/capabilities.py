@@ -255,7 +255,7 @@ class PortPower(Actuator):
 
 
 class PatternSource(Actuator):
-    """Shows test patterns on the display under test."""
+    """Shows test patterns on the display under test, or no picture until one is shown again."""
 
     width_px: int
     height_px: int
@@ -265,8 +265,7 @@ class PatternSource(Actuator):
         """Show the whole screen in one colour; 0.0 to 1.0 of full drive."""
 
     @abstractmethod
-    def lose_signal(self) -> None:
-        """Take the picture away, until a level is shown."""
+    def lose_signal(self) -> None: ...
 
 
 class KeyActuator(Actuator):
