@@ -81,9 +81,7 @@ class LoadBench:
         seen = [one.meter for one in taken]
         self.agree(taken, wanted_a)
         if not wanted_a:
-            must_read_zero(seen[-1], "meter")
-            if (last := taken[-1].load) is not None:
-                must_read_zero(last, "load")
+            must_read_zero(seen[-1], taken[-1].load)
         return Watch(seen, [one.mains_w for one in taken])
 
     def sample(self) -> Sample:

@@ -77,10 +77,14 @@ def compare(meter: Power, load: Power, wanted_a: float) -> None:
         )
 
 
-def must_read_zero(sample: Power, role: str) -> None:
+def must_read_zero(meter: Power, load: Power | None) -> None:
     """Raise `BenchFault` when an instrument sees a current while the load is off."""
-    if not is_zero(sample.current_a, LEAST_ZERO_A):
-        raise BenchFault("adapter.not_zero", roles={role}, role=role, seen_a=sample.current_a)
+    if not is_zero(meter.current_a, LEAST_ZERO_A):
+        seen_a = meter.current_a
+        raise BenchFault("adapter.not_zero", roles={"meter"}, role="meter", seen_a=seen_a)
+    if load is not None and not is_zero(load.current_a, LEAST_ZERO_A):
+        seen_a = load.current_a
+        raise BenchFault("adapter.not_zero", roles={"load"}, role="load", seen_a=seen_a)
 
 
 class MainsWitness:
