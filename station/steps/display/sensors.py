@@ -67,10 +67,10 @@ def centre_believed(seen_cd_m2: Sequence[float], monitor: Monitor, operator: Ope
     """
     centre = seen_cd_m2[CENTRE]
     if centre < ALIKE * median(seen_cd_m2):
-        dark_zone = {"zone": CENTRE + 1}
-        must_confirm(
-            operator, Doubt("display.dark_zone", "display.zone_not_dark", {"zones"}, dark_zone)
+        dark_zone = Doubt(
+            "display.dark_zone", "display.zone_not_dark", {"zones"}, {"zone": CENTRE + 1}
         )
+        must_confirm(operator, dark_zone)
         still_there(monitor)
     return centre
 
