@@ -106,7 +106,7 @@ class DdcCi:
         at_s = max(self._quiet_until_s, self._time.monotonic())
         if at_s > self._given_up_s:
             raise NoReply(f"{DDC_CI}: {frame.hex(' ')} was not sent: the time for it is over")
-        self._time.sleep(at_s - self._time.monotonic())
+        self._time.sleep(max(0.0, at_s - self._time.monotonic()))
         self._bus.transfer(DDC_CI_ADDRESS, frame)
         self.be_quiet(WAIT_S)
 
