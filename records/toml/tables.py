@@ -275,8 +275,8 @@ def _expected_text(right: _Right) -> str:
 
 
 def _range(right: _Right) -> str:
-    at_least, above = right.mark("ge"), right.mark("gt")
-    at_most, below = right.mark("le"), right.mark("lt")
+    at_least, above = _figure(right.mark("ge")), _figure(right.mark("gt"))
+    at_most, below = _figure(right.mark("le")), _figure(right.mark("lt"))
     if at_least is not None and at_most is not None:
         return f" from {at_least} to {at_most}"
     low = f"of at least {at_least}" if at_least is not None else ""
@@ -286,6 +286,12 @@ def _range(right: _Right) -> str:
     return "".join(
         (f" {low}" if low else "", " and" if low and high else "", f" {high}" if high else "")
     )
+
+
+def _figure(bound: float | None) -> str | None:
+    """Write a bound the same, whether it was written 1 or 1.0: equal marks stand for each other."""
+    is_whole = isinstance(bound, float) and bound.is_integer() and abs(bound) < 1e15
+    return None if bound is None else str(int(bound)) if is_whole else str(bound)
 
 
 def _values(bare: Any) -> list[str]:

@@ -216,7 +216,9 @@ def test_what_a_bench_cannot_and_nobody_has_told_is_explained(
     explain = ["plan", "explain", "laptop-adapter", "--roles"]
     assert main([*explain, "load,meter"]) == 0
     shown = capsys.readouterr().out
-    assert "not possible here: adapter.no_load needs mains_meter, which the slot has not" in shown
+    assert (
+        "not possible here: adapter.load_points needs mains_meter, which the slot has not" in shown
+    )
     assert "INCOMPLETE: no_load: look is required" in shown
     assert "Would help: efficiency_mark, one of none, III, IV, V, VI" not in shown
     assert main([*explain, "load,meter,mains_meter"]) == 0

@@ -106,6 +106,7 @@ CARRY = {
     "power.powers_up": {"supply_current"},
     "display.brightness_sweep": {"brightness_range"},
     "display.luminance": {"luminance"},
+    "display.last_look": {"light_left"},
     "display.uniformity": {"uniformity"},
     "display.contrast": {"contrast"},
     "display.colour": {

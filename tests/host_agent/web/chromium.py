@@ -18,7 +18,10 @@ class Chromium:
     """A browser with one page. Use it as a context manager. Raises `NoBrowser` without Chromium."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="pace-chromium-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="pace-chromium-",
+            ignore_cleanup_errors=True,  # a last process may still write
+        )
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
         # the protocol is on the descriptors 3 and 4, which bash can give it
