@@ -278,6 +278,7 @@ def test_no_station_takes_the_place_of_the_host_or_of_another_station(
     other = lan("bench-2", "bench-2's", client_id="pace-station-bench-2")
     host.subscribe("pace/1/+/run")
     other.subscribe("pace/1/bench-2/receipt")
+    before = (host.disconnected, other.disconnected)
     thief = lan("bench-1", "bench-1's", client_id=stolen)
     assert thief.admitted == "Success"
     for number in range(3):
@@ -285,7 +286,7 @@ def test_no_station_takes_the_place_of_the_host_or_of_another_station(
         assert host.messages.get(timeout=WITHIN_S)[1] == b"%d" % number
         assert host.publish("pace/1/bench-2/receipt") == "Success"
         assert other.messages.get(timeout=WITHIN_S)[0] == "pace/1/bench-2/receipt"
-    assert (host.disconnected, other.disconnected) == (0, 0)
+    assert (host.disconnected, other.disconnected) == before
     assert thief.messages.empty()
 
 
