@@ -96,6 +96,7 @@ class Client:
     def leave(self) -> None:
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection"))
         self._client.loop_stop()
+        self._client._reset_sockets()  # else a pair is left open
 
 
 class Join(Protocol):
