@@ -24,7 +24,7 @@ class Shown(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a witness saw at a station: runs that began, in any process, and verdicts."""
+    """Holds the sightings at a station: runs that began, in any process, and verdicts."""
 
     begun: Mapping[str, int]
     shown: Sequence[Shown]

@@ -1,4 +1,4 @@
-"""What a run of the harness came to, as text and as JSON."""
+"""Report a run of the harness, as text and as JSON."""
 
 import subprocess
 from datetime import UTC, datetime
